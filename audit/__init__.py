@@ -1,0 +1,1 @@
+"""AURA's app `audit`; see docs/explanation/architecture.md."""

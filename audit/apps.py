@@ -1,0 +1,12 @@
+"""Django's registration of the app `audit`."""
+
+from pathlib import Path
+
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    name = "audit"
+    path = str(Path(__file__).parent)
+    verbose_name = "Record"
+    default_auto_field = "django.db.models.BigAutoField"

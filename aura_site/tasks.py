@@ -1,0 +1,11 @@
+"""Celery tasks of the site."""
+
+from celery import shared_task
+
+from aura_site import services
+
+
+@shared_task(name="aura_site.tasks.heartbeat")
+def heartbeat() -> None:
+    """Write down that a worker took a task from the broker just now; `/health` reads it."""
+    services.record_heartbeat("worker")

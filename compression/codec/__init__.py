@@ -1,0 +1,1 @@
+"""The message codec: raw, template and Brotli payloads; pure bytes and text."""

@@ -1,0 +1,1 @@
+"""Mining of templates from text; pure."""

@@ -1,0 +1,1 @@
+"""AURA's app `routing_ai`; see docs/explanation/architecture.md."""

@@ -1,0 +1,12 @@
+"""Django's registration of the app `routing_ai`."""
+
+from pathlib import Path
+
+from django.apps import AppConfig
+
+
+class RoutingAiConfig(AppConfig):
+    name = "routing_ai"
+    path = str(Path(__file__).parent)
+    verbose_name = "Models, routing and budgets"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""Prices, tiers and budgets as plain values; pure."""

@@ -1,0 +1,1 @@
+"""One file a provider of models, one interface (`base.Provider`)."""

@@ -1,0 +1,1 @@
+"""AURA's app `streaming`; see docs/explanation/architecture.md."""

@@ -1,0 +1,12 @@
+"""Django's registration of the app `streaming`."""
+
+from pathlib import Path
+
+from django.apps import AppConfig
+
+
+class StreamingConfig(AppConfig):
+    name = "streaming"
+    path = str(Path(__file__).parent)
+    verbose_name = "Streaming"
+    default_auto_field = "django.db.models.BigAutoField"

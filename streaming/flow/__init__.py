@@ -1,0 +1,1 @@
+"""Flow of a stream: segmentation, credit, priority; pure arithmetic on sizes and times."""

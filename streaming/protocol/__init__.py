@@ -1,0 +1,1 @@
+"""The session protocol aura.v1, sans-I/O: bytes in, events out."""

@@ -1,0 +1,13 @@
+"""Settings of the test run: AURA's own, in a data folder of its own, with no key of the operator's in reach."""
+
+import os
+import tempfile
+
+_folder = tempfile.TemporaryDirectory(prefix="aura-tests-")
+os.environ["AURA_DATA_DIR"] = os.environ.get("AURA_TEST_DATA_DIR", _folder.name)
+for _name in ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    os.environ[_name] = ""
+
+from aura_site.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
