@@ -1,4 +1,4 @@
-"""The message codec: raw, template and Brotli payloads (docs/reference/wire-format.md). Pure bytes and text."""
+"""The message codec of docs/reference/wire-format.md: raw, template and Brotli payloads."""
 
 from compression.codec.errors import CodecError, CompressionError, LibraryError
 from compression.codec.library import Library, default_library

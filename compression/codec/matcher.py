@@ -3,12 +3,10 @@
 Each template stands in exactly one of three hash tables:
 
 - `whole`: a template without slots, under its text.
-- `ends`: under its head and its tail, the longest beginning of its first part and the longest end of its last
-  part
-  whose length is a power of two up to 256 (or 0). A text has at most ten heads and ten tails.
+- `ends`: under its head and its tail, the longest beginning of its first part and the longest end of its
+  last part whose length is a power of two up to 256 (or 0). A text has at most ten heads and ten tails.
 - `grams`: where more than CROWD templates share head and tail, each under a piece of its fixed text that few
-  others
-  stand under. A text is scanned for such pieces only when it has a crowded head and tail.
+  others stand under. A text is scanned for such pieces only when it has a crowded head and tail.
 
 What the tables name is verified by `Template.match`, at most MAX_CANDIDATES times a text. So no text, however
 hostile, costs more than a constant number of passes over it. Where a library gives more candidates than that

@@ -39,7 +39,7 @@ class Template:
             raise LibraryError(f"Template {self.id} holds a lone surrogate.") from error
         if not 1 <= fixed_bytes <= MAX_FIXED_BYTES:
             raise LibraryError(
-                f"Template {self.id} has {fixed_bytes} bytes of fixed text; 1 to {MAX_FIXED_BYTES} are allowed."
+                f"Template {self.id} has {fixed_bytes} fixed bytes; 1 to {MAX_FIXED_BYTES} are allowed."
             )
         object.__setattr__(self, "fixed_bytes", fixed_bytes)
 
