@@ -1,0 +1,127 @@
+"""Finding the template that matches a text, at a cost that does not grow with the number of templates.
+
+Each template stands in exactly one of three hash tables:
+
+- `whole`: a template without slots, under its text.
+- `ends`: under its head and its tail, the longest beginning of its first part and the longest end of its last
+  part
+  whose length is a power of two up to 256 (or 0). A text has at most ten heads and ten tails.
+- `grams`: where more than CROWD templates share head and tail, each under a piece of its fixed text that few
+  others
+  stand under. A text is scanned for such pieces only when it has a crowded head and tail.
+
+What the tables name is verified by `Template.match`, at most MAX_CANDIDATES times a text. So no text, however
+hostile, costs more than a constant number of passes over it. Where a library gives more candidates than that
+(many templates that differ in a letter or two), matches are missed, never wrong: which template is used is
+the encoder's own affair.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final, NamedTuple
+
+from compression.codec.template import Template
+
+END_SIZES: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1, 0)
+GRAM_SIZES: Final = (16, 8, 4, 2, 1)
+CROWD: Final = 8
+MAX_CANDIDATES: Final = 64
+
+
+class Match(NamedTuple):
+    """A template that matches a text, its slot values, and the size in bytes of the payload they make."""
+
+    template: Template
+    slots: list[str]
+    size: int
+
+
+class Matcher:
+    """An index over `templates`."""
+
+    def __init__(self, templates: Iterable[Template]) -> None:
+        self._whole: dict[str, Template] = {}
+        self._ends: dict[str, dict[str, list[Template]]] = {}
+        self._grams: dict[int, dict[str, list[Template]]] = {}
+        for template in templates:
+            first, last = template.parts[0], template.parts[-1]
+            if template.slot_count == 0:
+                self._whole.setdefault(first, template)
+            else:
+                tails = self._ends.setdefault(first[: _end_size(first)], {})
+                tails.setdefault(last[len(last) - _end_size(last) :], []).append(template)
+        self._head_sizes = sorted({len(head) for head in self._ends})
+        self._tail_sizes = sorted({len(tail) for tails in self._ends.values() for tail in tails})
+        for tails in self._ends.values():
+            for tail, bucket in tails.items():
+                if len(bucket) > CROWD:
+                    tails[tail] = []  # An empty bucket sends the search to the grams.
+                    for template in bucket:
+                        self._add_to_grams(template)
+
+    def match(self, text: str) -> Match | None:
+        """Return the match of `text` whose payload is smallest (of equal ones the lowest id), or None."""
+        best: Match | None = None
+        for template in islice(self.candidates(text), MAX_CANDIDATES):
+            slots = template.match(text)
+            if slots is None:
+                continue
+            size = template.coded_size(slots)
+            if best is None or (size, template.id) < (best.size, best.template.id):
+                best = Match(template, slots, size)
+        return best
+
+    def candidates(self, text: str) -> Iterator[Template]:
+        """Yield the templates that may match `text`: all that do, and few others."""
+        if text in self._whole:
+            yield self._whole[text]
+        length = len(text)
+        present = [tails for n in self._head_sizes if n <= length and (tails := self._ends.get(text[:n]))]
+        if not present:
+            return
+        tail_texts = [text[length - n :] for n in self._tail_sizes if n <= length]
+        crowded = False
+        for tails in present:
+            for tail in tail_texts:
+                bucket = tails.get(tail)
+                if bucket:
+                    yield from bucket
+                elif bucket is not None:
+                    crowded = True
+        if crowded:
+            yield from self._candidates_by_gram(text)
+
+    def _candidates_by_gram(self, text: str) -> Iterator[Template]:
+        for size, grams in self._grams.items():
+            seen = set()
+            for start in range(len(text) - size + 1):
+                gram = text[start : start + size]
+                if gram in grams and gram not in seen:
+                    seen.add(gram)
+                    yield from grams[gram]
+
+    def _add_to_grams(self, template: Template) -> None:
+        """Put `template` under the least used of its longest grams; shorter ones only if all are crowded."""
+        best_size, best_gram, best_use = 0, "", -1
+        for size in GRAM_SIZES:
+            grams = self._grams.get(size, {})
+            for gram in _grams(template, size):
+                use = len(grams.get(gram, ()))
+                if best_use < 0 or use < best_use:
+                    best_size, best_gram, best_use = size, gram, use
+            if 0 <= best_use < CROWD:
+                break
+        self._grams.setdefault(best_size, {}).setdefault(best_gram, []).append(template)
+
+
+def _end_size(part: str) -> int:
+    return next(size for size in END_SIZES if size <= len(part))
+
+
+def _grams(template: Template, size: int) -> Iterator[str]:
+    """Yield pieces of `size` characters that cover every part at least that long."""
+    for part in template.parts:
+        if len(part) >= size:
+            for start in range(0, len(part) - size, size):
+                yield part[start : start + size]
+            yield part[len(part) - size :]

@@ -1,0 +1,88 @@
+"""One template: fixed parts with slots between them (wire-format.md, section 4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from compression.codec.errors import LibraryError
+from compression.codec.varint import MAX_VARINT, varint_size
+
+MAX_PARTS: Final = 32
+MAX_FIXED_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template; `parts` are its fixed texts, and between each two of them is a slot.
+
+    Raises LibraryError for an id outside 0 to 2^53 - 1, no part or more than 32, an empty part between two
+    slots, and fixed text of 0 or more than 4,096 bytes.
+    """
+
+    id: int
+    parts: tuple[str, ...]
+    #: Bytes of all parts in UTF-8.
+    fixed_bytes: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.id <= MAX_VARINT:
+            raise LibraryError(f"A template's id is 0 to 2^53 - 1, not {self.id}.")
+        if not 1 <= len(self.parts) <= MAX_PARTS:
+            raise LibraryError(
+                f"Template {self.id} has {len(self.parts)} parts; 1 to {MAX_PARTS} are allowed."
+            )
+        if "" in self.parts[1:-1]:
+            raise LibraryError(f"Template {self.id} has two slots with nothing between them.")
+        try:
+            fixed_bytes = sum(len(part.encode()) for part in self.parts)
+        except UnicodeEncodeError as error:
+            raise LibraryError(f"Template {self.id} holds a lone surrogate.") from error
+        if not 1 <= fixed_bytes <= MAX_FIXED_BYTES:
+            raise LibraryError(
+                f"Template {self.id} has {fixed_bytes} bytes of fixed text; 1 to {MAX_FIXED_BYTES} are allowed."
+            )
+        object.__setattr__(self, "fixed_bytes", fixed_bytes)
+
+    @property
+    def slot_count(self) -> int:
+        """How many slots the template has."""
+        return len(self.parts) - 1
+
+    def match(self, text: str) -> list[str] | None:
+        """Return the slot values that make `text`, or None when the template does not match it.
+
+        The first part must be the text's beginning, the last its end; each one between is taken at its
+        leftmost occurrence. That is complete: if any assignment of slots makes the text, the leftmost one
+        does. No search goes back, so the cost is linear in the text whatever it holds.
+        """
+        first, last = self.parts[0], self.parts[-1]
+        if len(self.parts) == 1:
+            return [] if text == first else None
+        position, end = len(first), len(text) - len(last)
+        if position > end or not text.startswith(first) or not text.endswith(last):
+            return None
+        slots = []
+        for part in self.parts[1:-1]:
+            found = text.find(part, position, end)
+            if found < 0:
+                return None
+            slots.append(text[position:found])
+            position = found + len(part)
+        slots.append(text[position:end])
+        return slots
+
+    def fill(self, slots: Sequence[str]) -> str:
+        """Return the text that the template makes with `slots`, one value for each slot."""
+        pieces = [self.parts[0]]
+        for slot, part in zip(slots, self.parts[1:], strict=True):
+            pieces += slot, part
+        return "".join(pieces)
+
+    def pattern(self) -> str:
+        """Return the template for people to read: `{0}`, `{1}` ... stand where its slots are."""
+        return self.fill([f"{{{number}}}" for number in range(self.slot_count)])
+
+    def coded_size(self, slots: Sequence[str]) -> int:
+        """Return the bytes of a template payload with these `slots`, method byte included."""
+        sizes = [len(slot.encode()) for slot in slots]
+        return 1 + varint_size(self.id) + sum(sizes) + sum(varint_size(size) for size in sizes[:-1])
