@@ -35,7 +35,8 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
     A message whose stream exists already is not asked again: its stream is returned. Raises StreamingError when it cannot
     be asked (empty, too large, too many streams at once), and audit's NotAllowed for a conversation of somebody else.
     """
-    known = registry.get(message.user_id, message.stream) or await recorded.load(user, message.stream)
+    kept = await recorded.load(user, message.stream)
+    known = registry.get(message.user_id, message.stream) or kept
     if known is not None:
         return known
     if not message.text.strip():

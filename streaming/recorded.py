@@ -16,6 +16,9 @@ from streaming.messages import Message
 from streaming.protocol.codes import FaultCode, Finish
 
 
+INTERRUPTED = "The server stopped in mid-answer. Please ask again."
+
+
 def now_us() -> int:
     """Return the time in microseconds since the Unix epoch."""
     return time.time_ns() // 1000
@@ -125,4 +128,8 @@ async def load(user: Any, name: UUID) -> RecordedStream | None:
     if not events:
         return None
     first = events[0]
-    return RecordedStream(name, first.conversation, first.epoch, [from_record(event) for event in events])
+    found = [from_record(event) for event in events]
+    if isinstance(found[-1], StreamChunk):
+        # Nobody writes it any more and it has no end: its server was killed, and healing has not come by yet.
+        found.append(StreamFault(len(found), FaultCode.INTERRUPTED, INTERRUPTED))
+    return RecordedStream(name, first.conversation, first.epoch, found)

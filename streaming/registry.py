@@ -11,6 +11,7 @@ from django.conf import settings
 from audit.journal import journal
 from streaming.errors import Draining, TooManyStreams
 from streaming.messages import Message
+from streaming.recorded import INTERRUPTED
 from streaming.streams import Stream
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Registry:
         self.draining = True
         tasks = []
         for stream in self:
-            stream.interrupt("The server was restarted in mid-answer. Please ask again.")
+            stream.interrupt(INTERRUPTED)
             if stream.source is not None:
                 tasks.append(stream.source)
         if tasks:

@@ -21,7 +21,7 @@ from streaming import chat, recorded
 from streaming.errors import StreamingError
 from streaming.messages import Message
 from streaming.protocol import frames
-from streaming.protocol.codec import SessionCodec, text_check
+from streaming.protocol.codec import SessionCodec, encode_raw, text_check
 from streaming.protocol.codes import Action, FaultCode, LibraryAction
 from streaming.protocol.errors import FaultError
 from streaming.protocol.frames import Frame
@@ -190,13 +190,19 @@ class Session:
 
     async def _read(self, channel: int, reader: Reader, offset: int) -> None:
         """Feed the protocol from the stream while it wants more; what is not fed holds the stream back."""
-        async with aclosing(reader.stream.read(offset)) as events:
-            async for event in events:
-                while not self.protocol.wants(channel):
-                    reader.room.clear()
-                    await reader.room.wait()
-                self.protocol.feed(channel, event)
-                self._wake()
+        try:
+            async with aclosing(reader.stream.read(offset)) as events:
+                async for event in events:
+                    while not self.protocol.wants(channel):
+                        reader.room.clear()
+                        await reader.room.wait()
+                    self.protocol.feed(channel, event)
+                    self._wake()
+        except Exception:
+            log.exception("stream %s could not be read", reader.stream.name)
+            fault = FaultError(FaultCode.INTERNAL, "AURA could not read this answer. Try again.", channel)
+            self.protocol.fault(fault)
+            self._wake()
 
     def _wake(self) -> None:
         """Have what waits sent. The task that sends lives only while there is something: idle sessions stay small."""
@@ -219,7 +225,7 @@ class Session:
                         await self._finish(item.channel)
                 for reader in self._readers.values():
                     reader.room.set()
-        except ConnectionError:
+        except OSError:
             log.debug("session %s: the line is gone", self.name.hex())
         finally:
             self._writer = None
@@ -238,12 +244,14 @@ class Session:
         check = frames.chunk_check(group.stream, group.epoch, group.offset, group.count, text)
         size = await self._send([frames.Chunk(group.channel, check, encoded.data, group.count)])
         self.protocol.spend(size)
-        for tally in (self.tally, self._readers[group.channel].tally):
-            tally.add(encoded.method, len(text), len(encoded.data))
+        self.tally.add(encoded.method, len(text), len(encoded.data))
+        reader = self._readers.get(group.channel)
+        if reader is not None:
+            reader.tally.add(encoded.method, len(text), len(encoded.data))
 
     async def _encode(self, group: Group) -> Encoded:
         if group.raw:
-            return self.codec.encode_raw(group.text)
+            return encode_raw(group.text)
         encoded: Encoded = await self._coded(len(group.text), self.codec.encode, group.text)
         return encoded
 

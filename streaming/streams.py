@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from audit.errors import AuditError
 from audit.journal import Journal
 from streaming import recorded
 from streaming.errors import ResumeImpossible
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 # A source stops for a reader that has this many bytes still to take.
 READ_AHEAD = 65_536
+UNRECORDED = "The record cannot be written, so the answer had to stop. Please tell the operator."
 
 
 class Stream:
@@ -66,11 +68,18 @@ class Stream:
             await self._moved.wait()
 
     async def end(self, event: StreamEnd) -> None:
-        """Add the last event."""
-        await self._write([event])
+        """Add the last event. When it cannot be put on the record the readers are told so, and no more."""
+        try:
+            await self._write([event])
+        except AuditError:
+            log.critical("the end of stream %s is not on the record", self.name, exc_info=True)
+            self._publish([StreamFault(event.offset, FaultCode.INTERNAL, UNRECORDED)])
 
     async def _write(self, events: Sequence[StreamEvent]) -> None:
         await self._journal.append([recorded.to_record(self.message, self.epoch, event) for event in events])
+        self._publish(events)
+
+    def _publish(self, events: Sequence[StreamEvent]) -> None:
         for event in events:
             self._log.append(event)
         changed, self._changed = self._changed, asyncio.Event()

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from compression.codec.errors import CodecError
 from streaming.protocol import frames
-from streaming.protocol.codec import SessionCodec, text_check
+from streaming.protocol.codec import SessionCodec, encode_raw, text_check
 from streaming.protocol.codes import Action, FaultCode, LibraryAction, Mode
 from streaming.protocol.errors import FrameError
 from streaming.protocol.frames import Frame
@@ -120,7 +120,7 @@ class ClientSession:
         self._next_channel += 1
         encoded = self.codec.encode(text)
         # What is sent again on another connection cannot name a library of this one.
-        kept = encoded if not encoded.data[0] >> 3 else self.codec.encode_raw(text)
+        kept = encoded if not encoded.data[0] >> 3 else encode_raw(text)
         prompt = frames.Prompt(channel, stream, conversation, encoded.data, text_check(text), model)
         again = frames.Prompt(channel, stream, conversation, kept.data, prompt.check, model)
         reading = self.readings[channel] = Reading(channel, stream, conversation=conversation, prompt=again)

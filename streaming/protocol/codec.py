@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from compression.codec import payload
 from compression.codec.library import Library
-from compression.codec.payload import Encoded
+from compression.codec.payload import CompressionMethod, Encoded
 
 
 @dataclass(slots=True)
@@ -28,16 +28,17 @@ class SessionCodec:
     def encode(self, text: str) -> Encoded:
         """Return the smallest payload of `text`."""
         if self.plain:
-            return payload.encode_raw(text)
+            return encode_raw(text)
         return payload.encode(text, self.libraries.get(self.active), self.active)
-
-    def encode_raw(self, text: str) -> Encoded:
-        """Return the payload that any peer can decode."""
-        return payload.encode_raw(text)
 
     def decode(self, data: bytes) -> str:
         """Return the text of a payload. Raises CodecError."""
         return payload.decode(data, self.libraries, self.limit)
+
+
+def encode_raw(text: str) -> Encoded:
+    """Return the payload that any peer can decode."""
+    return Encoded(bytes([CompressionMethod.RAW]) + text.encode(), CompressionMethod.RAW, None)
 
 
 def text_check(text: str) -> int:

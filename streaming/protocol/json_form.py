@@ -7,7 +7,7 @@ from typing import Any
 from compression.codec import payload
 from compression.codec.errors import CodecError
 from streaming.protocol import fields, frames
-from streaming.protocol.codec import text_check
+from streaming.protocol.codec import encode_raw, text_check
 from streaming.protocol.codes import Action, FaultCode, Finish, Mode
 from streaming.protocol.errors import FrameError
 from streaming.protocol.frames import Frame
@@ -82,7 +82,7 @@ class JsonForm:
         stream = _bytes(data, "stream", 16) or self._new_name()
         model = data.get("model", "")
         try:
-            coded = payload.encode_raw(text).data
+            coded = encode_raw(text).data
         except UnicodeEncodeError:
             raise ValueError('"text" holds half a character (a lone surrogate)') from None
         return frames.Prompt(

@@ -34,6 +34,7 @@ class ChatConsumer(AsyncConsumer):
     session: Session
     connection: Connection | None = None
     json: JsonForm | None = None
+    closed = False
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler directly: database connections are looked after where they are used."""
@@ -66,7 +67,7 @@ class ChatConsumer(AsyncConsumer):
         return None
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        if self.connection is None:
+        if self.connection is None or self.closed:
             return
         try:
             for frame in self._frames(message):
@@ -99,7 +100,7 @@ class ChatConsumer(AsyncConsumer):
     async def transmit(self, out: list[Frame]) -> int:
         """Send frames, one a message, and return their bytes. Waits while the line is full."""
         size = 0
-        for frame in out:
+        for frame in () if self.closed else out:
             if self.json is None:
                 data = frames.encode(frame)
                 size += len(data)
@@ -116,5 +117,8 @@ class ChatConsumer(AsyncConsumer):
 
     async def refuse(self, code: CloseCode, reason: str) -> None:
         """Close with a code and a reason that fits a close frame."""
+        if self.closed:
+            return
+        self.closed = True
         short = reason.encode()[:REASON_LIMIT].decode(errors="ignore")
         await self.base_send({"type": "websocket.close", "code": int(code), "reason": short})
