@@ -119,7 +119,7 @@ def decode(frame_class: type, data: bytes, position: int) -> dict[str, Any]:
 def _checked(spec: _Spec, value: int | bytes) -> int | bytes | str:
     if isinstance(value, int):
         return value
-    if spec.size and len(value) not in (0, spec.size):
+    if spec.size and len(value) != spec.size:
         raise FrameError(f"field {spec.number} has {len(value)} bytes instead of {spec.size}")
     if spec.limit and len(value) > spec.limit:
         raise FrameError(f"field {spec.number} is longer than {spec.limit} bytes")

@@ -142,7 +142,7 @@ def _read(name: str, spec: Any, value: Any) -> Any:
     if spec.text:
         return value
     data = bytes.fromhex(value)
-    if spec.size and len(data) not in (0, spec.size):
+    if spec.size and len(data) != spec.size and (data or spec.repeated):
         raise ValueError(f'"{name}" has {len(data)} bytes instead of {spec.size}')
     return data
 
