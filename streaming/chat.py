@@ -5,15 +5,15 @@ import logging
 from contextlib import aclosing
 from typing import Any
 
+from audit.journal import journal
+from audit.records.event import Kind
 from channels.db import database_sync_to_async
 from django.conf import settings
+from routing_ai.errors import RoutingError
 
 from audit import selectors as record
 from audit import services as audit_services
-from audit.journal import journal
-from audit.records.event import Kind
 from routing_ai import services as routing
-from routing_ai.errors import RoutingError
 from streaming import recorded
 from streaming.coalesce import Coalesced
 from streaming.errors import EmptyPrompt, TooLarge
@@ -48,7 +48,11 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
         await database_sync_to_async(audit_services.open_conversation)(user, message.conversation, message.text)
         turns = await database_sync_to_async(record.transcript)(user, message.conversation)
         prompt = recorded.entry(
-            message, Kind.PROMPT, offset=0, text=message.text, meta={"requested_model": message.model, **message.meta}
+            message,
+            Kind.PROMPT,
+            offset=0,
+            text=message.text,
+            meta={"requested_model": message.model, **message.meta},
         )
         await journal().append([prompt])
     except BaseException:

@@ -39,9 +39,7 @@ def origin_allowed(scope: dict[str, Any]) -> bool:
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return True
     address = urlsplit(origin)
-    return address.netloc == _header(scope, b"host") and validate_host(
-        address.hostname or "", settings.ALLOWED_HOSTS
-    )
+    return address.netloc == _header(scope, b"host") and validate_host(address.hostname or "", settings.ALLOWED_HOSTS)
 
 
 def _header(scope: dict[str, Any], name: bytes) -> str:

@@ -6,15 +6,14 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from audit.records.event import Event, Kind
 from channels.db import database_sync_to_async
 
 from audit import selectors
-from audit.records.event import Event, Kind
 from streaming.errors import ResumeImpossible
 from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
 from streaming.messages import Message
 from streaming.protocol.codes import FaultCode, Finish
-
 
 INTERRUPTED = "The server stopped in mid-answer. Please ask again."
 
@@ -61,9 +60,7 @@ def to_record(message: Message, epoch: int, event: StreamEvent) -> Event:
             return entry(message, Kind.DONE, offset=event.offset, epoch=epoch, meta=meta)
         case StreamFault():
             meta = {"code": event.code.label, "retry_after_ms": event.retry_after}
-            return entry(
-                message, Kind.FAULT, offset=event.offset, epoch=epoch, text=event.message, meta=meta
-            )
+            return entry(message, Kind.FAULT, offset=event.offset, epoch=epoch, text=event.message, meta=meta)
 
 
 def from_record(event: Event) -> StreamEvent:

@@ -8,11 +8,11 @@ from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from audit.errors import AuditError
 from audit.journal import journal
 from audit.records.event import Kind
+from django.conf import settings
+
 from compression import selectors as compression
 from compression.codec.errors import CodecError
 from compression.codec.library import Library
@@ -64,9 +64,7 @@ class Session:
     waits as long as the client's line is full, and never with two at a time.
     """
 
-    def __init__(
-        self, user: Any, transmit: Callable[[list[Frame]], Awaitable[int]], *, plain: bool = False
-    ) -> None:
+    def __init__(self, user: Any, transmit: Callable[[list[Frame]], Awaitable[int]], *, plain: bool = False) -> None:
         self.user = user
         self.name = secrets.token_bytes(16)
         # A plain client codes nothing and grants no credit; its transport alone holds the server back.
@@ -132,9 +130,7 @@ class Session:
             self.codec.use(1, library)
         elif not self.codec.plain:
             self._offered[1] = library
-            self.protocol.send(
-                frames.LibraryNotice(0, LibraryAction.OFFER, 1, bytes.fromhex(library.hash))
-            )
+            self.protocol.send(frames.LibraryNotice(0, LibraryAction.OFFER, 1, bytes.fromhex(library.hash)))
 
     async def _ask(self, prompt: frames.Prompt) -> None:
         text = await self._text_of(prompt)

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from audit.errors import AuditError
 from audit.journal import Journal
+
 from streaming import recorded
 from streaming.errors import ResumeImpossible
 from streaming.flow.events import StreamChunk, StreamDone, StreamEnd, StreamEvent, StreamFault

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any
 from uuid import UUID, uuid4
 
+from audit.errors import AuditError
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
@@ -12,7 +13,6 @@ from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET
 
-from audit.errors import AuditError
 from compression import selectors as compression
 from streaming import chat, identity, recorded, selectors
 from streaming.errors import EmptyPrompt, StreamingError, UnknownStream
@@ -122,9 +122,7 @@ async def _resumed(user: Any, last: str) -> HttpResponseBase:
     return await _event_stream(stream, message, position.offset)
 
 
-async def _event_stream(
-    stream: Stream | RecordedStream, message: Message, offset: int
-) -> StreamingHttpResponse:
+async def _event_stream(stream: Stream | RecordedStream, message: Message, offset: int) -> StreamingHttpResponse:
     codec = SessionCodec(settings.STREAMING_MESSAGE_LIMIT)
     codec.use(1, await compression.active_library_async())
     feed = SseFeed(stream, message, codec, settings.STREAMING_HEARTBEAT_INTERVAL)

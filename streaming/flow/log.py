@@ -47,6 +47,5 @@ class StreamLog:
         """Return how many bytes of text stand from `offset` on; all of them for an offset before `first`."""
         if offset >= self.next:
             return 0
-        if offset < self.first:
-            offset = self.first
+        offset = max(offset, self.first)
         return self.position - self._events[offset - self.first][1]

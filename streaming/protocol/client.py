@@ -195,9 +195,7 @@ class ClientSession:
             text = self.codec.decode(frame.payload)
         except CodecError:
             return None
-        check = frames.chunk_check(
-            reading.stream, reading.epoch, reading.offset, frame.count, text.encode()
-        )
+        check = frames.chunk_check(reading.stream, reading.epoch, reading.offset, frame.count, text.encode())
         return text if check == frame.check else None
 
     def _spent(self, size: int) -> int:

@@ -6,7 +6,7 @@ declaration.
 """
 
 import dataclasses
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from compression.codec.errors import CodecError
@@ -53,20 +53,16 @@ def string(number: int, *, limit: int) -> Any:
     return _declare(_Spec(number, _LENGTH, text=True, limit=limit), "")
 
 
-@lru_cache
-def specs(frame_class: type) -> dict[str, _Spec]:
+@cache
+def specs(frame_class: Any) -> dict[str, _Spec]:
     """Return the declared fields of a frame class by attribute name."""
-    return {
-        item.name: item.metadata["spec"]
-        for item in dataclasses.fields(frame_class)
-        if "spec" in item.metadata
-    }
+    return {item.name: item.metadata["spec"] for item in dataclasses.fields(frame_class) if "spec" in item.metadata}
 
 
 def encode(frame: Any) -> bytes:
     """Return the fields of `frame` in the order of their declaration; those that are 0 or empty are left out."""
     out = bytearray()
-    for name, spec in specs(type(frame)).items():
+    for name, spec in specs(frame.__class__).items():
         value = getattr(frame, name)
         for item in value if spec.repeated else (value,):
             if item or spec.repeated:
@@ -104,15 +100,15 @@ def decode(frame_class: type, data: bytes, position: int) -> dict[str, Any]:
             continue
         if spec.kind != tag & 7:
             raise FrameError(f"field {spec.number} has the wrong kind")
-        value = _checked(spec, value)
+        item = _checked(spec, value)
         if spec.repeated:
-            found[name] = (*found.get(name, ()), value)
+            found[name] = (*found.get(name, ()), item)
             if len(found[name]) > REPEATED_LIMIT:
                 raise FrameError(f"field {spec.number} stands more than {REPEATED_LIMIT} times")
         elif name in found:
             raise FrameError(f"field {spec.number} stands twice")
         else:
-            found[name] = value
+            found[name] = item
     return found
 
 
@@ -123,10 +119,8 @@ def _checked(spec: _Spec, value: int | bytes) -> int | bytes | str:
         raise FrameError(f"field {spec.number} has {len(value)} bytes instead of {spec.size}")
     if spec.limit and len(value) > spec.limit:
         raise FrameError(f"field {spec.number} is longer than {spec.limit} bytes")
-    if not spec.text:
-        return value
     try:
-        return value.decode()
+        return value.decode() if spec.text else value
     except UnicodeDecodeError:
         raise FrameError(f"field {spec.number} is not UTF-8") from None
 

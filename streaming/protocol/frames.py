@@ -166,29 +166,14 @@ class Resume:
 
 
 Frame: TypeAlias = (
-    Hello
-    | Welcome
-    | Prompt
-    | Open
-    | Chunk
-    | Done
-    | Fault
-    | Ack
-    | Control
-    | Ping
-    | Pong
-    | LibraryNotice
-    | Resume
+    Hello | Welcome | Prompt | Open | Chunk | Done | Fault | Ack | Control | Ping | Pong | LibraryNotice | Resume
 )
 
 _FIELD_FRAMES: dict[FrameType, type] = {
-    frame.type: frame
-    for frame in (Hello, Welcome, Prompt, Open, Done, Fault, Control, LibraryNotice, Resume)
+    frame.type: frame for frame in (Hello, Welcome, Prompt, Open, Done, Fault, Control, LibraryNotice, Resume)
 }
 # Frames of the session itself stand on channel 0; those of one stream on another. FAULT, ACK, CONTROL may be both.
-_ON_SESSION = frozenset(
-    {FrameType.HELLO, FrameType.WELCOME, FrameType.PING, FrameType.PONG, FrameType.LIBRARY}
-)
+_ON_SESSION = frozenset({FrameType.HELLO, FrameType.WELCOME, FrameType.PING, FrameType.PONG, FrameType.LIBRARY})
 _ON_STREAM = frozenset(
     {
         FrameType.PROMPT,

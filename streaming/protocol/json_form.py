@@ -58,7 +58,7 @@ class JsonForm:
                 return self._prompt(data)
         frame_class = _FROM_CLIENT[kind]
         values: dict[str, Any] = {}
-        for name, spec in fields.specs(frame_class).items():
+        for name, spec in fields.specs(frame_class).items():  # type: ignore[arg-type]
             if name in data:
                 given = data[name]
                 items = given if spec.repeated and isinstance(given, list) else [given]

@@ -249,9 +249,7 @@ class ServerSession:
 
     def fault(self, error: FaultError) -> None:
         """Queue the FAULT that answers a request."""
-        self._out.append(
-            frames.Fault(error.channel, error.code, str(error), int(error.code.retry), error.retry_after)
-        )
+        self._out.append(frames.Fault(error.channel, error.code, str(error), int(error.code.retry), error.retry_after))
 
     # -- to the client -----------------------------------------------------------------------------------------
 
@@ -344,6 +342,4 @@ def _end_frame(number: int, end: StreamEnd) -> Frame:
             first_token=end.first_token,
             duration=end.duration,
         )
-    return frames.Fault(
-        number, end.code, end.message, int(end.code.retry), end.retry_after, offset=end.offset + 1
-    )
+    return frames.Fault(number, end.code, end.message, int(end.code.retry), end.retry_after, offset=end.offset + 1)

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-
 from audit.errors import AuditError
 from audit.journal import journal
 from audit.records.event import Kind
+
 from compression.codec.payload import CompressionMethod, Encoded
 from streaming import recorded
 from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
@@ -118,9 +118,7 @@ class SseFeed:
         chunks, self._sentence = self._sentence, []
         text = "".join(chunk.text for chunk in chunks)
         encoded = (
-            self._codec.encode(text)
-            if len(text) <= INLINE_LIMIT
-            else await asyncio.to_thread(self._codec.encode, text)
+            self._codec.encode(text) if len(text) <= INLINE_LIMIT else await asyncio.to_thread(self._codec.encode, text)
         )
         size = len(text.encode())
         self._coded.add(encoded.method, size, len(encoded.data))

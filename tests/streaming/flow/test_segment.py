@@ -45,7 +45,7 @@ def test_a_white_space_behind_the_end_belongs_to_the_next_sentence() -> None:
     assert not is_boundary("One. ", "Two")
 
 
-@given(st.lists(st.text(alphabet="ab. \n!?\"3)", max_size=12), max_size=12))
+@given(st.lists(st.text(alphabet='ab. \n!?"3)', max_size=12), max_size=12))
 def test_chunks_join_to_the_text_and_none_reaches_across_an_end(pieces: list[str]) -> None:
     chunks = cut(*pieces)
     text = "".join(pieces)

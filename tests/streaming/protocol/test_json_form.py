@@ -30,12 +30,8 @@ def test_the_other_frames_take_their_fields_by_name(form: JsonForm) -> None:
     assert form.decode('{"type": "hello", "mode": "token", "client": "me"}') == frames.Hello(
         version=(1,), mode=Mode.TOKEN, client="me"
     )
-    assert form.decode('{"type": "control", "channel": 3, "action": "cancel"}') == frames.Control(
-        3, Action.CANCEL
-    )
-    assert form.decode(json.dumps({"type": "resume", "channel": 1, "stream": NAME.hex()})) == frames.Resume(
-        1, NAME
-    )
+    assert form.decode('{"type": "control", "channel": 3, "action": "cancel"}') == frames.Control(3, Action.CANCEL)
+    assert form.decode(json.dumps({"type": "resume", "channel": 1, "stream": NAME.hex()})) == frames.Resume(1, NAME)
     assert form.decode('{"type": "ack", "channel": 1, "offset": 4, "credit": 9}') == frames.Ack(1, 4, 9)
 
 

@@ -238,9 +238,7 @@ def test_what_breaks_the_order_ends_the_session(sent: list[frames.Frame], code: 
         (frames.LibraryNotice(0, 77), FaultCode.MALFORMED),
     ],
 )
-def test_what_cannot_be_is_answered_by_a_fault_and_the_session_goes_on(
-    frame: frames.Frame, code: FaultCode
-) -> None:
+def test_what_cannot_be_is_answered_by_a_fault_and_the_session_goes_on(frame: frames.Frame, code: FaultCode) -> None:
     session = ServerSession(bytes(16), channel_limit=2)
     session.receive(frames.Hello(version=(1,)))
     session.open(1, STREAM, 1, 0, bytes(16))
