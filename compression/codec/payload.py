@@ -59,9 +59,7 @@ def encode(text: str, library: Library | None = None, index: int = 0) -> Encoded
         match = library.match(text)
         if match is not None and match.size < len(best.data):
             template_id = match.template.id
-            best = Encoded(
-                _template_payload(template_id, match.slots, index), CompressionMethod.TEMPLATE, template_id
-            )
+            best = Encoded(_template_payload(template_id, match.slots, index), CompressionMethod.TEMPLATE, template_id)
     if len(content) >= _BROTLI_FROM:
         stream = _compress(content)
         if 1 + len(stream) < len(best.data):

@@ -28,9 +28,7 @@ class Template:
         if not 0 <= self.id <= MAX_VARINT:
             raise LibraryError(f"A template's id is 0 to 2^53 - 1, not {self.id}.")
         if not 1 <= len(self.parts) <= MAX_PARTS:
-            raise LibraryError(
-                f"Template {self.id} has {len(self.parts)} parts; 1 to {MAX_PARTS} are allowed."
-            )
+            raise LibraryError(f"Template {self.id} has {len(self.parts)} parts; 1 to {MAX_PARTS} are allowed.")
         if "" in self.parts[1:-1]:
             raise LibraryError(f"Template {self.id} has two slots with nothing between them.")
         try:

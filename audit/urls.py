@@ -1,0 +1,11 @@
+"""Paths of the app."""
+
+from django.urls import path
+
+from audit import views
+
+app_name = "audit"
+urlpatterns = [
+    path("api/v1/conversations", views.conversations, name="conversations"),
+    path("api/v1/conversations/<uuid:identifier>", views.conversation, name="conversation"),
+]

@@ -1,0 +1,72 @@
+"""Coalescing: a fast trickle of small pieces becomes fewer, larger ones within a bounded delay."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Coalesced(Generic[Item]):
+    """Iterates over a source in batches: `async for items in Coalesced(source, size, delay)`.
+
+    A batch is given as soon as its items measure `size`, or `delay` seconds after its first one came. What comes while
+    the caller works on a batch waits, up to four times `size`; then the source waits. An error of the source is raised
+    after the items that came before it. Call `aclose` (or leave `async with`) to end the source.
+    """
+
+    def __init__(self, source: AsyncIterator[Item], size: int, delay: float) -> None:
+        self._source = source
+        self._size = size
+        self._delay = delay
+        self._items: list[Item] = []
+        self._waiting = 0
+        self._event = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Coalesced[Item]":
+        self._pump = asyncio.create_task(self._run())
+        self._pump.add_done_callback(lambda _: self._event.set())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._pump is not None
+        self._pump.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await self._pump
+
+    async def _run(self) -> None:
+        async for item in self._source:
+            self._items.append(item)
+            self._waiting += len(getattr(item, "text", ""))
+            self._event.set()
+            while self._waiting > 4 * self._size:
+                self._taken.clear()
+                await self._taken.wait()
+
+    async def __aiter__(self) -> AsyncIterator[list[Item]]:
+        pump = self._pump
+        assert pump is not None, "use it with `async with`"
+        while True:
+            await self._event.wait()
+            if self._waiting < self._size and not pump.done():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._delay):
+                        await self._full()
+            self._event.clear()
+            items, self._items, self._waiting = self._items, [], 0
+            self._taken.set()
+            if items:
+                yield items
+            if pump.done() and not self._items:
+                pump.result()
+                return
+            if pump.done():
+                self._event.set()
+
+    async def _full(self) -> None:
+        while self._waiting < self._size and self._pump is not None and not self._pump.done():
+            self._event.clear()
+            await self._event.wait()

@@ -1,0 +1,45 @@
+"""Errors of the app.
+
+StreamingError          has a `code` of the protocol and says whether the same again may work
+├── UnknownStream       no stream of this user has that name
+├── ResumeImpossible    another epoch, or an offset that is not kept
+├── TooManyStreams      the user's limit is reached
+├── TooLarge            a prompt over the message limit
+├── EmptyPrompt         a prompt without text
+└── Draining            the server takes no new work
+"""
+
+from streaming.protocol.codes import FaultCode
+
+
+class StreamingError(Exception):
+    """A request that cannot be answered with a stream. `retry_after` in seconds, None for no advice."""
+
+    code = FaultCode.INTERNAL
+    retry_after: float | None = None
+
+
+class UnknownStream(StreamingError):
+    code = FaultCode.UNKNOWN_STREAM
+
+
+class ResumeImpossible(StreamingError):
+    code = FaultCode.RESUME_IMPOSSIBLE
+
+
+class TooManyStreams(StreamingError):
+    code = FaultCode.TOO_MANY_STREAMS
+    retry_after = 5.0
+
+
+class TooLarge(StreamingError):
+    code = FaultCode.TOO_LARGE
+
+
+class EmptyPrompt(StreamingError):
+    code = FaultCode.EMPTY_PROMPT
+
+
+class Draining(StreamingError):
+    code = FaultCode.OVERLOADED
+    retry_after = 1.0

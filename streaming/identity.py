@@ -1,0 +1,49 @@
+"""Who is at the other end of a connection."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http.request import HttpRequest, validate_host
+
+from routing_ai import services as routing
+
+
+async def user_of(scope: dict[str, Any]) -> Any | None:
+    """Return the active user of an ASGI scope: by API key (`Authorization: Bearer`), else by the browser's session."""
+    authorization = _header(scope, b"authorization")
+    if authorization.lower().startswith("bearer "):
+        return await routing.verify_key(authorization[7:].strip())
+    user = scope.get("user")
+    if user is None or not user.is_authenticated or not user.is_active:
+        return None
+    return user
+
+
+async def user_of_request(request: HttpRequest) -> Any | None:
+    """Return the active user of an HTTP request, as `user_of` does for a connection."""
+    user = await request.auser()
+    headers = [(b"authorization", request.headers.get("Authorization", "").encode("latin-1", "ignore"))]
+    return await user_of({"headers": headers, "user": user})
+
+
+def origin_allowed(scope: dict[str, Any]) -> bool:
+    """Return whether the page that opened the connection is AURA's own.
+
+    A browser always sends Origin with a WebSocket; a client that sends none is no browser, and has no cookies that a
+    foreign page could misuse.
+    """
+    origin = _header(scope, b"origin")
+    if not origin:
+        return True
+    if origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    address = urlsplit(origin)
+    return address.netloc == _header(scope, b"host") and validate_host(address.hostname or "", settings.ALLOWED_HOSTS)
+
+
+def _header(scope: dict[str, Any], name: bytes) -> str:
+    for key, value in scope.get("headers", []):
+        if key == name:
+            return str(value.decode("latin-1"))
+    return ""

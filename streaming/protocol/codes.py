@@ -1,0 +1,122 @@
+"""Numbers of the protocol: modes, control actions, faults and close codes (docs/reference/protocol.md)."""
+
+from enum import IntEnum
+
+
+class Mode(IntEnum):
+    """How a session groups the chunks of a stream into frames (section 9)."""
+
+    COMPLETE = 0
+    SENTENCE = 1
+    TOKEN = 2
+
+
+class Action(IntEnum):
+    """What a CONTROL frame asks for (section 5.7)."""
+
+    PAUSE = 1
+    RESUME = 2
+    CANCEL = 3
+    MODE = 4
+    BARGE_IN = 5
+    DRAIN = 6
+
+
+class LibraryAction(IntEnum):
+    """What a LIBRARY frame says (section 5.8)."""
+
+    OFFER = 1
+    ACK = 2
+    NEED = 3
+    RETIRE = 4
+
+
+class Finish(IntEnum):
+    """Why a stream that ended well ended (section 5.5)."""
+
+    STOP = 0
+    LENGTH = 1
+    CANCELLED = 2
+    TOOL_CALL = 3
+    CONTENT_FILTER = 4
+
+
+class FaultCode(IntEnum):
+    """What went wrong (section 10). `retry` says whether the same again may work."""
+
+    MALFORMED = 1
+    CORRUPT = 2
+    UNKNOWN_STREAM = 3
+    RESUME_IMPOSSIBLE = 4
+    CONFLICT = 5
+    TOO_LARGE = 6
+    TOO_MANY_STREAMS = 7
+    RATE_LIMITED = 8
+    OVERLOADED = 9
+    NO_MODEL = 10
+    PROVIDER_FAILED = 11
+    PROVIDER_CUT = 12
+    PROVIDER_TIMEOUT = 13
+    BUDGET_EXHAUSTED = 14
+    INTERRUPTED = 15
+    INTERNAL = 16
+    UNKNOWN_LIBRARY = 17
+    EMPTY_PROMPT = 18
+    NOT_ALLOWED = 19
+
+    @property
+    def label(self) -> str:
+        """The name in lower case, as documents, JSON and the record write it."""
+        return self.name.lower()
+
+    @property
+    def retry(self) -> bool:
+        return self in _RETRY
+
+    @classmethod
+    def named(cls, label: str) -> "FaultCode":
+        """Return the code with that label, INTERNAL for one that is not in the table."""
+        return cls.__members__.get(label.upper(), cls.INTERNAL)
+
+
+_RETRY = frozenset(
+    {
+        FaultCode.CORRUPT,
+        FaultCode.TOO_MANY_STREAMS,
+        FaultCode.RATE_LIMITED,
+        FaultCode.OVERLOADED,
+        FaultCode.PROVIDER_FAILED,
+        FaultCode.PROVIDER_CUT,
+        FaultCode.PROVIDER_TIMEOUT,
+        FaultCode.INTERRUPTED,
+        FaultCode.INTERNAL,
+        FaultCode.UNKNOWN_LIBRARY,
+    }
+)
+
+
+class CloseCode(IntEnum):
+    """Why a session ended (section 11). The range is the client's duty; see `duty`."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    DRAINING = 4000
+    STALE = 4001
+    INTERNAL_ERROR = 4100
+    TOO_MANY_SESSIONS = 4101
+    OVERLOADED = 4102
+    BAD_FRAME = 4200
+    UNAUTHENTICATED = 4201
+    FORBIDDEN_ORIGIN = 4202
+    UNSUPPORTED_VERSION = 4203
+    FRAME_TOO_LARGE = 4204
+    SIGNED_OUT = 4205
+
+
+def duty(code: int) -> str:
+    """Return what a client does after close code `code`: "stop", "reconnect" (at once) or "backoff"."""
+    if code == CloseCode.NORMAL or 4200 <= code <= 4299:
+        return "stop"
+    if code == CloseCode.GOING_AWAY or 4000 <= code <= 4099:
+        return "reconnect"
+    return "backoff"

@@ -1,0 +1,161 @@
+"""Frames as JSON objects, for people at a terminal and simple scripts (docs/reference/protocol.md, section 12)."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from compression.codec import payload
+from compression.codec.errors import CodecError
+from streaming.protocol import fields, frames
+from streaming.protocol.codec import encode_raw, text_check
+from streaming.protocol.codes import Action, FaultCode, Finish, Mode
+from streaming.protocol.errors import FrameError
+from streaming.protocol.frames import Frame
+
+_FROM_CLIENT: dict[str, type] = {
+    "hello": frames.Hello,
+    "prompt": frames.Prompt,
+    "resume": frames.Resume,
+    "control": frames.Control,
+    "ack": frames.Ack,
+    "ping": frames.Ping,
+    "pong": frames.Pong,
+}
+_NAMES: dict[str, type[Mode] | type[Action]] = {"mode": Mode, "action": Action}
+
+
+class JsonForm:
+    """Reads and writes the frames of one session as JSON. `new_name` returns 16 random bytes."""
+
+    def __init__(self, new_name: Callable[[], bytes]) -> None:
+        self._new_name = new_name
+        self._next_channel = 1
+        self._offsets: dict[int, int] = {}
+
+    def decode(self, text: str) -> Frame:
+        """Return the frame of a JSON object. Raises FrameError with words for the person who typed it."""
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise FrameError(f"not JSON: {error}") from None
+        if not isinstance(data, dict) or data.get("type") not in _FROM_CLIENT:
+            raise FrameError(f'send an object with "type" one of {", ".join(_FROM_CLIENT)}')
+        kind = str(data["type"])
+        try:
+            return self._frame(kind, data)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise FrameError(f"{kind}: {error}") from None
+
+    def _frame(self, kind: str, data: dict[str, Any]) -> Frame:
+        match kind:
+            case "ping":
+                return frames.Ping()
+            case "pong":
+                return frames.Pong()
+            case "ack":
+                return frames.Ack(_number(data, "channel"), _number(data, "offset"), _number(data, "credit"))
+            case "prompt":
+                return self._prompt(data)
+        frame_class = _FROM_CLIENT[kind]
+        values: dict[str, Any] = {}
+        for name, spec in fields.specs(frame_class).items():  # type: ignore[arg-type]
+            if name in data:
+                given = data[name]
+                items = given if spec.repeated and isinstance(given, list) else [given]
+                read = [_read(name, spec, item) for item in items]
+                values[name] = tuple(read) if spec.repeated else read[0]
+        if frame_class is frames.Hello:
+            values.setdefault("version", (frames.VERSION,))
+        frame: Frame = frame_class(channel=_number(data, "channel"), **values)
+        return frame
+
+    def _prompt(self, data: dict[str, Any]) -> Frame:
+        text = data.get("text", "")
+        if not isinstance(text, str):
+            raise ValueError('"text" is not a string')
+        if "channel" in data:
+            channel = _number(data, "channel")
+        else:
+            channel, self._next_channel = self._next_channel, self._next_channel + 1
+        if not 1 <= channel <= frames.CHANNEL_LIMIT:
+            raise ValueError(f'"channel" goes from 1 to {frames.CHANNEL_LIMIT}')
+        stream = _bytes(data, "stream", 16) or self._new_name()
+        model = data.get("model", "")
+        try:
+            coded = encode_raw(text).data
+        except UnicodeEncodeError:
+            raise ValueError('"text" holds half a character (a lone surrogate)') from None
+        return frames.Prompt(
+            channel, stream, _bytes(data, "conversation", 16), coded, text_check(text), str(model)[:128]
+        )
+
+    def encode(self, frame: Frame) -> str:
+        """Return the JSON object of a frame of the server; chunks must be raw."""
+        data: dict[str, Any] = {"type": frame.type.name.lower(), "channel": frame.channel}
+        if isinstance(frame, frames.Chunk):
+            offset = self._offsets.get(frame.channel, 0)
+            self._offsets[frame.channel] = offset + frame.count
+            data |= {"offset": offset, "count": frame.count, "text": _text(frame.payload)}
+        else:
+            if isinstance(frame, frames.Open):
+                self._offsets[frame.channel] = frame.offset
+            if isinstance(frame, frames.Done | frames.Fault):
+                self._offsets.pop(frame.channel, None)
+            for name in fields.specs(type(frame)):
+                value = getattr(frame, name)
+                data[name] = value.hex() if isinstance(value, bytes) else value
+            data |= _readable(frame)
+        return json.dumps(data, ensure_ascii=False)
+
+
+def _readable(frame: Frame) -> dict[str, Any]:
+    """Return names in the place of numbers."""
+    match frame:
+        case frames.Fault():
+            return {"code": FaultCode(frame.code).label, "retry": bool(frame.retry)}
+        case frames.Done():
+            return {"finish": Finish(frame.finish).name.lower()}
+        case frames.Control():
+            return {"action": Action(frame.action).name.lower()}
+    return {}
+
+
+def _text(data: bytes) -> str:
+    try:
+        return payload.decode(data, {}, len(data))
+    except CodecError as error:
+        raise ValueError(f"a chunk for the JSON form must be raw: {error}") from None
+
+
+def _read(name: str, spec: Any, value: Any) -> Any:
+    if name in _NAMES and isinstance(value, str):
+        try:
+            return int(_NAMES[name][value.upper()])
+        except KeyError:
+            raise ValueError(f'unknown {name} "{value}"') from None
+    if spec.kind == 0:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 53:
+            raise ValueError(f'"{name}" is not a number from 0 to 2^53 - 1')
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f'"{name}" is not a string')
+    if spec.text:
+        return value
+    data = bytes.fromhex(value)
+    if spec.size and len(data) != spec.size and (data or spec.repeated):
+        raise ValueError(f'"{name}" has {len(data)} bytes instead of {spec.size}')
+    return data
+
+
+def _number(data: dict[str, Any], name: str) -> int:
+    value = data.get(name, 0)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 53:
+        raise ValueError(f'"{name}" is not a number from 0 to 2^53 - 1')
+    return value
+
+
+def _bytes(data: dict[str, Any], name: str, size: int) -> bytes:
+    value = bytes.fromhex(str(data.get(name, "")).replace("-", ""))
+    if len(value) not in (0, size):
+        raise ValueError(f'"{name}" has {len(value)} bytes instead of {size}')
+    return value

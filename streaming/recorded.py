@@ -1,0 +1,132 @@
+"""Streams on the record: what is written there of a stream's events, and streams read back from it."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from audit.records.event import Event, Kind
+from channels.db import database_sync_to_async
+
+from audit import selectors
+from streaming.errors import ResumeImpossible
+from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
+from streaming.messages import Message
+from streaming.protocol.codes import FaultCode, Finish
+
+INTERRUPTED = "The server stopped in mid-answer. Please ask again."
+
+
+def now_us() -> int:
+    """Return the time in microseconds since the Unix epoch."""
+    return time.time_ns() // 1000
+
+
+def entry(
+    message: Message,
+    kind: Kind,
+    *,
+    offset: int = -1,
+    epoch: int = 1,
+    text: str = "",
+    meta: Mapping[str, Any] | None = None,
+) -> Event:
+    """Return the event of the record that belongs to `message`, stamped with the present time."""
+    return Event(
+        kind=kind,
+        conversation=message.conversation,
+        stream=message.stream,
+        epoch=epoch,
+        offset=offset,
+        actor=message.actor,
+        at=now_us(),
+        text=text,
+        meta=dict(meta or {}),
+    )
+
+
+def to_record(message: Message, epoch: int, event: StreamEvent) -> Event:
+    """Return the event of the record for an event of the stream that answers `message`."""
+    match event:
+        case StreamChunk():
+            return entry(message, Kind.CHUNK, offset=event.offset, epoch=epoch, text=event.text)
+        case StreamDone():
+            meta = asdict(event)
+            del meta["offset"]
+            meta["finish"] = event.finish.name.lower()
+            meta["first_token_ms"] = meta.pop("first_token")
+            meta["duration_ms"] = meta.pop("duration")
+            return entry(message, Kind.DONE, offset=event.offset, epoch=epoch, meta=meta)
+        case StreamFault():
+            meta = {"code": event.code.label, "retry_after_ms": event.retry_after}
+            return entry(message, Kind.FAULT, offset=event.offset, epoch=epoch, text=event.message, meta=meta)
+
+
+def from_record(event: Event) -> StreamEvent:
+    """Return the event of the stream that `to_record` wrote."""
+    meta = event.meta
+    if event.kind == Kind.CHUNK:
+        return StreamChunk(event.offset, event.text)
+    if event.kind == Kind.FAULT:
+        code = FaultCode.named(str(meta.get("code", "")))
+        return StreamFault(event.offset, code, event.text, _number(meta, "retry_after_ms"))
+    finish = str(meta.get("finish", "")).upper()
+    return StreamDone(
+        event.offset,
+        check=_number(meta, "check"),
+        finish=Finish.__members__.get(finish, Finish.STOP),
+        model=str(meta.get("model", "")),
+        tier=str(meta.get("tier", "")),
+        prompt_tokens=_number(meta, "prompt_tokens"),
+        completion_tokens=_number(meta, "completion_tokens"),
+        cost=_number(meta, "cost"),
+        first_token=_number(meta, "first_token_ms"),
+        duration=_number(meta, "duration_ms"),
+    )
+
+
+def _number(meta: Mapping[str, Any], name: str) -> int:
+    value = meta.get(name, 0)
+    return value if isinstance(value, int) else 0
+
+
+class RecordedStream:
+    """A stream that no process here is writing any more, read from the record."""
+
+    def __init__(self, name: UUID, conversation: UUID, epoch: int, events: list[StreamEvent]) -> None:
+        self.name = name
+        self.conversation = conversation
+        self.epoch = epoch
+        self._events = events
+
+    @property
+    def next_offset(self) -> int:
+        return len(self._events)
+
+    async def read(self, offset: int = 0, epoch: int = 0) -> AsyncIterator[StreamEvent]:
+        """Yield the events from `offset` on. Raises ResumeImpossible."""
+        self.check(offset, epoch)
+        for event in self._events[offset:]:
+            yield event
+
+    def check(self, offset: int, epoch: int) -> None:
+        """Raise ResumeImpossible unless reading from there is possible."""
+        if (epoch or self.epoch) != self.epoch or offset > len(self._events):
+            raise ResumeImpossible("that part of the answer is no longer kept: load the conversation anew")
+
+    def release(self, *, leaving: bool) -> None:
+        """Nothing waits for the readers of what has ended."""
+
+
+async def load(user: Any, name: UUID) -> RecordedStream | None:
+    """Return the stream of that user from the record, None when there is none."""
+    events: list[Event] = await database_sync_to_async(selectors.stream_events)(user, name)
+    if not events:
+        return None
+    first = events[0]
+    found = [from_record(event) for event in events]
+    if isinstance(found[-1], StreamChunk):
+        # Nobody writes it any more and it has no end: its server was killed, and healing has not come by yet.
+        found.append(StreamFault(len(found), FaultCode.INTERRUPTED, INTERRUPTED))
+    return RecordedStream(name, first.conversation, first.epoch, found)

@@ -1,0 +1,195 @@
+"""Server-Sent Events (WHATWG HTML, section 9.2): the events of a stream as text, resumable by Last-Event-ID."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from audit.errors import AuditError
+from audit.journal import journal
+from audit.records.event import Kind
+
+from compression.codec.payload import CompressionMethod, Encoded
+from streaming import recorded
+from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
+from streaming.flow.segment import CONTEXT, is_boundary
+from streaming.messages import Message
+from streaming.protocol.codec import SessionCodec
+from streaming.recorded import RecordedStream
+from streaming.streams import Stream
+from streaming.tally import Tally
+
+# A sentence longer than this is coded in a thread; see streaming.sessions.
+INLINE_LIMIT = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a client stands: `offset` is the first event that it does not have."""
+
+    stream: UUID
+    epoch: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.stream.hex}:{self.epoch}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """Return the position that an event's id named. Raises ValueError for any other text."""
+        stream, epoch, offset = text.split(":")
+        if len(text) > 80 or not (epoch.isascii() and epoch.isdigit() and offset.isascii() and offset.isdigit()):
+            raise ValueError("not the id of an event")
+        return cls(UUID(hex=stream), int(epoch), int(offset))
+
+
+def event_bytes(name: str, data: dict[str, Any], position: Position | None = None) -> bytes:
+    """Return one event. `data` is written as one line of JSON."""
+    head = f"id: {position}\n" if position is not None else ""
+    return f"{head}event: {name}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+
+
+class SseFeed:
+    """Turns a stream into the bytes of an event stream for one client.
+
+    Events: `open`, `token` (text), `compression` (what AURA's codec makes of each sentence), `heartbeat`, and at the end
+    `done` or `error`. `heartbeat` is the time in seconds without another event before a heartbeat.
+    """
+
+    def __init__(
+        self, stream: Stream | RecordedStream, message: Message, codec: SessionCodec, heartbeat: float
+    ) -> None:
+        self._stream = stream
+        self._message = message
+        self._codec = codec
+        self._heartbeat = heartbeat
+        self._sentence: list[StreamChunk] = []
+        self._tail = ""
+        self._coded = Tally()
+        self._wire = Tally()
+
+    async def run(self, offset: int) -> AsyncIterator[bytes]:
+        """Yield the bytes from event `offset` on. The stream is released when the caller stops iterating."""
+        opening = {
+            "stream": self._stream.name.hex,
+            "epoch": self._stream.epoch,
+            "offset": offset,
+            "conversation": str(self._stream.conversation),
+        }
+        try:
+            yield self._sent(event_bytes("open", opening, self._position(offset)))
+            async with aclosing(_with_heartbeats(self._stream.read(offset), self._heartbeat)) as events:
+                async for event in events:
+                    if event is None:
+                        yield self._sent(event_bytes("heartbeat", {}))
+                    else:
+                        yield self._sent(await self._format(event))
+        finally:
+            self._stream.release(leaving=False)
+            await self._account()
+
+    def _position(self, offset: int) -> Position:
+        return Position(self._stream.name, self._stream.epoch, offset)
+
+    def _sent(self, data: bytes) -> bytes:
+        self._wire.wire_bytes += len(data)
+        return data
+
+    async def _format(self, event: StreamEvent) -> bytes:
+        position = self._position(event.offset + 1)
+        if isinstance(event, StreamChunk):
+            boundary = self._sentence and is_boundary(self._tail, event.text)
+            before = await self._compression() if boundary else b""
+            self._sentence.append(event)
+            self._tail = (self._tail + event.text)[-CONTEXT:]
+            self._wire.text_bytes += len(event.text.encode())
+            self._wire.payloads += 1
+            return before + event_bytes("token", {"text": event.text, "offset": event.offset}, position)
+        last = await self._compression() if self._sentence else b""
+        if isinstance(event, StreamDone):
+            return last + event_bytes("done", self._done(event), position)
+        return last + event_bytes("error", _fault(event), position)
+
+    async def _compression(self) -> bytes:
+        """Return the event that tells what the codec makes of the sentence that has just ended."""
+        chunks, self._sentence = self._sentence, []
+        text = "".join(chunk.text for chunk in chunks)
+        encoded = (
+            self._codec.encode(text) if len(text) <= INLINE_LIMIT else await asyncio.to_thread(self._codec.encode, text)
+        )
+        size = len(text.encode())
+        self._coded.add(encoded.method, size, len(encoded.data))
+        return event_bytes("compression", _coding(chunks, size, encoded))
+
+    def _done(self, event: StreamDone) -> dict[str, Any]:
+        return {
+            "finish": event.finish.name.lower(),
+            "model": event.model,
+            "tier": event.tier,
+            "usage": {"prompt_tokens": event.prompt_tokens, "completion_tokens": event.completion_tokens},
+            "cost_usd": f"{event.cost / 10**9:.9f}",
+            "first_token_ms": event.first_token,
+            "duration_ms": event.duration,
+            "compression": self._coded.summary(),
+        }
+
+    async def _account(self) -> None:
+        if not self._wire.payloads:
+            return
+        meta = {
+            "session": "sse",
+            "direction": "down",
+            "text_bytes": self._wire.text_bytes,
+            "wire_bytes": self._wire.wire_bytes,
+            "methods": {CompressionMethod.RAW.name.lower(): self._wire.payloads},
+        }
+        with suppress(AuditError):
+            await journal().append([recorded.entry(self._message, Kind.DELIVERY, meta=meta)])
+
+
+def _coding(chunks: list[StreamChunk], size: int, encoded: Encoded) -> dict[str, Any]:
+    return {
+        "offset": chunks[0].offset,
+        "count": len(chunks),
+        "text_bytes": size,
+        "coded_bytes": len(encoded.data),
+        "method": encoded.method.name.lower(),
+        "template_id": encoded.template_id,
+    }
+
+
+def _fault(event: StreamFault) -> dict[str, Any]:
+    return {
+        "code": event.code.label,
+        "message": event.message,
+        "retry": event.code.retry,
+        "retry_after_ms": event.retry_after,
+    }
+
+
+async def _with_heartbeats(events: AsyncIterator[StreamEvent], interval: float) -> AsyncIterator[StreamEvent | None]:
+    """Yield the events, and None whenever none came for `interval` seconds."""
+    iterator = aiter(events)
+    coming: asyncio.Task[StreamEvent] | None = None
+    try:
+        while True:
+            if coming is None:
+                coming = asyncio.ensure_future(anext(iterator))
+            done, _ = await asyncio.wait([coming], timeout=interval)
+            if not done:
+                yield None
+                continue
+            finished, coming = coming, None
+            try:
+                yield finished.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        if coming is not None:
+            coming.cancel()
+            with suppress(asyncio.CancelledError, StopAsyncIteration):
+                await coming
+        await events.aclose()  # type: ignore[attr-defined]

@@ -1,0 +1,146 @@
+"""HTTP: the chat page, the event stream, and the statistics."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID, uuid4
+
+from audit.errors import AuditError
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET
+
+from compression import selectors as compression
+from streaming import chat, identity, recorded, selectors
+from streaming.errors import EmptyPrompt, StreamingError, UnknownStream
+from streaming.messages import Message
+from streaming.protocol.codec import SessionCodec
+from streaming.protocol.codes import FaultCode
+from streaming.recorded import RecordedStream
+from streaming.registry import registry
+from streaming.streams import Stream
+from streaming.transports.sse import Position, SseFeed
+
+View = Callable[..., Awaitable[HttpResponseBase]]
+
+STATUS = {
+    FaultCode.UNKNOWN_STREAM: 404,
+    FaultCode.RESUME_IMPOSSIBLE: 410,
+    FaultCode.TOO_LARGE: 413,
+    FaultCode.EMPTY_PROMPT: 422,
+    FaultCode.MALFORMED: 422,
+    FaultCode.TOO_MANY_STREAMS: 429,
+    FaultCode.OVERLOADED: 503,
+    FaultCode.NOT_ALLOWED: 403,
+}
+
+
+@login_required
+@ensure_csrf_cookie
+@require_GET
+def chat_page(request: HttpRequest) -> HttpResponse:
+    """Return the page at `/`."""
+    return render(request, "streaming/chat.html")
+
+
+def error_response(code: FaultCode, message: str, status: int, retry_after: float | None = None) -> JsonResponse:
+    """Return an error as JSON: `{"error": {"code", "message"}}`."""
+    response = JsonResponse({"error": {"code": code.label, "message": message}}, status=status)
+    if retry_after is not None:
+        response["Retry-After"] = str(max(1, round(retry_after)))
+    return response
+
+
+def for_users(view: View) -> View:
+    """Call the view with the request and its user, or answer 401; turn the app's errors into JSON."""
+
+    @wraps(view)
+    async def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        user = await identity.user_of_request(request)
+        if user is None:
+            response = error_response(FaultCode.NOT_ALLOWED, "Sign in, or send an API key as a bearer token.", 401)
+            response["WWW-Authenticate"] = "Bearer"
+            return response
+        try:
+            return await view(request, user, **kwargs)
+        except StreamingError as error:
+            return error_response(error.code, str(error), STATUS.get(error.code, 400), error.retry_after)
+        except AuditError as error:
+            code = FaultCode.named(getattr(error, "code", ""))
+            return error_response(code, str(error), STATUS.get(code, 503))
+
+    return wrapped
+
+
+@require_GET
+@for_users
+async def stream_chat(request: HttpRequest, user: Any) -> HttpResponseBase:
+    """Answer `?q=` as Server-Sent Events; `Last-Event-ID` (or `?last_event_id=`) goes on where a line broke."""
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return error_response(FaultCode.NOT_ALLOWED, "Another site may not ask in your name.", 403)
+    last = request.headers.get("Last-Event-ID") or request.GET.get("last_event_id", "")
+    if last:
+        return await _resumed(user, last)
+    question = request.GET.get("q", "")
+    if not question.strip():
+        raise EmptyPrompt("ask something: ?q=your question")
+    message = Message(
+        user_id=user.pk,
+        actor=user.get_username(),
+        conversation=_uuid(request.GET.get("conversation", "")),
+        stream=uuid4(),
+        text=question,
+        model=request.GET.get("model", "")[:128],
+        meta={"method": "raw", "text_bytes": len(question.encode()), "wire_bytes": len(question.encode())},
+    )
+    return await _event_stream(await chat.ask(message, user), message, 0)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text) if text else uuid4()
+    except ValueError:
+        raise UnknownStream("conversation: not a UUID") from None
+
+
+async def _resumed(user: Any, last: str) -> HttpResponseBase:
+    try:
+        position = Position.parse(last)
+    except ValueError:
+        return error_response(FaultCode.MALFORMED, "Last-Event-ID is not an id of ours.", 422)
+    stream = registry.get(user.pk, position.stream) or await recorded.load(user, position.stream)
+    if stream is None:
+        raise UnknownStream("there is no such answer of yours")
+    stream.check(position.offset, position.epoch)
+    if isinstance(stream, RecordedStream) and position.offset == stream.next_offset:
+        # All has been read: 204 tells an EventSource not to come back.
+        return HttpResponse(status=204)
+    message = Message(user.pk, user.get_username(), stream.conversation, stream.name, "")
+    return await _event_stream(stream, message, position.offset)
+
+
+async def _event_stream(stream: Stream | RecordedStream, message: Message, offset: int) -> StreamingHttpResponse:
+    codec = SessionCodec(settings.STREAMING_MESSAGE_LIMIT)
+    codec.use(1, await compression.active_library_async())
+    feed = SseFeed(stream, message, codec, settings.STREAMING_HEARTBEAT_INTERVAL)
+    response = StreamingHttpResponse(feed.run(offset), content_type="text/event-stream; charset=utf-8")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+@require_GET
+@for_users
+async def stats(_request: HttpRequest, _user: Any) -> HttpResponseBase:
+    """Return the counts of this process."""
+    return JsonResponse(selectors.stats())
+
+
+@require_GET
+@for_users
+async def sessions(_request: HttpRequest, user: Any) -> HttpResponseBase:
+    """Return the open sessions: those of the user, all of them for staff."""
+    return JsonResponse({"sessions": selectors.sessions(None if user.is_staff else user.pk)})

@@ -1,0 +1,146 @@
+"""The journal against a real database, and against kill -9."""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import DatabaseError, connection
+
+from audit import selectors
+from audit.errors import Conflict
+from audit.journal import Journal, journal
+from audit.models import Content, Entry
+from audit.records.event import Event, Kind
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def chunk(offset: int, stream: UUID, text: str = "text") -> Event:
+    return Event(Kind.CHUNK, UUID(int=1), stream, 1, offset, "ada", time.time_ns() // 1000, text)
+
+
+async def test_events_of_many_writers_are_numbered_without_gap_and_in_order_by_stream() -> None:
+    async def write(stream: UUID) -> list[int]:
+        return [(await journal().append([chunk(offset, stream)]))[0] for offset in range(20)]
+
+    numbers = await asyncio.gather(*(write(uuid4()) for _ in range(64)))
+    assert sorted(sum(numbers, [])) == list(range(1, 64 * 20 + 1))
+    assert all(own == sorted(own) for own in numbers)
+    assert await asyncio.to_thread(selectors.verify_chain) == (64 * 20, None)
+
+
+async def test_an_offset_is_recorded_once_and_its_refusal_spoils_no_other() -> None:
+    stream, other = uuid4(), uuid4()
+    await journal().append([chunk(0, stream)])
+    results = await asyncio.gather(
+        journal().append([chunk(0, stream, "again")]),
+        *(journal().append([chunk(offset, other)]) for offset in range(5)),
+        return_exceptions=True,
+    )
+    assert isinstance(results[0], Conflict)
+    assert all(isinstance(result, list) for result in results[1:])
+    assert await asyncio.to_thread(selectors.verify_chain) == (6, None)
+
+
+async def test_what_cannot_be_written_is_refused_before_it_is_queued() -> None:
+    with pytest.raises(ValueError, match="cannot be recorded"):
+        await journal().append([Event(Kind.CHUNK, UUID(int=1), uuid4(), 1, 0, "ada", 2**60, "", {"n": 2**60})])
+
+
+def test_a_journal_may_be_closed_and_used_again() -> None:
+    own = Journal()
+    assert own.submit([chunk(0, uuid4())]).result(10) == [1]
+    own.close()
+    assert own.submit([chunk(0, uuid4())]).result(10) == [2]
+    own.close()
+
+
+STATEMENTS = [
+    "UPDATE audit_entry SET actor = 'eve' WHERE seq = 1",
+    "DELETE FROM audit_entry WHERE seq = 1",
+    "UPDATE audit_content SET body = '{}' WHERE entry_id = 1",
+    "DELETE FROM audit_content WHERE entry_id = 1",
+]
+if connection.vendor == "sqlite":
+    STATEMENTS += [
+        "INSERT OR REPLACE INTO audit_content (entry_id, body) VALUES (1, '{}')",
+        "REPLACE INTO audit_entry SELECT * FROM audit_entry WHERE seq = 1",
+    ]
+else:
+    STATEMENTS += ["TRUNCATE audit_content", "TRUNCATE audit_entry CASCADE"]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_the_database_refuses_to_change_the_record(statement: str) -> None:
+    journal().submit([chunk(0, uuid4())]).result(10)
+    with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert selectors.verify_chain() == (1, None)
+
+
+def test_tampering_behind_the_triggers_is_found() -> None:
+    from audit import immutability
+
+    journal().submit([chunk(number, UUID(int=9)) for number in range(6)]).result(10)
+    immutability.remove(connection)
+    columns = [
+        field.column for field in Entry._meta.fields if field.column not in ("seq", "content_hash", "previous", "hash")
+    ]
+    for column in columns:
+        original = Entry.objects.values_list(Entry._meta.get_field(_name(column)).attname, flat=True).get(seq=3)
+        changed = (
+            UUID(int=77) if isinstance(original, UUID) else (original + 1000 if isinstance(original, int) else "fault")
+        )
+        Entry.objects.filter(seq=3).update(**{_name(column): changed})
+        _, problem = selectors.verify_chain()
+        assert problem is not None, column
+        assert (problem.sequence, problem.what) == (3, "it was changed"), column
+        Entry.objects.filter(seq=3).update(**{_name(column): original})
+    assert selectors.verify_chain() == (6, None)
+    Content.objects.filter(pk=4).update(body="{}")
+    assert selectors.verify_chain()[1].what == "its content was changed"
+
+
+def _name(column: str) -> str:
+    return next(field.attname for field in Entry._meta.fields if field.column == column)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="kills a writer of an SQLite file")
+def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    environment = {**os.environ, "AURA_DATA_DIR": str(tmp_path), "DATABASE_URL": "", "PYTHONPATH": str(ROOT)}
+    environment.pop("DATABASE_URL")
+    run = [sys.executable, "manage.py", "migrate", "--verbosity=0", "--settings=aura_site.settings"]
+    subprocess.run(run, cwd=ROOT, env=environment, check=True, timeout=120)
+    acknowledged: set[int] = set()
+    chance = random.Random(7)
+    for _ in range(8):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.audit.crash"], cwd=ROOT, env=environment, stdout=subprocess.PIPE
+        )
+        assert child.stdout is not None
+        first = child.stdout.readline()
+        time.sleep(chance.uniform(0, 0.2))
+        child.send_signal(signal.SIGKILL)
+        rest = child.stdout.read()
+        child.stdout.close()
+        child.wait(10)
+        lines = (first + rest).split(b"\n")[:-1]
+        acknowledged.update(int(line) for line in lines)
+    with sqlite3.connect(tmp_path / "aura.sqlite3") as database:
+        kept = {row[0] for row in database.execute("SELECT seq FROM audit_entry")}
+    database.close()
+    assert len(acknowledged) > 8
+    assert acknowledged <= kept
+    assert kept == set(range(1, len(kept) + 1))
+    check = [sys.executable, "manage.py", "verify_audit", "--settings=aura_site.settings"]
+    told = subprocess.run(check, cwd=ROOT, env=environment, check=True, timeout=120, capture_output=True, text=True)
+    assert f"{len(kept)} entries are good" in told.stdout

@@ -1,0 +1,98 @@
+"""The pure half of the record: canonical bytes, chain, transcripts."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit.records.chain import GENESIS, Problem, Row, Verifier, link
+from audit.records.event import Event, Kind, canonical_content, canonical_entry, content_hash
+from audit.records.transcript import fold
+
+CONVERSATION, STREAM, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
+
+
+def event(kind: Kind, offset: int = 0, text: str = "", stream: UUID = STREAM, **meta: object) -> Event:
+    return Event(kind, CONVERSATION, stream, 1, offset, "ada", 1_000_000 + offset, text, meta)
+
+
+def rows(count: int) -> list[Row]:
+    found, previous = [], GENESIS
+    for number in range(1, count + 1):
+        one = event(Kind.CHUNK, number, f"text {number}")
+        hashed = content_hash(canonical_content(one.text, one.meta))
+        data = canonical_entry(number, one, hashed)
+        own = link(previous, data)
+        found.append(Row(number, data, previous, own, hashed, hashed))
+        previous = own
+    return found
+
+
+def test_a_whole_chain_is_good() -> None:
+    assert Verifier().check(rows(5)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "at", "what"),
+    [
+        (lambda r: [*r[:2], replace(r[2], entry=r[2].entry + b" "), *r[3:]], 3, "it was changed"),
+        (lambda r: [*r[:2], replace(r[2], content_found=bytes(32)), *r[3:]], 3, "its content was changed"),
+        (lambda r: [*r[:2], replace(r[2], content_found=None), *r[3:]], 3, "its content is missing"),
+        (lambda r: [*r[:1], *r[3:]], 4, "entries from 2 to 3 are missing"),
+        (
+            lambda r: [*r[:2], replace(r[2], previous=bytes(31) + b"x"), *r[3:]],
+            3,
+            "it does not follow the entry before",
+        ),
+        (lambda r: [replace(r[0], hash=bytes(32)), *r[1:]], 1, "it was changed"),
+    ],
+)
+def test_the_first_bad_entry_is_named(change, at: int, what: str) -> None:
+    assert Verifier().check(change(rows(5))) == Problem(at, what)
+
+
+@given(st.text(), st.dictionaries(st.text(max_size=5), st.integers(-(2**53) + 1, 2**53 - 1) | st.text(), max_size=4))
+def test_content_has_one_form(text: str, meta: dict) -> None:
+    backwards = dict(reversed(meta.items()))
+    assert canonical_content(text, meta) == canonical_content(text, backwards)
+    assert canonical_content(text + "x", meta) != canonical_content(text, meta)
+
+
+@pytest.mark.parametrize("meta", [{"n": 2**60}, {"n": float("nan")}, {"n": object()}])
+def test_what_json_cannot_hold_is_refused(meta: dict) -> None:
+    with pytest.raises(ValueError, match="cannot be recorded"):
+        canonical_content("", meta)
+
+
+def test_a_conversation_reads_as_turns() -> None:
+    turns = fold(
+        [
+            event(Kind.PROMPT, 0, "What is it?", method="template", text_bytes=11, wire_bytes=3),
+            event(Kind.CHUNK, 0, "It is "),
+            event(Kind.PROMPT, 0, "Meanwhile", stream=OTHER),
+            event(Kind.CHUNK, 1, "this."),
+            event(Kind.DONE, 2, finish="stop", model="m", tier="nano", cost=5, completion_tokens=4),
+            event(Kind.DELIVERY, -1, text_bytes=11, wire_bytes=8, methods={"raw": 1, "brotli": 2}),
+            event(Kind.DELIVERY, -1, text_bytes=11, wire_bytes=9, methods={"raw": 1}),
+            event(Kind.FAULT, 0, "It broke.", stream=OTHER, code="provider_failed"),
+        ]
+    )
+    assert [(turn.role, turn.text, turn.state) for turn in turns] == [
+        ("user", "What is it?", "done"),
+        ("assistant", "It is this.", "done"),
+        ("user", "Meanwhile", "done"),
+        ("assistant", "", "fault"),
+    ]
+    question, answer, _, failed = turns
+    assert (question.actor, question.methods, question.wire_bytes) == ("ada", {"template": 1}, 3)
+    assert (answer.model, answer.tier, answer.cost_nano, answer.next_offset) == ("m", "nano", 5, 3)
+    assert (answer.text_bytes, answer.wire_bytes, answer.methods) == (22, 17, {"raw": 2, "brotli": 2})
+    assert failed.fault == "It broke."
+
+
+def test_an_answer_that_was_stopped_or_still_runs_says_so() -> None:
+    started = [event(Kind.PROMPT, 0, "Go"), event(Kind.CHUNK, 0, "on")]
+    assert fold(started)[1].state == "open"
+    assert fold([*started, event(Kind.DONE, 1, finish="cancelled")])[1].state == "cancelled"
