@@ -5,8 +5,8 @@ Each template stands in exactly one of three hash tables:
 - `whole`: a template without slots, under its text.
 - `ends`: under its head and its tail, the longest beginning of its first part and the longest end of its
   last part whose length is a power of two up to 256 (or 0). A text has at most ten heads and ten tails.
-- `grams`: where more than CROWD templates share head and tail, each under a piece of its fixed text that few
-  others stand under. A text is scanned for such pieces only when it has a crowded head and tail.
+- `grams`: where more than CROWD templates share head and tail, each under that piece of its fixed text which
+  the fewest others hold. A text is scanned for such pieces only when it has a crowded head and tail.
 
 What the tables name is verified by `Template.match`, at most MAX_CANDIDATES times a text. So no text, however
 hostile, costs more than a constant number of passes over it. Where a library gives more candidates than that
@@ -14,6 +14,7 @@ hostile, costs more than a constant number of passes over it. Where a library gi
 the encoder's own affair.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
@@ -40,7 +41,6 @@ class Matcher:
     def __init__(self, templates: Iterable[Template]) -> None:
         self._whole: dict[str, Template] = {}
         self._ends: dict[str, dict[str, list[Template]]] = {}
-        self._grams: dict[int, dict[str, list[Template]]] = {}
         for template in templates:
             first, last = template.parts[0], template.parts[-1]
             if template.slot_count == 0:
@@ -50,12 +50,13 @@ class Matcher:
                 tails.setdefault(last[len(last) - _end_size(last) :], []).append(template)
         self._head_sizes = sorted({len(head) for head in self._ends})
         self._tail_sizes = sorted({len(tail) for tails in self._ends.values() for tail in tails})
+        crowded = []
         for tails in self._ends.values():
             for tail, bucket in tails.items():
                 if len(bucket) > CROWD:
+                    crowded += bucket
                     tails[tail] = []  # An empty bucket sends the search to the grams.
-                    for template in bucket:
-                        self._add_to_grams(template)
+        self._grams = _gram_index(crowded)
 
     def match(self, text: str) -> Match | None:
         """Return the match of `text` whose payload is smallest (of equal ones the lowest id), or None."""
@@ -98,28 +99,38 @@ class Matcher:
                     seen.add(gram)
                     yield from grams[gram]
 
-    def _add_to_grams(self, template: Template) -> None:
-        """Put `template` under the least used of its longest grams; shorter ones only if all are crowded."""
-        best_size, best_gram, best_use = 0, "", -1
-        for size in GRAM_SIZES:
-            grams = self._grams.get(size, {})
-            for gram in _grams(template, size):
-                use = len(grams.get(gram, ()))
-                if best_use < 0 or use < best_use:
-                    best_size, best_gram, best_use = size, gram, use
-            if 0 <= best_use < CROWD:
-                break
-        self._grams.setdefault(best_size, {}).setdefault(best_gram, []).append(template)
-
 
 def _end_size(part: str) -> int:
     return next(size for size in END_SIZES if size <= len(part))
 
 
+def _gram_index(templates: list[Template]) -> dict[int, dict[str, list[Template]]]:
+    """Return each of `templates` under that gram which the fewest of them hold; shorter grams only if those crowd."""
+    index: dict[int, dict[str, list[Template]]] = {}
+    for size in GRAM_SIZES:
+        use = Counter(gram for template in templates for gram in set(_grams(template, size)))
+        crowded = []
+        for template in templates:
+            gram = min(_grams(template, size), key=use.__getitem__, default="")
+            if gram and (use[gram] <= CROWD or size == 1):
+                index.setdefault(size, {}).setdefault(gram, []).append(template)
+            else:
+                crowded.append(template)
+        templates = crowded
+    return index
+
+
 def _grams(template: Template, size: int) -> Iterator[str]:
-    """Yield pieces of `size` characters that cover every part at least that long."""
-    for part in template.parts:
-        if len(part) >= size:
-            for start in range(0, len(part) - size, size):
-                yield part[start : start + size]
+    """Yield pieces of `size` characters that cover every part at least that long.
+
+    They are cut from a part's beginning, in the last part from its end: there is what templates have in common, and
+    only pieces that are cut alike count as the same.
+    """
+    for part in template.parts[:-1]:
+        yield from (part[start : start + size] for start in range(0, len(part) - size + 1, size))
+        if len(part) > size and len(part) % size:
             yield part[len(part) - size :]
+    last = template.parts[-1]
+    yield from (last[end - size : end] for end in range(len(last), size - 1, -size))
+    if len(last) > size and len(last) % size:
+        yield last[:size]

@@ -36,9 +36,7 @@ class Template:
         except UnicodeEncodeError as error:
             raise LibraryError(f"Template {self.id} holds a lone surrogate.") from error
         if not 1 <= fixed_bytes <= MAX_FIXED_BYTES:
-            raise LibraryError(
-                f"Template {self.id} has {fixed_bytes} fixed bytes; 1 to {MAX_FIXED_BYTES} are allowed."
-            )
+            raise LibraryError(f"Template {self.id} has {fixed_bytes} fixed bytes; 1 to {MAX_FIXED_BYTES} are allowed.")
         object.__setattr__(self, "fixed_bytes", fixed_bytes)
 
     @property

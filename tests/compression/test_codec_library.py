@@ -16,7 +16,7 @@ from tests.compression.strategies import libraries
 SLOTS = {
     7: ["who won the match"],
     8: ["your router"],
-    100: ["photosynthes"],
+    100: ["photosynthesis"],
     101: ["a virus", "a bacterium"],
     102: ["baking bread"],
     103: ["my manager"],
@@ -80,7 +80,7 @@ def test_what_is_no_library_is_refused(content: str | bytes) -> None:
         Library.from_manifest(content)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)))
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_any_templates_give_a_library_or_its_error(templates: Any) -> None:
     try:
         Library.from_manifest(json.dumps({"format": "aura.library/1", "templates": templates}))

@@ -67,7 +67,7 @@ def test_cost_does_not_grow_with_the_library(shape: Callable[[int], tuple[str, .
             match = matcher.match(text)
             assert match is not None
             assert match.template.id == number
-        assert list(matcher.candidates("None of them begins or ends like this")) in ([], [*range(0)])
+        assert len(list(matcher.candidates("None of them is like this"))) <= 16
 
 
 def test_a_hostile_text_is_verified_a_bounded_number_of_times(monkeypatch: pytest.MonkeyPatch) -> None:

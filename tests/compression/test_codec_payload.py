@@ -64,20 +64,27 @@ def test_of_equal_sizes_the_lower_method_wins() -> None:
     assert encode("abc", library, 1).method is CompressionMethod.RAW
 
 
+def outcome(data: bytes) -> str | int:
+    """Decode with a limit of 1,000 bytes; return the error's name or the text's size. Nothing else may be raised."""
+    try:
+        return len(decode(data, LIBRARIES, limit=1_000).encode())
+    except CodecError as error:
+        return error.name
+
+
+def assert_bounded(result: str | int) -> None:
+    assert result in MESSAGES or (isinstance(result, int) and result <= 1_000)
+
+
 @given(st.binary(max_size=200))
 @example(b"\x09\x65\x03TCPUDP")
 def test_any_bytes_give_a_bounded_text_or_a_codec_error(data: bytes) -> None:
-    try:
-        text = decode(data, LIBRARIES, limit=1_000)
-    except CodecError as error:
-        assert error.name in MESSAGES
-    else:
-        assert len(text.encode()) <= 1_000
+    assert_bounded(outcome(data))
 
 
 @given(st.binary(max_size=200), st.sampled_from([0x00, 0x02, 0x09, 0xF9]))
 def test_any_bytes_behind_a_real_method_byte(data: bytes, method_byte: int) -> None:
-    test_any_bytes_give_a_bounded_text_or_a_codec_error.hypothesis.inner_test(bytes((method_byte,)) + data)
+    assert_bounded(outcome(bytes((method_byte,)) + data))
 
 
 def test_mutated_and_cut_streams_never_break_out() -> None:
@@ -88,7 +95,7 @@ def test_mutated_and_cut_streams_never_break_out() -> None:
         broken = bytearray(stream)
         broken[draw.randrange(1, len(broken))] ^= 1 << draw.randrange(8)
         del broken[draw.randrange(1, len(broken) + 1) :]
-        test_any_bytes_give_a_bounded_text_or_a_codec_error.hypothesis.inner_test(bytes(broken))
+        assert_bounded(outcome(bytes(broken)))
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 1024, 5_000])
@@ -110,7 +117,7 @@ def test_a_small_frame_cannot_unpack_past_the_limit() -> None:
         decode(bomb)
 
 
-@pytest.mark.parametrize("encoder", [lambda text: encode(text), lambda text: encode(text, LIBRARIES[31], 31)])
+@pytest.mark.parametrize("encoder", [encode, lambda text: encode(text, LIBRARIES[31], 31)])
 def test_a_lone_surrogate_cannot_be_coded(encoder: object) -> None:
     with pytest.raises(CodecError, match="bad_utf8"):
         encoder("Hello, \ud800!")  # type: ignore[operator]

@@ -164,16 +164,14 @@ def payloads() -> dict[str, Any]:
         entry = _entry(template.fill(slots), library, index, result.data, result.method.name, template_id)
         filled.append(entry | {"slots": slots})
     invalid = [
-        {"name": name, "library": library, "data": data.hex(), "error": error}
-        for name, data, library, error in INVALID
+        {"name": name, "library": library, "data": data.hex(), "error": error} for name, data, library, error in INVALID
     ]
     over_limit = [
         {"name": name, "library": library, "limit": limit, "data": data.hex()}
         for name, data, library, limit in OVER_LIMIT
     ]
     libraries = {
-        name: {"hash": library.hash, "manifest": json.loads(library.manifest)}
-        for name, library in LIBRARIES.items()
+        name: {"hash": library.hash, "manifest": json.loads(library.manifest)} for name, library in LIBRARIES.items()
     }
     return {
         "libraries": libraries,

@@ -11,7 +11,7 @@ export const MAX_CANDIDATES = 64;
 export class Matcher {
   #whole = new Map();
   #ends = new Map();
-  #grams = new Map();
+  #grams;
   #headSizes;
   #tailSizes;
 
@@ -31,13 +31,15 @@ export class Matcher {
     }
     this.#headSizes = ascending(new Set([...this.#ends.keys()].map((head) => head.length)));
     this.#tailSizes = ascending(tailSizes);
+    const crowded = [];
     for (const tails of this.#ends.values()) {
       for (const [tail, bucket] of tails) {
         if (bucket.length <= CROWD) continue;
+        for (const template of bucket) crowded.push(template);
         tails.set(tail, []); // An empty bucket sends the search to the grams.
-        for (const template of bucket) this.#addToGrams(template);
       }
     }
+    this.#grams = gramIndex(crowded);
   }
 
   /** Return `{template, slots, size}` of the smallest payload that makes `text` (then the lowest id), or null. */
@@ -88,21 +90,6 @@ export class Matcher {
       }
     }
   }
-
-  /** Put `template` under the least used of its longest grams; shorter ones only if all are crowded. */
-  #addToGrams(template) {
-    let best = { size: 0, gram: "", use: Infinity };
-    for (const size of GRAM_SIZES) {
-      const known = this.#grams.get(size);
-      for (const gram of gramsOf(template, size)) {
-        const use = known?.get(gram)?.length ?? 0;
-        if (use < best.use) best = { size, gram, use };
-      }
-      if (best.use < CROWD) break;
-    }
-    const grams = setDefault(this.#grams, best.size, () => new Map());
-    setDefault(grams, best.gram, () => []).push(template);
-  }
 }
 
 function ascending(numbers) {
@@ -118,11 +105,37 @@ function setDefault(map, key, make) {
   return map.get(key);
 }
 
-/** Yield pieces of `size` characters that cover every part at least that long. */
-function* gramsOf(template, size) {
-  for (const part of template.parts) {
-    if (part.length < size) continue;
-    for (let start = 0; start < part.length - size; start += size) yield part.slice(start, start + size);
-    yield part.slice(part.length - size);
+/** Return each of `templates` under that gram which the fewest of them hold; shorter grams only if those crowd. */
+function gramIndex(templates) {
+  const index = new Map();
+  for (const size of GRAM_SIZES) {
+    const use = new Map();
+    for (const template of templates) {
+      for (const gram of new Set(gramsOf(template, size))) use.set(gram, (use.get(gram) ?? 0) + 1);
+    }
+    const crowded = [];
+    for (const template of templates) {
+      let best = "";
+      for (const gram of gramsOf(template, size)) {
+        if (best === "" || use.get(gram) < use.get(best)) best = gram;
+      }
+      if (best !== "" && (use.get(best) <= CROWD || size === 1)) {
+        const grams = setDefault(index, size, () => new Map());
+        setDefault(grams, best, () => []).push(template);
+      } else crowded.push(template);
+    }
+    templates = crowded;
   }
+  return index;
+}
+
+/** Yield pieces of `size` characters that cover every part at least that long; the last part is cut from its end. */
+function* gramsOf(template, size) {
+  const last = template.parts.at(-1);
+  for (const part of template.parts.slice(0, -1)) {
+    for (let start = 0; start + size <= part.length; start += size) yield part.slice(start, start + size);
+    if (part.length > size && part.length % size) yield part.slice(part.length - size);
+  }
+  for (let end = last.length; end >= size; end -= size) yield last.slice(end - size, end);
+  if (last.length > size && last.length % size) yield last.slice(0, size);
 }
