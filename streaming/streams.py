@@ -76,6 +76,15 @@ class Stream:
             self._publish([StreamFault(event.offset, FaultCode.INTERNAL, UNRECORDED)])
 
     async def _write(self, events: Sequence[StreamEvent]) -> None:
+        commit = asyncio.ensure_future(self._commit(events))
+        try:
+            await asyncio.shield(commit)
+        except asyncio.CancelledError:
+            # What has begun ends: the log must not fall behind the record.
+            await asyncio.wait([commit])
+            raise
+
+    async def _commit(self, events: Sequence[StreamEvent]) -> None:
         await self._journal.append([recorded.to_record(self.message, self.epoch, event) for event in events])
         self._publish(events)
 

@@ -7,7 +7,23 @@ from collections.abc import AsyncGenerator
 from routing_ai.providers.base import Call, Token, Usage
 
 _SHAPE = re.compile(r"mock-(\d{1,5})-(\d{1,5})\Z")
-_WORDS = ["the", "quick", "model", "speaks", "in", "short", "plain", "sentences", "so", "that", "a", "test", "can", "read", "them"]
+_WORDS = [
+    "the",
+    "quick",
+    "model",
+    "speaks",
+    "in",
+    "short",
+    "plain",
+    "sentences",
+    "so",
+    "that",
+    "a",
+    "test",
+    "can",
+    "read",
+    "them",
+]
 
 
 class MockProvider:

@@ -89,7 +89,7 @@ class SseFeed:
                         yield self._sent(await self._format(event))
         finally:
             self._stream.release(leaving=False)
-            await self._account()
+            self._account()
 
     def _position(self, offset: int) -> Position:
         return Position(self._stream.name, self._stream.epoch, offset)
@@ -136,7 +136,8 @@ class SseFeed:
             "compression": self._coded.summary(),
         }
 
-    async def _account(self) -> None:
+    def _account(self) -> None:
+        """Put on the record what went over the wire; nobody waits for it."""
         if not self._wire.payloads:
             return
         meta = {
@@ -147,7 +148,7 @@ class SseFeed:
             "methods": {CompressionMethod.RAW.name.lower(): self._wire.payloads},
         }
         with suppress(AuditError):
-            await journal().append([recorded.entry(self._message, Kind.DELIVERY, meta=meta)])
+            journal().submit([recorded.entry(self._message, Kind.DELIVERY, meta=meta)])
 
 
 def _coding(chunks: list[StreamChunk], size: int, encoded: Encoded) -> dict[str, Any]:
@@ -192,4 +193,4 @@ async def _with_heartbeats(events: AsyncGenerator[StreamEvent], interval: float)
             coming.cancel()
             with suppress(asyncio.CancelledError, StopAsyncIteration):
                 await coming
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()
