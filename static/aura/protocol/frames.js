@@ -1,0 +1,148 @@
+/** Frames and their bytes (docs/reference/protocol.md, sections 2 to 6); the twin of streaming/protocol/frames.py.
+ *
+ * A frame is an object with `type` (its name in lower case), `channel`, and its fields; bytes are Uint8Arrays.
+ */
+
+import { encodeVarint } from "../codec/varint.js";
+import { crc32 } from "./crc32.js";
+import { FrameError } from "./errors.js";
+import { decodeFields, encodeFields, fixed32, octets, readVarint, string, varint } from "./fields.js";
+
+export const VERSION = 1;
+export const SUBPROTOCOL = "aura.v1";
+const CHANNEL_LIMIT = 65_535;
+const CHUNK_COUNT_LIMIT = 1 << 20;
+const CHUNKS = 14;
+
+const TYPES = {
+  hello: 0, welcome: 1, prompt: 2, open: 3, chunk: 4, done: 5, fault: 6, ack: 7, control: 8, ping: 9, pong: 10,
+  library: 11, resume: 15,
+};
+const NAMES = Object.fromEntries(Object.entries(TYPES).map(([name, number]) => [number, name]));
+NAMES[CHUNKS] = "chunk";
+const ON_SESSION = new Set(["hello", "welcome", "ping", "pong", "library"]);
+const ON_STREAM = new Set(["prompt", "open", "chunk", "done", "resume"]);
+
+const FIELDS = {
+  hello: {
+    version: varint(1, { repeated: true }),
+    mode: varint(2),
+    credit: varint(3),
+    library: octets(4, { size: 32, repeated: true }),
+    client: string(5, { limit: 64 }),
+  },
+  welcome: {
+    version: varint(1),
+    session: octets(2, { size: 16 }),
+    heartbeat: varint(3),
+    limit: varint(4),
+    library: octets(5, { size: 32 }),
+    index: varint(6),
+  },
+  prompt: {
+    stream: octets(1, { size: 16 }),
+    conversation: octets(2, { size: 16 }),
+    payload: octets(3),
+    check: fixed32(4),
+    model: string(5, { limit: 128 }),
+  },
+  open: { stream: octets(1, { size: 16 }), epoch: varint(2), offset: varint(3), conversation: octets(4, { size: 16 }) },
+  done: {
+    offset: varint(1),
+    check: fixed32(2),
+    finish: varint(3),
+    model: string(4, { limit: 128 }),
+    tier: string(5, { limit: 16 }),
+    prompt_tokens: varint(6),
+    completion_tokens: varint(7),
+    cost: varint(8),
+    first_token: varint(9),
+    duration: varint(10),
+  },
+  fault: {
+    code: varint(1),
+    message: string(2, { limit: 512 }),
+    retry: varint(3),
+    retry_after: varint(4),
+    offset: varint(5),
+  },
+  control: { action: varint(1), mode: varint(2) },
+  library: { action: varint(1), index: varint(2), library: octets(3, { size: 32 }) },
+  resume: { stream: octets(1, { size: 16 }), epoch: varint(2), offset: varint(3) },
+};
+
+/** Return the 16-bit check of a chunk (section 6); `stream` and `text` are bytes. */
+export function chunkCheck(stream, epoch, offset, count, text) {
+  const place = [...encodeVarint(epoch), ...encodeVarint(offset), ...encodeVarint(count)];
+  return crc32(text, crc32(place, crc32(stream))) & 0xffff;
+}
+
+/** Return the bytes of a frame. Throws RangeError for what no frame can hold. */
+export function encode(frame) {
+  const { channel } = frame;
+  const type = frame.type === "chunk" && frame.count > 1 ? CHUNKS : TYPES[frame.type];
+  const head = channel < 15 ? [(type << 4) | channel] : [(type << 4) | 15, ...encodeVarint(channel - 15)];
+  return Uint8Array.from([...head, ...body(frame)]);
+}
+
+function body(frame) {
+  switch (frame.type) {
+    case "chunk": {
+      const count = frame.count > 1 ? encodeVarint(frame.count) : [];
+      return [...count, frame.check & 0xff, frame.check >> 8, ...frame.payload];
+    }
+    case "ack":
+      return [...encodeVarint(frame.offset), ...encodeVarint(frame.credit)];
+    case "ping":
+    case "pong":
+      return frame.data;
+    default:
+      return encodeFields(FIELDS[frame.type], frame);
+  }
+}
+
+/** Return the frame that `data` (a Uint8Array) is. Throws FrameError when it is none. */
+export function decode(data) {
+  if (data.length === 0) throw new FrameError("an empty message is not a frame");
+  let channel = data[0] & 15;
+  let position = 1;
+  if (channel === 15) {
+    let extra;
+    [extra, position] = readVarint(data, 1);
+    channel += extra;
+  }
+  const number = data[0] >> 4;
+  const type = NAMES[number];
+  if (type === undefined) throw new FrameError(`unknown frame type ${number}`);
+  if (channel > CHANNEL_LIMIT) throw new FrameError(`channel ${channel} is over ${CHANNEL_LIMIT}`);
+  if (channel > 0 ? ON_SESSION.has(type) : ON_STREAM.has(type)) {
+    throw new FrameError(`${type} cannot stand on channel ${channel}`);
+  }
+  if (type === "chunk") return decodeChunk(data, position, channel, number === CHUNKS);
+  if (type === "ack") return decodeAck(data, position, channel);
+  if (type === "ping" || type === "pong") {
+    if (data.length - position > 8) throw new FrameError("a PING or PONG has more than 8 bytes");
+    return { type, data: data.slice(position), channel };
+  }
+  return { type, channel, ...decodeFields(FIELDS[type], data, position) };
+}
+
+function decodeChunk(data, position, channel, several) {
+  let count = 1;
+  if (several) {
+    [count, position] = readVarint(data, position);
+    if (count < 2 || count > CHUNK_COUNT_LIMIT) throw new FrameError(`CHUNKS with a count of ${count}`);
+  }
+  if (data.length < position + 3) throw new FrameError("a chunk is cut short");
+  const check = data[position] | (data[position + 1] << 8);
+  return { type: "chunk", channel, check, payload: data.slice(position + 2), count };
+}
+
+function decodeAck(data, position, channel) {
+  let offset;
+  let credit;
+  [offset, position] = readVarint(data, position);
+  [credit, position] = readVarint(data, position);
+  if (position !== data.length) throw new FrameError("bytes behind an ACK");
+  return { type: "ack", channel, offset, credit };
+}
