@@ -95,13 +95,19 @@ class Journal:
 
     def _run(self) -> None:
         try:
-            while jobs := self._take():
-                self._commit(jobs)
+            while not self._over():
+                jobs = self._take()
+                if jobs:
+                    self._commit(jobs)
         finally:
             connections[self._alias].close()
 
+    def _over(self) -> bool:
+        with self._wake:
+            return self._closing and not self._jobs
+
     def _take(self) -> list[_Job]:
-        """Return the jobs of the next commit, waiting for one; none when the journal closes."""
+        """Return the jobs of the next commit, waiting for one; maybe none."""
         with self._wake:
             while not self._jobs and not self._closing:
                 self._wake.wait()
@@ -109,9 +115,11 @@ class Journal:
             size = 0
             while self._jobs and (not jobs or size + len(self._jobs[0].events) <= BATCH):
                 job = self._jobs.popleft()
-                size += len(job.events)
                 self._waiting -= len(job.events)
-                jobs.append(job)
+                # From here on a cancelled caller changes nothing; one that left before is not written.
+                if job.done.set_running_or_notify_cancel():
+                    size += len(job.events)
+                    jobs.append(job)
             return jobs
 
     def _commit(self, jobs: list[_Job]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
@@ -82,13 +82,13 @@ class ChatClient:
         if self._line is not None:
             self._line.transport.abort()
 
-    async def ask(self, text: str, conversation: bytes = b"", model: str = "") -> AsyncIterator[ClientEvent]:
+    async def ask(self, text: str, conversation: bytes = b"", model: str = "") -> AsyncGenerator[ClientEvent]:
         """Ask a question and yield what comes of it, the last being Ended or Failed."""
         reading = self.session.ask(text, secrets.token_bytes(16), conversation, model)
         async for event in self.follow(reading):
             yield event
 
-    async def follow(self, reading: Reading) -> AsyncIterator[ClientEvent]:
+    async def follow(self, reading: Reading) -> AsyncGenerator[ClientEvent]:
         """Yield the events of one stream up to its end. Raises ConnectionClosed when the line breaks."""
         await self._flush()
         while True:

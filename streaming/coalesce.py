@@ -1,7 +1,7 @@
 """Coalescing: a fast trickle of small pieces becomes fewer, larger ones within a bounded delay."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -46,7 +46,7 @@ class Coalesced(Generic[Item]):
                 self._taken.clear()
                 await self._taken.wait()
 
-    async def __aiter__(self) -> AsyncIterator[list[Item]]:
+    async def __aiter__(self) -> AsyncGenerator[list[Item]]:
         pump = self._pump
         assert pump is not None, "use it with `async with`"
         while True:

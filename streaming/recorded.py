@@ -1,15 +1,15 @@
 """Streams on the record: what is written there of a stream's events, and streams read back from it."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from audit.records.event import Event, Kind
 from channels.db import database_sync_to_async
 
 from audit import selectors
+from audit.records.event import Event, Kind
 from streaming.errors import ResumeImpossible
 from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
 from streaming.messages import Message
@@ -104,7 +104,7 @@ class RecordedStream:
     def next_offset(self) -> int:
         return len(self._events)
 
-    async def read(self, offset: int = 0, epoch: int = 0) -> AsyncIterator[StreamEvent]:
+    async def read(self, offset: int = 0, epoch: int = 0) -> AsyncGenerator[StreamEvent]:
         """Yield the events from `offset` on. Raises ResumeImpossible."""
         self.check(offset, epoch)
         for event in self._events[offset:]:

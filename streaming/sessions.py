@@ -218,7 +218,7 @@ class Session:
                         await self._send_group(item)
                     else:
                         await self._send([item])
-                        await self._finish(item.channel)
+                        self._finish(item.channel)
                 for reader in self._readers.values():
                     reader.room.set()
         except OSError:
@@ -258,16 +258,18 @@ class Session:
 
     # -- the end -----------------------------------------------------------------------------------------------
 
-    async def _finish(self, channel: int) -> None:
+    def _finish(self, channel: int) -> None:
         """Account for a stream that this session has sent to its end."""
         reader = self._readers.pop(channel, None)
         if reader is not None:
-            await self._account(reader)
+            self._account(reader)
 
-    async def _account(self, reader: Reader) -> None:
+    def _account(self, reader: Reader) -> None:
+        """Put on the record what went over the wire; nobody waits for it."""
         if reader.tally.payloads:
             meta = {"session": self.name.hex(), "direction": "down", **reader.tally.summary()}
-            await journal().append([recorded.entry(reader.message, Kind.DELIVERY, meta=meta)])
+            with suppress(AuditError):
+                journal().submit([recorded.entry(reader.message, Kind.DELIVERY, meta=meta)])
 
     def ping(self) -> bool:
         """Queue a PING; return False when the client has answered none of the last two."""
@@ -296,8 +298,7 @@ class Session:
             await asyncio.wait(tasks)
         for reader in readers.values():
             reader.stream.release(leaving=leaving)
-            with suppress(AuditError):
-                await self._account(reader)
+            self._account(reader)
 
 
 _CODEC_FAULTS = {"too_large": FaultCode.TOO_LARGE, "unknown_library": FaultCode.UNKNOWN_LIBRARY}

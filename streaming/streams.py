@@ -3,13 +3,12 @@
 import asyncio
 import logging
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from audit.errors import AuditError
 from audit.journal import Journal
-
 from streaming import recorded
 from streaming.errors import ResumeImpossible
 from streaming.flow.events import StreamChunk, StreamDone, StreamEnd, StreamEvent, StreamFault
@@ -77,6 +76,15 @@ class Stream:
             self._publish([StreamFault(event.offset, FaultCode.INTERNAL, UNRECORDED)])
 
     async def _write(self, events: Sequence[StreamEvent]) -> None:
+        commit = asyncio.ensure_future(self._commit(events))
+        try:
+            await asyncio.shield(commit)
+        except asyncio.CancelledError:
+            # What has begun ends: the log must not fall behind the record.
+            await asyncio.wait([commit])
+            raise
+
+    async def _commit(self, events: Sequence[StreamEvent]) -> None:
         await self._journal.append([recorded.to_record(self.message, self.epoch, event) for event in events])
         self._publish(events)
 
@@ -93,7 +101,7 @@ class Stream:
         if (epoch or self.epoch) != self.epoch or offset > self._log.next:
             raise ResumeImpossible("that part of the answer is no longer kept: load the conversation anew")
 
-    async def read(self, offset: int = 0, epoch: int = 0) -> AsyncIterator[StreamEvent]:
+    async def read(self, offset: int = 0, epoch: int = 0) -> AsyncGenerator[StreamEvent]:
         """Yield the events from `offset` on, the last one being the end. Raises ResumeImpossible.
 
         While the caller works on an event, the source runs ahead by READ_AHEAD bytes at most.
@@ -128,7 +136,7 @@ class Stream:
                 return event
             raise
 
-    async def __aiter__(self) -> AsyncIterator[str]:
+    async def __aiter__(self) -> AsyncGenerator[str]:
         async for event in self.read():
             if isinstance(event, StreamChunk):
                 yield event.text

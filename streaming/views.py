@@ -1,6 +1,6 @@
 """HTTP: the chat page, the event stream, and the statistics."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,7 +24,7 @@ from streaming.registry import registry
 from streaming.streams import Stream
 from streaming.transports.sse import Position, SseFeed
 
-View = Callable[..., Awaitable[HttpResponseBase]]
+View = Callable[..., Any]
 
 STATUS = {
     FaultCode.UNKNOWN_STREAM: 404,

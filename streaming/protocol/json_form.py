@@ -56,9 +56,9 @@ class JsonForm:
                 return frames.Ack(_number(data, "channel"), _number(data, "offset"), _number(data, "credit"))
             case "prompt":
                 return self._prompt(data)
-        frame_class = _FROM_CLIENT[kind]
+        frame_class: Any = _FROM_CLIENT[kind]
         values: dict[str, Any] = {}
-        for name, spec in fields.specs(frame_class).items():  # type: ignore[arg-type]
+        for name, spec in fields.specs(frame_class).items():
             if name in data:
                 given = data[name]
                 items = given if spec.repeated and isinstance(given, list) else [given]
@@ -101,7 +101,7 @@ class JsonForm:
                 self._offsets[frame.channel] = frame.offset
             if isinstance(frame, frames.Done | frames.Fault):
                 self._offsets.pop(frame.channel, None)
-            for name in fields.specs(type(frame)):
+            for name in fields.specs(frame.__class__):
                 value = getattr(frame, name)
                 data[name] = value.hex() if isinstance(value, bytes) else value
             data |= _readable(frame)

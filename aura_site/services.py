@@ -1,0 +1,56 @@
+"""Accounts at first start, sign-in links, heartbeats."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from aura_site.models import Heartbeat, OneTimePassword, SignInLink
+
+LINK_LIFE = timedelta(hours=1)
+FIRST_ADMIN = "admin"
+
+
+def record_heartbeat(name: str) -> None:
+    """Write down that the part of that name lives now."""
+    Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now()})
+
+
+def create_first_admin() -> tuple[Any, str] | None:
+    """Return the first administrator and a one-time password; None when there are users already."""
+    users = get_user_model()._default_manager
+    with transaction.atomic():
+        if users.exists():
+            return None
+        password = secrets.token_urlsafe(12)
+        user = users.create_superuser(FIRST_ADMIN, password=password)  # type: ignore[attr-defined]
+        OneTimePassword.objects.create(user=user)
+    return user, password
+
+
+def create_sign_in_link(user: Any) -> str:
+    """Return the path of a link that signs the user in once, within LINK_LIFE. Older links of the user end."""
+    token = secrets.token_urlsafe(32)
+    SignInLink.objects.filter(user=user, used=None).delete()
+    SignInLink.objects.create(digest=_digest(token), user=user, expires=timezone.now() + LINK_LIFE)
+    return reverse("sign-in-link", args=[token])
+
+
+def use_sign_in_link(token: str) -> Any | None:
+    """Return the user of a link and end it; None when it was used, has expired or never was."""
+    now = timezone.now()
+    fresh = SignInLink.objects.filter(digest=_digest(token), used=None, expires__gt=now)
+    # The update decides who comes first when a link is opened twice at once.
+    if fresh.update(used=now) != 1:
+        return None
+    link = SignInLink.objects.select_related("user").get(digest=_digest(token))
+    return link.user if link.user.is_active else None
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

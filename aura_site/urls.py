@@ -1,0 +1,22 @@
+"""All paths."""
+
+from django.contrib import admin
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+
+from aura_site import views
+
+urlpatterns = [
+    path("health", views.ready, name="health"),
+    path("health/live", views.live, name="health-live"),
+    path("health/ready", views.ready, name="health-ready"),
+    path("sign-in/", views.SignIn.as_view(), name="sign-in"),
+    path("sign-in/link/<str:token>", views.sign_in_link, name="sign-in-link"),
+    path("sign-out/", LogoutView.as_view(next_page="sign-in"), name="sign-out"),
+    path("password/", views.PasswordChange.as_view(), name="password-change"),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+    path("", include("compression.urls")),
+    path("", include("audit.urls")),
+    path("", include("streaming.urls")),
+]

