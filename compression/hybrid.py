@@ -1,0 +1,74 @@
+"""The codec for scripts: one object that compresses and decompresses with one library. Needs no database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from compression.codec import (
+    DEFAULT_LIMIT,
+    CompressionMethod,
+    Encoded,
+    Library,
+    decode,
+    default_library,
+    encode,
+    encode_template,
+)
+
+# The one library of a compressor stands at this index, as the first one does in a session.
+_INDEX: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HybridResult:
+    """What became of one text: `original_size` and `compressed_size` are bytes."""
+
+    data: bytes
+    method: CompressionMethod
+    template_id: int | None
+    original_size: int
+    compressed_size: int
+
+    @property
+    def ratio(self) -> float:
+        """Bytes of text for each byte of payload: 8.0 means that one byte carries eight."""
+        return self.original_size / self.compressed_size
+
+
+class HybridCompressor:
+    """Compresses each text by the smallest of raw, template and Brotli, each by itself.
+
+    `library` supplies the templates, the default library if None; both sides must hold the same one. `limit` is the
+    most bytes a text may have when it is decompressed.
+    """
+
+    def __init__(self, library: Library | None = None, limit: int = DEFAULT_LIMIT) -> None:
+        self.library: Final = library or default_library()
+        self.limit: Final = limit
+
+    def compress(
+        self, text: str | None = None, *, template_id: int | None = None, slots: Sequence[str] | None = None
+    ) -> tuple[bytes, CompressionMethod]:
+        """Return the payload of `text`, or of a known template with its slot values, and its method.
+
+        Raises TypeError unless exactly one of `text` and `template_id` is given, CodecError for a template that the
+        library lacks or a lone surrogate, ValueError for another number of slots than the template has.
+        """
+        encoded = self._encode(text, template_id, slots)
+        return encoded.data, encoded.method
+
+    def decompress(self, data: bytes) -> str:
+        """Return the text of a payload. Raises CodecError, whatever the bytes."""
+        return decode(data, {_INDEX: self.library}, self.limit)
+
+    def hybrid_compress(self, text: str) -> HybridResult:
+        """Return the payload of `text` with its method, template and sizes. Raises CodecError for a lone surrogate."""
+        encoded = encode(text, self.library, _INDEX)
+        return HybridResult(encoded.data, encoded.method, encoded.template_id, len(text.encode()), len(encoded.data))
+
+    def _encode(self, text: str | None, template_id: int | None, slots: Sequence[str] | None) -> Encoded:
+        if text is not None and template_id is None and slots is None:
+            return encode(text, self.library, _INDEX)
+        if text is None and template_id is not None:
+            return encode_template(template_id, slots or (), self.library, _INDEX)
+        raise TypeError("Give either a text, or a template_id with its slots.")
