@@ -55,9 +55,7 @@ class NewPasswordFirst:
         allowed = (reverse("password-change"), reverse("sign-out"), "/static/", "/i18n/")
         if request.path.startswith(allowed):
             return None
-        if not OneTimePassword.objects.filter(user_id=request.user.pk).exists():
+        if not OneTimePassword.objects.filter(user_id=request.user.pk or 0).exists():
             del request.session["one_time_password"]
             return None
         return HttpResponseRedirect(reverse("password-change"))
-
-

@@ -28,7 +28,7 @@ def create_first_admin() -> tuple[Any, str] | None:
         if users.exists():
             return None
         password = secrets.token_urlsafe(12)
-        user = users.create_superuser(FIRST_ADMIN, password=password)  # type: ignore[attr-defined]
+        user = users.create_superuser(FIRST_ADMIN, password=password)
         OneTimePassword.objects.create(user=user)
     return user, password
 

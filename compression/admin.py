@@ -18,7 +18,7 @@ from compression.models import Library, Template
 LISTED = 200
 
 
-class ImmutableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ImmutableAdmin(admin.ModelAdmin):
     """What cannot be added, changed or deleted by hand."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -8,11 +8,11 @@ from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from audit.errors import AuditError
 from audit.journal import journal
 from audit.records.event import Kind
-from django.conf import settings
-
 from compression import selectors as compression
 from compression.codec.errors import CodecError
 from compression.codec.library import Library

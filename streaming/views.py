@@ -5,7 +5,6 @@ from functools import wraps
 from typing import Any
 from uuid import UUID, uuid4
 
-from audit.errors import AuditError
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
@@ -13,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET
 
+from audit.errors import AuditError
 from compression import selectors as compression
 from streaming import chat, identity, recorded, selectors
 from streaming.errors import EmptyPrompt, StreamingError, UnknownStream
@@ -22,6 +22,7 @@ from streaming.protocol.codes import FaultCode
 from streaming.recorded import RecordedStream
 from streaming.registry import registry
 from streaming.streams import Stream
+from streaming.strings import chat_strings
 from streaming.transports.sse import Position, SseFeed
 
 View = Callable[..., Any]
@@ -43,7 +44,7 @@ STATUS = {
 @require_GET
 def chat_page(request: HttpRequest) -> HttpResponse:
     """Return the page at `/`."""
-    return render(request, "streaming/chat.html")
+    return render(request, "streaming/chat.html", {"strings": chat_strings()})
 
 
 def error_response(code: FaultCode, message: str, status: int, retry_after: float | None = None) -> JsonResponse:

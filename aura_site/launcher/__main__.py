@@ -12,7 +12,9 @@ from aura_site.launcher.errors import LauncherError
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = argparse.ArgumentParser(prog="./aura", description="A self-hosted gateway between people and language models.")
+    top = argparse.ArgumentParser(
+        prog="./aura", description="A self-hosted gateway between people and language models."
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     up = commands.add_parser("up", help="install what is missing, start AURA, print where it is")
     up.add_argument("--detach", action="store_true", help="return when AURA is ready, and leave it running")

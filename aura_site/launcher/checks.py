@@ -71,7 +71,11 @@ def run(config: Config, *, require_all: bool, pytest_arguments: list[str]) -> bo
 
 
 def _passes(config: Config, check: Check, require_all: bool) -> bool:
-    environment = {**config.environment, **check.environment, "PYTHONWARNINGS": config.environment.get("PYTHONWARNINGS", "")}
+    environment = {
+        **config.environment,
+        **check.environment,
+        "PYTHONWARNINGS": config.environment.get("PYTHONWARNINGS", ""),
+    }
     environment["AURA_REQUIRE_ALL"] = "1" if require_all else ""
     try:
         return subprocess.run(check.command, cwd=config.root, env=environment, check=False).returncode == 0

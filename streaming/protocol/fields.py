@@ -6,7 +6,6 @@ declaration.
 """
 
 import dataclasses
-from functools import cache
 from typing import Any
 
 from compression.codec.errors import CodecError
@@ -53,9 +52,18 @@ def string(number: int, *, limit: int) -> Any:
     return _declare(_Spec(number, _LENGTH, text=True, limit=limit), "")
 
 
-@cache
 def specs(frame_class: Any) -> dict[str, _Spec]:
     """Return the declared fields of a frame class by attribute name."""
+    known = _SPECS.get(frame_class)
+    if known is None:
+        known = _SPECS[frame_class] = _read_specs(frame_class)
+    return known
+
+
+_SPECS: dict[Any, dict[str, _Spec]] = {}
+
+
+def _read_specs(frame_class: Any) -> dict[str, _Spec]:
     return {item.name: item.metadata["spec"] for item in dataclasses.fields(frame_class) if "spec" in item.metadata}
 
 

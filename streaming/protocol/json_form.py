@@ -89,7 +89,7 @@ class JsonForm:
             channel, stream, _bytes(data, "conversation", 16), coded, text_check(text), str(model)[:128]
         )
 
-    def encode(self, frame: Frame) -> str:
+    def encode(self, frame: Any) -> str:
         """Return the JSON object of a frame of the server; chunks must be raw."""
         data: dict[str, Any] = {"type": frame.type.name.lower(), "channel": frame.channel}
         if isinstance(frame, frames.Chunk):
@@ -101,7 +101,7 @@ class JsonForm:
                 self._offsets[frame.channel] = frame.offset
             if isinstance(frame, frames.Done | frames.Fault):
                 self._offsets.pop(frame.channel, None)
-            for name in fields.specs(frame.__class__):
+            for name in fields.specs(type(frame)):
                 value = getattr(frame, name)
                 data[name] = value.hex() if isinstance(value, bytes) else value
             data |= _readable(frame)

@@ -18,7 +18,10 @@ class Command(BaseCommand):
         made = services.create_first_admin()
         users = get_user_model()._default_manager
         admin = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
-        told = {"user": admin.get_username() if admin else "", "link": services.create_sign_in_link(admin) if admin else "/"}
+        told = {
+            "user": admin.get_username() if admin else "",
+            "link": services.create_sign_in_link(admin) if admin else "/",
+        }
         if made is not None:
             told["password"] = made[1]
         self.stdout.write(json.dumps(told))
