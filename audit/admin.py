@@ -67,9 +67,15 @@ def described(turn: Turn) -> dict[str, Any]:
         "turn": turn,
         "at": datetime.fromtimestamp(turn.at / 1_000_000, UTC),
         "cost": turn.cost_nano / 1_000_000_000,
-        "saved": round(100 * (1 - turn.wire_bytes / turn.text_bytes)) if turn.text_bytes else None,
+        **gain(turn.text_bytes, turn.wire_bytes),
         "methods": ", ".join(f"{name} {count}" for name, count in sorted(turn.methods.items())),
     }
+
+
+def gain(text: int, wire: int) -> dict[str, int | None]:
+    """Return the percents saved on the wire, and for what got larger the percents more."""
+    saved = round(100 * (1 - wire / text)) if text else None
+    return {"saved": saved, "more": -saved if saved is not None else None}
 
 
 def totals(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def totals(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "cost": sum(item["cost"] for item in turns),
         "text_bytes": text,
         "wire_bytes": wire,
-        "saved": round(100 * (1 - wire / text)) if text else None,
+        **gain(text, wire),
     }
 
 

@@ -48,6 +48,7 @@ class ChatClient:
         self._line: ClientConnection | None = None
         self._events: deque[ClientEvent] = deque()
         self._lock = asyncio.Lock()
+        self._refused = False
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -70,6 +71,11 @@ class ChatClient:
         self.session.connect()
         await self._flush()
         while not any(isinstance(event, Welcomed) for event in self._events):
+            await self._step()
+
+    async def settle(self) -> None:
+        """Return when the server has said which library it uses and, where it could be fetched, it counts."""
+        while not self.session.codec.active and self._fetch is not None and not self._refused:
             await self._step()
 
     async def close(self) -> None:
@@ -110,6 +116,8 @@ class ChatClient:
             if isinstance(event, LibraryOffered):
                 if await self._adopt(event.index, event.library):
                     self.session.library_ready(event.index)
+                else:
+                    self._refused = True
             else:
                 self._events.append(event)
         await self._flush()

@@ -84,7 +84,7 @@ def explain(output: str, root: Path) -> str:
     if any(sign in output for sign in _NO_NETWORK):
         return "The package index cannot be reached: connect to the network (or set PIP_INDEX_URL) and start again."
     if "THESE PACKAGES DO NOT MATCH THE HASHES" in output:
-        return "A package is not the one that AURA was tested with: run ./aura up again, and report it if that does not help."
+        return "A package is not the one that AURA was tested with: try again, and report it if that does not help."
     if "No matching distribution" in output:
         return f"There is no ready-made package for this Python or machine: {_last_line(output)}"
     return f"Installing failed: {_last_line(output)}"

@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -116,10 +117,8 @@ def stop(children: list[Child]) -> None:
 
 
 def _signal(child: Child, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(child.pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def check_port(config: Config) -> None:

@@ -25,6 +25,7 @@ class Reading:
     offset: int = 0
     text: str = ""
     conversation: bytes = b""
+    sent: frames.Prompt | None = None
     prompt: frames.Prompt | None = None  # sent again when the line broke before OPEN came
     waiting: bool = True  # for OPEN; chunks that come before it belong to an earlier request
     ended: bool = False
@@ -44,11 +45,12 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class TextArrived:
-    """Text to show. `method` is that of the payload, `size` the bytes of the frame."""
+    """Text to show. `method` is that of its payload, which had `payload_bytes`; its frame had `size` bytes."""
 
     reading: Reading
     text: str
     method: int
+    payload_bytes: int
     size: int
 
 
@@ -123,7 +125,9 @@ class ClientSession:
         kept = encoded if not encoded.data[0] >> 3 else encode_raw(text)
         prompt = frames.Prompt(channel, stream, conversation, encoded.data, text_check(text), model)
         again = frames.Prompt(channel, stream, conversation, kept.data, prompt.check, model)
-        reading = self.readings[channel] = Reading(channel, stream, conversation=conversation, prompt=again)
+        reading = self.readings[channel] = Reading(
+            channel, stream, conversation=conversation, sent=prompt, prompt=again
+        )
         self.to_send.append(prompt)
         return reading
 
@@ -187,7 +191,7 @@ class ClientSession:
         reading.text += text
         reading.wire_bytes += size
         reading.methods.append(frame.payload[0] & 7)
-        return [TextArrived(reading, text, frame.payload[0] & 7, size)]
+        return [TextArrived(reading, text, frame.payload[0] & 7, len(frame.payload), size)]
 
     def _text(self, reading: Reading, frame: frames.Chunk) -> str | None:
         """Return the text of a chunk, None when it does not decode or does not fit its check."""

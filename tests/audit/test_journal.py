@@ -1,6 +1,7 @@
 """The journal against a real database, and against kill -9."""
 
 import asyncio
+import itertools
 import os
 import random
 import signal
@@ -33,7 +34,7 @@ async def test_events_of_many_writers_are_numbered_without_gap_and_in_order_by_s
         return [(await journal().append([chunk(offset, stream)]))[0] for offset in range(20)]
 
     numbers = await asyncio.gather(*(write(uuid4()) for _ in range(64)))
-    assert sorted(sum(numbers, [])) == list(range(1, 64 * 20 + 1))
+    assert sorted(itertools.chain.from_iterable(numbers)) == list(range(1, 64 * 20 + 1))
     assert all(own == sorted(own) for own in numbers)
     assert await asyncio.to_thread(selectors.verify_chain) == (64 * 20, None)
 
