@@ -26,9 +26,9 @@ async def readiness() -> dict[str, dict[str, Any]]:
     if _last is not None and _last[0] > time.monotonic():
         return _last[1]
     checks: dict[str, Callable[[], Awaitable[str]]] = {
-        "database": database_sync_to_async(_database),
+        "database": database_sync_to_async(_database, thread_sensitive=False),
         "channel_layer": _channel_layer,
-        "worker": database_sync_to_async(_worker),
+        "worker": database_sync_to_async(_worker, thread_sensitive=False),
         "model": _model,
     }
     results = await asyncio.gather(*(_checked(check) for check in checks.values()))

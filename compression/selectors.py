@@ -72,7 +72,7 @@ async def active_library_async() -> Library:
     """Return what `active_library` does, from asynchronous code: the database is asked in a thread."""
     if _active.fresh:
         return _last_known()
-    library: Library = await database_sync_to_async(active_library)()
+    library: Library = await database_sync_to_async(active_library, thread_sensitive=False)()
     return library
 
 

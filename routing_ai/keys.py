@@ -40,7 +40,7 @@ async def verify_key(secret: str) -> Any | None:
     known = _known.get(digest)
     if known is not None and known[0] > now:
         return known[1]
-    user = await database_sync_to_async(_look_up)(digest)
+    user = await database_sync_to_async(_look_up, thread_sensitive=False)(digest)
     if user is not None:
         if len(_known) >= CACHE_LIMIT:
             _known.clear()

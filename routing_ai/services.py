@@ -91,11 +91,11 @@ class _Run:
 
     async def _account(self) -> None:
         if self.first_token is None and self.usage is None:
-            await database_sync_to_async(ledger.release)(self.reservation)
+            await database_sync_to_async(ledger.release, thread_sensitive=False)(self.reservation)
             return
         prompt, completion = self.counts()
         cost = prices.cost_nano(self.spec, prompt, completion)
-        await database_sync_to_async(ledger.settle)(self.reservation, cost, prompt, completion)
+        await database_sync_to_async(ledger.settle, thread_sensitive=False)(self.reservation, cost, prompt, completion)
 
     def completed(self) -> Completed:
         """Return the end, after `parts` has come to its own."""
@@ -155,7 +155,7 @@ def _candidates(tier: Tier) -> list[TierSpec]:
 async def _begin(request: Request, choice: Choice, specs: list[TierSpec]) -> _Run:
     worst = {spec: prices.worst_nano(spec, request.messages, request.max_tokens) for spec in specs}
     order = Order(request.user_id, request.stream, choice.reason)
-    spec, number = await database_sync_to_async(ledger.reserve)(order, specs, worst)
+    spec, number = await database_sync_to_async(ledger.reserve, thread_sensitive=False)(order, specs, worst)
     return _Run(request, choice, spec, number)
 
 

@@ -3,17 +3,18 @@
 import asyncio
 import logging
 from contextlib import aclosing
+from contextvars import Context
 from typing import Any
 
-from audit.journal import journal
-from audit.records.event import Kind
 from channels.db import database_sync_to_async
 from django.conf import settings
-from routing_ai.errors import RoutingError
 
 from audit import selectors as record
 from audit import services as audit_services
+from audit.journal import journal
+from audit.records.event import Kind
 from routing_ai import services as routing
+from routing_ai.errors import RoutingError
 from streaming import recorded
 from streaming.coalesce import Coalesced
 from streaming.errors import EmptyPrompt, TooLarge
@@ -45,8 +46,10 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
         raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes")
     stream = registry.open(message)
     try:
-        await database_sync_to_async(audit_services.open_conversation)(user, message.conversation, message.text)
-        turns = await database_sync_to_async(record.transcript)(user, message.conversation)
+        await database_sync_to_async(audit_services.open_conversation, thread_sensitive=False)(
+            user, message.conversation, message.text
+        )
+        turns = await database_sync_to_async(record.transcript, thread_sensitive=False)(user, message.conversation)
         prompt = recorded.entry(
             message,
             Kind.PROMPT,
@@ -58,7 +61,8 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
     except BaseException:
         registry.discard(stream)
         raise
-    stream.source = asyncio.create_task(_answer(stream, message, _history(turns)))
+    # A context of its own: the answer outlives the request that asked for it, and must not hold on to its threads.
+    stream.source = asyncio.create_task(_answer(stream, message, _history(turns)), context=Context())
     return stream
 
 

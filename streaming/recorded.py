@@ -121,7 +121,7 @@ class RecordedStream:
 
 async def load(user: Any, name: UUID) -> RecordedStream | None:
     """Return the stream of that user from the record, None when there is none."""
-    events: list[Event] = await database_sync_to_async(selectors.stream_events)(user, name)
+    events: list[Event] = await database_sync_to_async(selectors.stream_events, thread_sensitive=False)(user, name)
     if not events:
         return None
     first = events[0]

@@ -9,7 +9,7 @@ from streaming.registry import registry
 
 async def startup() -> None:
     """Put an end on the record to the streams that a killed process left open."""
-    await database_sync_to_async(audit_services.heal_interrupted)()
+    await database_sync_to_async(audit_services.heal_interrupted, thread_sensitive=False)()
 
 
 async def shutdown() -> None:

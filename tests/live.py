@@ -1,0 +1,123 @@
+"""A real AURA server in a process of its own, for tests that talk to it from outside."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PREPARE = """
+import json
+from django.contrib.auth import get_user_model
+from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from routing_ai.services import create_key
+users = get_user_model().objects
+made = {}
+for name in ("ada", "eve"):
+    user = users.create_superuser(name) if name == "ada" else users.create_user(name)
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    made[name] = {"key": create_key(user, "test")[1], "session": session.session_key}
+print(json.dumps(made))
+"""
+
+
+class LiveServer:
+    """One data folder and the server on it; `settings` are environment variables."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ws = f"ws://127.0.0.1:{self.port}/ws/chat/"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AURA_", "OPEN"))}
+        self.environment = {
+            **kept,
+            "DJANGO_SETTINGS_MODULE": "aura_site.settings",
+            "AURA_DATA_DIR": str(folder),
+            "ALLOW_MOCK_LLM": "true",
+            "NANO_MODEL": "mock:mock-60-10",
+            "FAST_MODEL": "mock:echo",
+            "SMART_MODEL": "mock:mock-400-10",
+            "GENIUS_MODEL": "mock:mock-5-1",
+            **settings,
+        }
+        self.manage("migrate", "--verbosity=0")
+        self.users = json.loads(self.manage("shell", "--verbosity=0", "-c", PREPARE).strip().splitlines()[-1])
+        self.key: str = self.users["ada"]["key"]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def manage(self, *arguments: str, check: bool = True) -> str:
+        """Run a management command and return what it prints."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, check=check, capture_output=True, text=True, timeout=120
+        )
+        return done.stdout if check else done.stdout + done.stderr
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        command = [
+            sys.executable, "-m", "uvicorn", "aura_site.asgi:application", "--port", str(self.port),
+            "--ws", "websockets-sansio", "--no-access-log", "--timeout-graceful-shutdown", "5",
+        ]  # fmt: skip
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(f"{self.url}/health/live", timeout=5):
+                    return
+            except OSError:
+                assert self.process.poll() is None, self.log()
+                time.sleep(0.05)
+        raise AssertionError(f"the server did not start: {self.log()}")
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End the server by a signal."""
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(30)
+            self.process = None
+
+    def log(self) -> str:
+        """Return what the server wrote."""
+        return (self.folder / "server.log").read_text(errors="replace")
+
+    def get(self, path: str, key: str | None = None, **headers: str) -> tuple[int, dict[str, str], Any]:
+        """Return status, headers and the JSON (or text) of a GET with an API key; none for an empty one."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        if key != "":
+            names["Authorization"] = f"Bearer {key or self.key}"
+        request = urllib.request.Request(self.url + path, headers=names)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, dict(response.headers), _body(response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, dict(error.headers), _body(error.read())
+
+
+def _body(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode()
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,338 @@
+"""The chat over real WebSockets, against a real server."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from compression.codec.library import Library
+from streaming.client import ChatClient
+from streaming.protocol import frames
+from streaming.protocol.client import Ended, Failed, TextArrived
+from streaming.protocol.codec import encode_raw, text_check
+from streaming.protocol.codes import Action, CloseCode, FaultCode, Finish, Mode
+from streaming.protocol.frames import SUBPROTOCOL
+from tests.live import LiveServer
+
+STREAM = bytes(range(16))
+
+
+def fetcher(live: LiveServer) -> Callable[[str], Awaitable[Library | None]]:
+    async def fetch(name: str) -> Library | None:
+        status, headers, body = await asyncio.to_thread(live.get, f"/api/compression/libraries/{name}")
+        assert status == 200
+        assert "immutable" in headers["Cache-Control"]
+        return Library.from_manifest(json.dumps(body).encode(), name)
+
+    return fetch
+
+
+async def line(live: LiveServer, protocol: str = SUBPROTOCOL, key: str = "", **options: object) -> ClientConnection:
+    headers = {"Authorization": f"Bearer {key or live.key}"}
+    return await connect(live.ws, subprotocols=[protocol], additional_headers=headers, **options)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_every_mode_gives_the_same_whole_answer(live: LiveServer, mode: Mode) -> None:
+    async with ChatClient(live.ws, live.key, mode=mode) as client:
+        events = [event async for event in client.ask("Speak", model="nano")]
+    ended = events[-1]
+    assert isinstance(ended, Ended)
+    texts = [event.text for event in events if isinstance(event, TextArrived)]
+    text = "".join(texts)
+    assert len(text.split()) == 60
+    assert ended.done.check == text_check(text)
+    assert (ended.done.model, ended.done.tier, ended.done.completion_tokens) == ("mock-60-10", "nano", 60)
+    assert {Mode.COMPLETE: len(texts) == 1, Mode.SENTENCE: 1 < len(texts) <= 8, Mode.TOKEN: len(texts) > 8}[mode]
+
+
+async def test_templates_work_in_both_directions(live: LiveServer) -> None:
+    words = "Hello! How can I help you today?"
+    async with ChatClient(live.ws, live.key, mode=Mode.COMPLETE, fetch=fetcher(live)) as client:
+        await client.settle()
+        events = [event async for event in client.ask(words, model="fast")]
+        (arrived,) = [event for event in events if isinstance(event, TextArrived)]
+        assert arrived.text == words
+        assert (arrived.method, arrived.payload_bytes) == (1, 2)
+        assert arrived.reading.sent is not None
+        assert arrived.reading.sent.payload == b"\x09\x00"
+
+
+async def test_a_broken_line_resumes_and_loses_nothing(live: LiveServer) -> None:
+    async with ChatClient(live.ws, live.key, mode=Mode.TOKEN) as client:
+        reading = client.session.ask("Speak", os.urandom(16), model="nano")
+        async for event in client.follow(reading):
+            if isinstance(event, TextArrived) and len(reading.text.split()) > 10:
+                break
+        client.drop()
+        await client.connect()
+        events = [event async for event in client.follow(reading)]
+        assert isinstance(events[-1], Ended)
+        assert len(reading.text.split()) == 60
+        assert events[-1].done.check == text_check(reading.text)
+
+
+async def test_a_prompt_that_is_sent_twice_is_answered_once(live: LiveServer) -> None:
+    stream = os.urandom(16)
+    for _ in range(2):
+        async with ChatClient(live.ws, live.key) as client:
+            reading = client.session.ask("Say this", stream, model="fast")
+            events = [event async for event in client.follow(reading)]
+            assert isinstance(events[-1], Ended)
+            assert reading.text == "Say this"
+    with sqlite3.connect(live.folder / "aura.sqlite3") as database:
+        count = database.execute(
+            "SELECT count(*) FROM audit_entry WHERE kind = 'prompt' AND stream = ?", [stream.hex()]
+        ).fetchone()
+    database.close()
+    assert count == (1,)
+
+
+async def test_another_users_stream_is_unknown(live: LiveServer) -> None:
+    stream = os.urandom(16)
+    async with ChatClient(live.ws, live.key) as client:
+        reading = client.session.ask("Mine", stream, model="fast")
+        events = [event async for event in client.follow(reading)]
+        conversation = reading.conversation
+    assert isinstance(events[-1], Ended)
+    async with ChatClient(live.ws, live.users["eve"]["key"]) as eve:
+        events = [event async for event in eve.follow(eve.session.resume(stream))]
+        assert isinstance(events[-1], Failed)
+        assert events[-1].fault.code == FaultCode.UNKNOWN_STREAM
+        events = [event async for event in eve.ask("Let me in", conversation)]
+        assert isinstance(events[-1], Failed)
+        assert events[-1].fault.code == FaultCode.NOT_ALLOWED
+    status, _, body = await asyncio.to_thread(live.get, f"/api/v1/conversations/{UUID(bytes=conversation)}")
+    assert status == 200
+    assert [turn["text"] for turn in body["turns"]] == ["Mine", "Mine"]
+    status, *_ = await asyncio.to_thread(
+        live.get, f"/api/v1/conversations/{UUID(bytes=conversation)}", live.users["eve"]["key"]
+    )
+    assert status == 404
+
+
+async def test_cancel_ends_the_answer_and_says_so(live: LiveServer) -> None:
+    async with ChatClient(live.ws, live.key, mode=Mode.TOKEN) as client:
+        reading = client.session.ask("Speak", os.urandom(16), model="smart")
+        ended = None
+        async for event in client.follow(reading):
+            if isinstance(event, TextArrived):
+                client.session.control(Action.CANCEL, reading.channel)
+                await client._flush()
+            ended = event
+        assert isinstance(ended, Ended)
+        assert ended.done.finish == Finish.CANCELLED
+        assert 0 < len(reading.text.split()) < 400
+        assert ended.done.check == text_check(reading.text)
+
+
+async def test_a_client_that_leaves_ends_its_stream_and_one_whose_line_breaks_does_not(live: LiveServer) -> None:
+    async def open_streams() -> int:
+        _, _, body = await asyncio.to_thread(live.get, "/api/streaming/stats")
+        return int(body["streams"]["open"])
+
+    async def begin(client: ChatClient) -> None:
+        async for event in client.ask("Speak", model="smart"):
+            if isinstance(event, TextArrived):
+                return
+
+    async with asyncio.timeout(20):
+        while await open_streams():
+            await asyncio.sleep(0.05)
+        async with ChatClient(live.ws, live.key, mode=Mode.TOKEN) as client:
+            await begin(client)
+            assert await open_streams() == 1
+        while await open_streams():
+            await asyncio.sleep(0.05)
+        broken = ChatClient(live.ws, live.key, mode=Mode.TOKEN)
+        await broken.connect()
+        await begin(broken)
+        broken.drop()
+        await asyncio.sleep(0.3)
+        assert await open_streams() == 1
+        await broken.connect()
+        await broken.close()
+        while await open_streams():
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"", CloseCode.BAD_FRAME),
+        (b"\xc1", CloseCode.BAD_FRAME),
+        ("text", CloseCode.BAD_FRAME),
+        (frames.encode(frames.Ping()), CloseCode.BAD_FRAME),
+        (frames.encode(frames.Hello(version=(9,))), CloseCode.UNSUPPORTED_VERSION),
+        (bytes(300_000), CloseCode.FRAME_TOO_LARGE),
+    ],
+    ids=["empty", "type", "text", "before hello", "version", "large"],
+)
+async def test_bad_frames_end_the_session_with_a_code(live: LiveServer, sent: bytes | str, code: CloseCode) -> None:
+    async with await line(live) as socket:
+        await socket.send(sent)
+        with pytest.raises(ConnectionClosed) as caught:
+            while True:
+                await asyncio.wait_for(socket.recv(), 10)
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == code
+
+
+@pytest.mark.parametrize(
+    ("prompt", "code"),
+    [
+        (frames.Prompt(1, STREAM, payload=b"\x00hi", check=1), FaultCode.CORRUPT),
+        (frames.Prompt(1, STREAM, payload=b"\x02hi", check=1), FaultCode.CORRUPT),
+        (frames.Prompt(1, STREAM, payload=b"\x31\x00", check=1), FaultCode.UNKNOWN_LIBRARY),
+        (frames.Prompt(1, STREAM, payload=b"\x00  ", check=text_check("  ")), FaultCode.EMPTY_PROMPT),
+        (frames.Prompt(1, STREAM), FaultCode.EMPTY_PROMPT),
+        (frames.Prompt(1, payload=b"\x00hi", check=text_check("hi")), FaultCode.MALFORMED),
+        (frames.Prompt(1, STREAM, payload=b"\x00hi", check=text_check("hi"), model="huge"), FaultCode.NO_MODEL),
+        (frames.Resume(1, STREAM, 7, 3), FaultCode.UNKNOWN_STREAM),
+    ],
+)
+async def test_a_bad_request_is_explained_and_the_session_goes_on(
+    live: LiveServer, prompt: frames.Frame, code: FaultCode
+) -> None:
+    if isinstance(prompt, frames.Prompt) and prompt.stream:
+        prompt = frames.Prompt(1, os.urandom(16), b"", prompt.payload, prompt.check, prompt.model)
+    async with await line(live) as socket:
+        await socket.send(frames.encode(frames.Hello(version=(1,))))
+        await socket.send(frames.encode(prompt))
+        fault = await _next(socket, frames.Fault)
+        assert isinstance(fault, frames.Fault)
+        assert FaultCode(fault.code) == code
+        assert fault.message
+        question = frames.Prompt(
+            2, os.urandom(16), b"", encode_raw("Still there?").data, text_check("Still there?"), "fast"
+        )
+        await socket.send(frames.encode(question))
+        assert isinstance(await _next(socket, frames.Done), frames.Done)
+
+
+async def _next(socket: ClientConnection, kind: type) -> frames.Frame:
+    while True:
+        frame = frames.decode(await asyncio.wait_for(socket.recv(decode=False), 10))
+        if isinstance(frame, kind):
+            return frame
+
+
+@pytest.mark.parametrize(
+    ("headers", "origin", "code"),
+    [
+        ({}, None, CloseCode.UNAUTHENTICATED),
+        ({"Authorization": "Bearer aura_wrong"}, None, CloseCode.UNAUTHENTICATED),
+        ({}, "https://evil.example", CloseCode.FORBIDDEN_ORIGIN),
+    ],
+)
+async def test_a_refused_connection_says_why(
+    live: LiveServer, headers: dict[str, str], origin: str | None, code: CloseCode
+) -> None:
+    async with connect(live.ws, subprotocols=[SUBPROTOCOL], additional_headers=headers, origin=origin) as socket:
+        with pytest.raises(ConnectionClosed) as caught:
+            await asyncio.wait_for(socket.recv(), 10)
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == code
+        assert caught.value.rcvd.reason
+
+
+async def test_an_unknown_subprotocol_is_refused(live: LiveServer) -> None:
+    # By hand: the library ends a handshake that selects none of its subprotocols before it reads the close code.
+    reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+    writer.write(
+        b"GET /ws/chat/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: aura.v9\r\n\r\n"
+    )
+    async with asyncio.timeout(10):
+        await reader.readuntil(b"\r\n\r\n")
+        close = await reader.readexactly(4)
+    writer.close()
+    assert int.from_bytes(close[2:4], "big") == CloseCode.UNSUPPORTED_VERSION
+
+
+async def test_the_json_form_needs_no_library_at_all(live: LiveServer) -> None:
+    async with connect(live.ws, additional_headers={"Authorization": f"Bearer {live.key}"}) as socket:
+        await socket.send('{"type": "prompt", "text": "Say مرحبا twice", "model": "fast"}')
+        got = []
+        while not got or got[-1]["type"] != "done":
+            got.append(json.loads(await asyncio.wait_for(socket.recv(), 10)))
+        assert [item["type"] for item in got[:2]] == ["welcome", "open"]
+        assert "".join(item["text"] for item in got if item["type"] == "chunk") == "Say مرحبا twice"
+        await socket.send("nonsense")
+        with pytest.raises(ConnectionClosed) as caught:
+            await asyncio.wait_for(socket.recv(), 10)
+        assert caught.value.rcvd is not None
+        assert "not JSON" in caught.value.rcvd.reason
+
+
+async def test_connections_of_a_user_are_limited(own_server: LiveServer) -> None:
+    own_server.stop()
+    own_server.environment["STREAMING_SESSIONS_PER_USER"] = "2"
+    own_server.start()
+    async with await line(own_server), await line(own_server), await line(own_server) as third:
+        with pytest.raises(ConnectionClosed) as caught:
+            await asyncio.wait_for(third.recv(), 10)
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == CloseCode.TOO_MANY_SESSIONS
+
+
+async def test_a_silent_client_is_pinged_and_then_let_go(own_server: LiveServer) -> None:
+    own_server.stop()
+    own_server.environment["STREAMING_HEARTBEAT_INTERVAL"] = "0.3"
+    own_server.start()
+    async with await line(own_server) as socket:
+        await socket.send(frames.encode(frames.Hello(version=(1,))))
+        pings = 0
+        with pytest.raises(ConnectionClosed) as caught:
+            while True:
+                pings += isinstance(frames.decode(await asyncio.wait_for(socket.recv(decode=False), 10)), frames.Ping)
+        assert pings == 2
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == CloseCode.STALE
+
+
+async def test_kill_9_in_mid_answer_leaves_every_token_that_was_seen_on_the_record(own_server: LiveServer) -> None:
+    async with ChatClient(own_server.ws, own_server.key, mode=Mode.TOKEN) as client:
+        reading = client.session.ask("Speak", os.urandom(16), model="smart")
+        async for _ in client.follow(reading):
+            if len(reading.text.split()) > 100:
+                break
+        await asyncio.to_thread(own_server.stop, signal.SIGKILL)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await client._step()
+        seen = reading.text
+        await asyncio.to_thread(own_server.start)
+        path = f"/api/v1/conversations/{UUID(bytes=reading.conversation)}"
+        _, _, body = await asyncio.to_thread(own_server.get, path)
+        answer = body["turns"][1]
+        assert answer["state"] == "fault"
+        assert answer["text"].startswith(seen)
+        assert len(seen.split()) > 100
+        # The same client comes back: it gets what it lacks, exactly, and is told that the rest is lost.
+        await client.connect()
+        events = [event async for event in client.follow(reading)]
+        assert isinstance(events[-1], Failed)
+        assert events[-1].fault.code == FaultCode.INTERRUPTED
+        assert reading.text == answer["text"]
+    assert "are good" in await asyncio.to_thread(own_server.manage, "verify_audit")
+
+
+async def test_a_server_that_is_asked_to_stop_sends_its_clients_on(own_server: LiveServer) -> None:
+    async with await line(own_server) as socket:
+        await socket.send(frames.encode(frames.Hello(version=(1,))))
+        await _next(socket, frames.Welcome)
+        stopping = asyncio.create_task(asyncio.to_thread(own_server.stop))
+        with pytest.raises(ConnectionClosed) as caught:
+            while True:
+                await asyncio.wait_for(socket.recv(), 20)
+        await stopping
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code in (CloseCode.DRAINING, 1012)
