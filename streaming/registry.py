@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from uuid import UUID
 
-from audit.journal import journal
 from django.conf import settings
 
+from audit.journal import journal
 from streaming.errors import Draining, TooManyStreams
 from streaming.messages import Message
 from streaming.recorded import INTERRUPTED

@@ -1,0 +1,118 @@
+"""First administrator, sign-in links, the one-time password, and the brake on guessing."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from aura_site import services
+from aura_site.forms import ATTEMPTS
+from aura_site.models import OneTimePassword, SignInLink
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin():
+    return services.create_first_admin()
+
+
+def test_the_first_administrator_is_made_once(admin) -> None:
+    user, password = admin
+    assert user.is_superuser
+    assert user.check_password(password)
+    assert services.create_first_admin() is None
+
+
+def test_a_link_signs_in_once(admin, client: Client) -> None:
+    path = services.create_sign_in_link(admin[0])
+    response = client.get(path)
+    assert (response.status_code, response["Location"]) == (302, "/")
+    assert client.get("/").status_code == 200
+    again = Client().get(path)
+    assert again.status_code == 410
+    assert b"./aura link" in again.content
+    assert SignInLink.objects.get().digest not in path
+
+
+def test_a_link_ends_with_its_hour_and_with_the_next_one(admin) -> None:
+    first = services.create_sign_in_link(admin[0])
+    second = services.create_sign_in_link(admin[0])
+    assert Client().get(first).status_code == 410
+    SignInLink.objects.update(expires=timezone.now() - timedelta(seconds=1))
+    assert Client().get(second).status_code == 410
+    assert Client().get("/sign-in/link/nonsense").status_code == 410
+
+
+def test_the_one_time_password_must_be_replaced(admin, client: Client) -> None:
+    user, password = admin
+    response = client.post("/sign-in/", {"username": user.username, "password": password})
+    assert response.status_code == 302
+    assert client.get("/")["Location"] == "/password/"
+    assert client.get("/admin/")["Location"] == "/password/"
+    page = client.get("/password/")
+    assert b"old_password" not in page.content
+    fresh = {"new_password1": "a long new passphrase", "new_password2": "a long new passphrase"}
+    assert client.post("/password/", fresh)["Location"] == "/"
+    assert client.get("/").status_code == 200
+    assert not OneTimePassword.objects.exists()
+    assert b"old_password" in client.get("/password/").content
+
+
+def test_guessing_is_slowed_down_for_that_name_and_address(admin) -> None:
+    cache.clear()
+    user, password = admin
+    for _ in range(ATTEMPTS):
+        assert Client().post("/sign-in/", {"username": user.username, "password": "wrong"}).status_code == 200
+    right = {"username": user.username, "password": password}
+    refused = Client().post("/sign-in/", right)
+    assert b"wait five minutes" in refused.content
+    assert Client().post("/sign-in/", right, REMOTE_ADDR="10.0.0.9").status_code == 302
+    cache.clear()
+    assert Client().post("/sign-in/", right).status_code == 302
+
+
+def test_someone_who_is_shut_out_stays_out(admin) -> None:
+    path = services.create_sign_in_link(admin[0])
+    get_user_model().objects.update(is_active=False)
+    assert Client().get(path).status_code == 410
+
+
+@pytest.mark.parametrize("path", ["/", "/password/"])
+def test_pages_lead_to_the_sign_in_page(path: str, client: Client) -> None:
+    response = client.get(path)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/sign-in/")
+
+
+def test_the_page_speaks_arabic_from_right_to_left(admin, client: Client) -> None:
+    client.force_login(admin[0])
+    client.post("/i18n/setlang/", {"language": "ar", "next": "/"})
+    page = client.get("/").content.decode()
+    assert '<html lang="ar" dir="rtl">' in page
+
+
+def test_the_admin_shows_every_list(admin, client: Client) -> None:
+    client.force_login(admin[0])
+    for path in (
+        "audit/conversation", "audit/entry", "compression/library", "compression/template",
+        "routing_ai/budget", "routing_ai/spend", "routing_ai/apikey", "auth/user",
+    ):  # fmt: skip
+        response = client.get(f"/admin/{path}/")
+        assert response.status_code == 200, path
+        assert b"AURA" in response.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_made_in_the_admin_is_shown_once_and_works(admin, client: Client) -> None:
+    client.force_login(admin[0])
+    response = client.post("/admin/routing_ai/apikey/add/", {"user": admin[0].pk, "name": "laptop"}, follow=True)
+    words = response.content.decode()
+    secret = "aura_" + words.split("The key is aura_")[1].split(". Copy")[0]
+    assert len(secret) > 40
+    assert secret not in client.get("/admin/routing_ai/apikey/").content.decode()
+    listed = Client().get("/api/v1/conversations", headers={"Authorization": f"Bearer {secret}"})
+    assert listed.status_code == 200

@@ -1,0 +1,168 @@
+"""`./aura` as a person uses it, with the interpreter at hand in the place of an environment of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from aura_site.launcher import installation, processes
+from aura_site.launcher.config import Config, read_dotenv
+from aura_site.launcher.errors import LauncherError
+from tests.live import ROOT, free_port
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AURA_", "OPEN", "DJANGO"))}
+    return {
+        **kept,
+        "AURA_VENV": sys.prefix,
+        "AURA_DATA_DIR": str(folder),
+        "AURA_PORT": str(free_port()),
+        "ALLOW_MOCK_LLM": "true",
+        "NANO_MODEL": "mock:echo",
+        "FAST_MODEL": "mock:echo",
+        "SMART_MODEL": "mock:echo",
+        "GENIUS_MODEL": "mock:echo",
+        **more,
+    }
+
+
+def aura(settings: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["./aura", *arguments], cwd=ROOT, env=settings, capture_output=True, text=True, timeout=180, check=False
+    )
+
+
+def test_up_status_key_demo_link_down(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    try:
+        up = aura(settings, "up", "--detach")
+        assert up.returncode == 0, up.stderr + up.stdout
+        assert f"AURA is ready at http://127.0.0.1:{settings['AURA_PORT']}" in up.stdout
+        assert "one-time password: " in up.stdout
+        assert "/sign-in/link/" in up.stdout
+        status = aura(settings, "status")
+        assert status.returncode == 0
+        assert status.stdout.count("well:") == 4
+        again = aura(settings, "up", "--detach")
+        assert (again.returncode, again.stdout) == (1, "")
+        assert "runs already" in again.stderr
+        assert aura(settings, "createkey", "laptop").stdout.startswith("aura_")
+        assert aura(settings, "link").stdout.startswith("http://127.0.0.1")
+        demo = aura(settings, "demo")
+        assert demo.returncode == 0, demo.stderr
+        assert "the chain is whole" in demo.stdout
+        best = demo.stdout.split("Best: ")[1]
+        assert float(best.split()[1].split(":")[0]) >= 5
+        # A worker that is killed is noticed.
+        worker = next(line for line in status.stdout.splitlines() if line.startswith("worker"))
+        os.kill(int(worker.split("process ")[1]), signal.SIGKILL)
+        assert "worker" not in aura(settings, "status").stdout.split("database")[0]
+    finally:
+        down = aura(settings, "down")
+    assert "Stopping server" in down.stdout
+    assert aura(settings, "status").returncode == 1
+    assert aura(settings, "down").stdout == "AURA does not run.\n"
+
+
+def test_in_the_foreground_a_part_that_dies_is_started_again_and_a_signal_stops_all(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    log = tmp_path / "up.log"
+    with log.open("w") as output:
+        launcher = subprocess.Popen(["./aura", "up"], cwd=ROOT, env=settings, stdout=output, stderr=output)
+    try:
+        _wait(lambda: "Press Ctrl-C" in log.read_text(), log)
+        config = Config(ROOT, tmp_path, "127.0.0.1", int(settings["AURA_PORT"]), settings)
+        parts = {child.name: child for child in processes.running(config)}
+        assert set(parts) == {"launcher", "server", "worker"}
+        os.kill(parts["server"].pid, signal.SIGKILL)
+        _wait(lambda: "starting it again" in log.read_text(), log)
+        _wait(lambda: (processes.health(config) or {}).get("ready") is True, log)
+    finally:
+        launcher.send_signal(signal.SIGTERM)
+        launcher.wait(60)
+    assert not any(child.alive() for child in processes.running(config))
+
+
+def _wait(condition, log: Path) -> None:
+    end = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.1)
+
+
+def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = aura(environment(tmp_path, AURA_PORT=str(taken.getsockname()[1])), "up", "--detach")
+    assert done.returncode == 1
+    assert "set AURA_PORT to another port" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", ["many", "0", "70000"])
+def test_a_port_that_is_none_is_explained(tmp_path: Path, port: str) -> None:
+    done = aura(environment(tmp_path, AURA_PORT=port), "status")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "from 1 to 65535" in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    done = aura(environment(file / "var"), "up", "--detach")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "set AURA_DATA_DIR" in done.stderr
+
+
+def test_without_network_installing_is_explained(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "requirements.txt").write_text("no-such-package==1.0 --hash=sha256:" + "0" * 64 + "\n")
+    unreachable = {**os.environ, "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "PIP_TIMEOUT": "2"}
+    unreachable |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
+    config = Config(project, tmp_path / "var", "127.0.0.1", 8000, unreachable)
+    with pytest.raises(LauncherError) as caught:
+        installation.prepare(config)
+    assert "index cannot be reached" in str(caught.value)
+    assert not (project / ".venv" / ".installed-requirements.txt").exists()
+
+
+def test_a_full_disk_is_explained_before_anything_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "ROOM", 10**18)
+    config = Config(tmp_path, tmp_path / "var", "127.0.0.1", 8000, dict(os.environ))
+    with pytest.raises(LauncherError, match="The disk is full"):
+        installation.prepare(config)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "not the one"),
+        ("ERROR: No matching distribution found for x==1", "no ready-made package"),
+        ("strange", "Installing failed: strange"),
+    ],
+)
+def test_what_pip_says_becomes_one_sentence(output: str, words: str, tmp_path: Path) -> None:
+    assert words in installation.explain(output, tmp_path)
+
+
+def test_dotenv_is_read_as_django_environ_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# comment\nA=1\nexport B='two words'\nC=\"x=y\"\n\nnonsense\n")
+    assert read_dotenv(file) == {"A": "1", "B": "two words", "C": "x=y"}
+    assert read_dotenv(tmp_path / "none") == {}
+
+
+def test_a_recycled_process_number_is_not_ours() -> None:
+    own = processes.Child("server", os.getpid(), "not when this began")
+    assert not own.alive()
+    processes.stop([own])

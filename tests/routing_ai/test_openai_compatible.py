@@ -1,0 +1,110 @@
+"""The OpenAI-compatible provider against a real endpoint with real faults."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from routing_ai.errors import ProviderCut, ProviderError, ProviderFailed, ProviderTimeout
+from routing_ai.providers.base import Call, Token, Usage
+from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
+from tests.routing_ai.upstream import Upstream
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    server = Upstream()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def provider(upstream: Upstream) -> AsyncIterator[OpenAICompatibleProvider]:
+    made = OpenAICompatibleProvider("test", upstream.url, "secret", timeouts=Timeouts(1, 0.4, 0.4))
+    yield made
+    await made.aclose()
+
+
+def call(model: str) -> Call:
+    return Call(model, [{"role": "user", "content": "Hi"}], 50, 0.5, {"tools": [{"type": "function"}]})
+
+
+async def test_an_answer_comes_token_by_token_with_its_usage(
+    upstream: Upstream, provider: OpenAICompatibleProvider
+) -> None:
+    parts = [part async for part in provider.stream(call("fine"))]
+    assert parts == [Token("One"), Token(" two"), Token(" ثلاثة"), Token(" four"), Usage("stop", 11, 4)]
+    (request,) = upstream.requests
+    assert request["key"] == "Bearer secret"
+    assert request["body"]["stream_options"] == {"include_usage": True}
+    assert request["body"]["tools"] == [{"type": "function"}]
+    assert [part async for part in provider.stream(call("long"))][-1] == Usage("length", 11, 4)
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "words", "retry"),
+    [
+        ("status-401", ProviderFailed, "no luck today", False),
+        ("status-404", ProviderFailed, "404", False),
+        ("status-429", ProviderFailed, "429", True),
+        ("status-500", ProviderFailed, "500", True),
+        ("garbage", ProviderFailed, "not JSON", True),
+        ("error-event", ProviderFailed, "out of memory", True),
+        ("slow-headers", ProviderTimeout, "silent", True),
+        ("silent", ProviderTimeout, "silent", True),
+    ],
+)
+async def test_a_failure_before_the_first_token_says_whose_fault_it_is(
+    provider: OpenAICompatibleProvider, model: str, error: type[ProviderError], words: str, retry: bool
+) -> None:
+    with pytest.raises(error, match=words) as caught:
+        [part async for part in provider.stream(call(model))]
+    assert caught.value.retry == retry
+    if model == "status-429":
+        assert caught.value.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("model", "error"), [("cut", ProviderCut), ("no-end", ProviderCut), ("stall", ProviderTimeout)]
+)
+async def test_an_answer_that_breaks_off_is_never_a_clean_end(
+    provider: OpenAICompatibleProvider, model: str, error: type[ProviderError]
+) -> None:
+    got = []
+    with pytest.raises(error):
+        async for part in provider.stream(call(model)):
+            got.append(part)
+    assert got[0] == Token("One")
+    assert not any(isinstance(part, Usage) for part in got)
+
+
+@pytest.mark.parametrize("model", ["endless", "silent", "slow-headers"])
+async def test_leaving_ends_the_call_upstream_in_every_phase(upstream: Upstream, model: str) -> None:
+    provider = OpenAICompatibleProvider("test", upstream.url)
+
+    async def read() -> None:
+        async with aclosing(provider.stream(call(model))) as parts:
+            async for _ in parts:
+                pass
+
+    task = asyncio.create_task(read())
+    while not upstream.began:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    task.cancel()
+    begun = time.monotonic()
+    while not upstream.left and time.monotonic() - begun < 10:
+        await asyncio.sleep(0.01)
+    assert upstream.left == 1
+    await provider.aclose()
+
+
+async def test_check_tells_an_endpoint_that_is_there_from_one_that_is_not(provider: OpenAICompatibleProvider) -> None:
+    await provider.check()
+    gone = OpenAICompatibleProvider("gone", "http://127.0.0.1:9/v1")
+    with pytest.raises(ProviderFailed, match="cannot be reached"):
+        await gone.check()
+    await gone.aclose()
