@@ -18,7 +18,7 @@ from compression.codec.library import Library
 from compression.codec.payload import CompressionMethod
 from routing_ai import services as routing
 from streaming.client import ChatClient
-from streaming.protocol.client import Ended, Failed, Reading, TextArrived
+from streaming.protocol.client import Failed, Opened, Reading, TextArrived
 from streaming.protocol.codes import Mode
 
 SCRIPT = (
@@ -94,15 +94,14 @@ class Command(BaseCommand):
 
     async def _turn(self, client: ChatClient, question: str, conversation: bytes) -> list[Line]:
         reading: Reading | None = None
-        coded = 0
-        methods: list[str] = []
+        pieces: list[TextArrived] = []
         async for event in client.ask(question, conversation):
             if isinstance(event, Failed):
                 raise CommandError(f"The answer failed: {event.fault.message}")
-            reading = event.reading if not isinstance(event, Ended) else reading
+            if isinstance(event, Opened):
+                reading = event.reading
             if isinstance(event, TextArrived):
-                methods.append(CompressionMethod(event.method).name.lower())
-                coded += event.payload_bytes
+                pieces.append(event)
         assert reading is not None
         assert reading.sent is not None
         asked = Line(
@@ -112,7 +111,9 @@ class Command(BaseCommand):
             len(reading.sent.payload),
             question,
         )
-        return [asked, Line("model", "+".join(methods), len(reading.text.encode()), coded, reading.text)]
+        methods = "+".join(CompressionMethod(piece.method).name.lower() for piece in pieces)
+        coded = sum(piece.payload_bytes for piece in pieces)
+        return [asked, Line("model", methods, len(reading.text.encode()), coded, reading.text)]
 
     def _show(self, line: Line) -> None:
         words = " ".join(line.words.split())
