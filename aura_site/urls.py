@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from aura_site import views
 
@@ -14,6 +15,7 @@ urlpatterns = [
     path("sign-in/link/<str:token>", views.sign_in_link, name="sign-in-link"),
     path("sign-out/", LogoutView.as_view(next_page="sign-in"), name="sign-out"),
     path("password/", views.PasswordChange.as_view(), name="password-change"),
+    path("favicon.ico", RedirectView.as_view(url="/static/aura/icon.svg", permanent=True)),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("", include("compression.urls")),

@@ -1,0 +1,53 @@
+"""A real browser on a real server."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.live import LiveServer
+
+# Without these Chromium asks its maker's servers for this and that at every start.
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or what AURA_CHROMIUM names."""
+    path = os.environ.get("AURA_CHROMIUM") or shutil.which("chromium")
+    assert path, "no Chromium: install it, or name it in AURA_CHROMIUM"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, live: LiveServer) -> Iterator[Page]:
+    """A page signed in as `ada`, which fails its test when the browser complains of anything."""
+    yield from signed_in(browser, live)
+
+
+def signed_in(browser: Browser, live: LiveServer) -> Iterator[Page]:
+    """Yield a page for `ada`; afterwards check that nothing was complained of."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=live.url)
+    context.add_cookies([{"name": "sessionid", "value": live.users["ada"]["session"], "url": live.url}])
+    made = context.new_page()
+    made.set_default_timeout(20_000)
+    complaints: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    made.on("console", listen)
+    made.on("pageerror", lambda error: complaints.append(str(error)))
+    yield made
+    context.close()
+    # A server that is killed on purpose is complained of.
+    assert [text for text in complaints if "WebSocket connection" not in text and "ERR_CONNECTION" not in text] == []

@@ -1,0 +1,190 @@
+"""The chat as a person uses it."""
+
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import signed_in
+from tests.live import LiveServer
+
+pytestmark = pytest.mark.browser
+
+
+def open_chat(page: Page) -> None:
+    page.goto("/")
+    expect(page.locator("#line")).to_have_attribute("data-state", "connected")
+
+
+def ask(page: Page, text: str, tier: str = "nano") -> None:
+    page.select_option("#tier", tier)
+    page.fill("#question", text)
+    page.press("#question", "Enter")
+
+
+def answer(page: Page):
+    return page.locator(".turn.assistant").last
+
+
+def finished(page: Page) -> None:
+    expect(answer(page)).not_to_have_class(re.compile("pending"))
+
+
+def words(page: Page) -> list[str]:
+    return answer(page).locator(".words").inner_text().split()
+
+
+def test_a_question_is_answered_in_a_stream_with_what_it_cost(page: Page) -> None:
+    open_chat(page)
+    ask(page, "Speak to me")
+    expect(answer(page)).to_have_class(re.compile("pending"))
+    finished(page)
+    assert len(words(page)) == 60
+    notes = answer(page).locator("footer")
+    expect(notes).to_contain_text("mock-60-10 · nano")
+    expect(notes).to_contain_text("free")
+    expect(notes.locator(".bytes")).to_contain_text(re.compile(r"\d+ → \d+ B \(\d+ % (saved|more)\)"))
+    expect(notes.locator(".methods")).to_contain_text(re.compile("Brotli|raw|template"))
+    expect(page.locator("#saved")).to_contain_text("B (")
+    expect(page.locator("#conversations a").first).to_have_text("Speak to me")
+
+
+def test_a_template_is_used_in_both_directions(page: Page) -> None:
+    open_chat(page)
+    page.select_option("#mode", "0")
+    ask(page, "Hello! How can I help you today?", "fast")
+    finished(page)
+    expect(page.locator(".turn.user footer")).to_contain_text("32 → 2 B (94 % saved)")
+    expect(answer(page).locator(".methods")).to_have_text("template")
+
+
+def test_a_reload_in_mid_answer_goes_on_to_the_same_whole(page: Page) -> None:
+    open_chat(page)
+    page.select_option("#mode", "2")
+    ask(page, "Speak at length", "smart")
+    page.wait_for_function("() => document.querySelector('.turn.assistant .words').innerText.split(/\\s+/).length > 40")
+    page.reload()
+    expect(answer(page)).to_have_class(re.compile("pending"))
+    finished(page)
+    assert len(words(page)) == 400
+    assert page.locator(".turn").count() == 2
+
+
+def test_stop_ends_an_answer(page: Page) -> None:
+    open_chat(page)
+    ask(page, "Speak at length", "smart")
+    page.wait_for_function("() => document.querySelector('.turn.assistant .words').innerText.length > 50")
+    page.click("#stop")
+    finished(page)
+    expect(answer(page)).to_contain_text("Stopped.")
+    assert len(words(page)) < 400
+
+
+def test_markdown_is_shown_and_nothing_in_it_runs(page: Page) -> None:
+    open_chat(page)
+    text = (
+        "# Title\n\nSome **bold** and `code` <img src=x onerror=alert(1)> [bad](javascript:alert(1)) [good](https://example.org)"
+        "\n\n- one\n- two\n\n```python\nprint('<b>')\n```\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
+    )
+    page.select_option("#tier", "fast")
+    page.fill("#question", text)
+    page.click("#send")
+    finished(page)
+    shown = answer(page).locator(".words")
+    expect(shown.locator("strong")).to_have_text("bold")
+    expect(shown.locator("li")).to_have_count(2)
+    expect(shown.locator("pre code")).to_have_text("print('<b>')")
+    expect(shown.locator("td")).to_have_text(["1", "2"])
+    expect(shown.locator("img")).to_have_count(0)
+    expect(shown.locator("a")).to_have_count(1)
+    expect(shown.locator("a")).to_have_attribute("href", "https://example.org")
+
+
+def test_everything_works_by_keyboard(page: Page) -> None:
+    open_chat(page)
+    expect(page.locator("#question")).to_be_focused()
+    page.keyboard.type("First line")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("second line")
+    page.select_option("#tier", "smart")
+    page.focus("#question")
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn.user .words")).to_have_text(re.compile("First line\nsecond line"))
+    page.wait_for_function("() => document.querySelector('.turn.assistant .words').innerText.length > 50")
+    page.keyboard.press("Escape")
+    finished(page)
+    expect(page.locator("#announcer")).to_have_text("The answer is complete.")
+    page.goto("/")
+    page.keyboard.press("Shift+Tab")
+    focused = page.evaluate("document.activeElement.textContent.trim()")
+    assert focused
+
+
+def test_an_error_is_explained_and_can_be_tried_again(page: Page) -> None:
+    open_chat(page)
+    page.evaluate("document.querySelector('#tier').add(new Option('huge', 'huge'))")
+    ask(page, "Anybody there?", "huge")
+    expect(answer(page).locator(".fault")).to_contain_text("There is no tier called 'huge'")
+    page.select_option("#tier", "fast")
+    answer(page).get_by_role("button", name="Ask again").click()
+    finished(page)
+    assert words(page) == ["Anybody", "there?"]
+
+
+def test_arabic_is_from_right_to_left(page: Page) -> None:
+    open_chat(page)
+    page.get_by_role("button", name="العربية").click()
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    side, main = page.locator("#side").bounding_box(), page.locator("#main").bounding_box()
+    assert side and main
+    assert side["x"] > main["x"]
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("dir", "ltr")
+
+
+def test_a_phone_shows_it_all(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 780})
+    open_chat(page)
+    ask(page, "Speak to me")
+    finished(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.click("#menu")
+    expect(page.locator("#side")).to_be_visible()
+
+
+def test_the_admin_shows_the_same_words(page: Page) -> None:
+    open_chat(page)
+    ask(page, "Is this on the record?", "fast")
+    finished(page)
+    page.goto("/admin/audit/conversation/")
+    page.get_by_role("link", name="Is this on the record?").first.click()
+    expect(page.locator(".record-user .record-text")).to_have_text("Is this on the record?")
+    expect(page.locator(".record-assistant .record-text")).to_have_text("Is this on the record?")
+    expect(page.locator(".record-assistant footer")).to_contain_text("raw")
+
+
+@pytest.fixture
+def own_page(browser: Browser, own_server: LiveServer) -> Iterator[Page]:
+    yield from signed_in(browser, own_server)
+
+
+def test_a_killed_server_leaves_what_was_seen_on_the_record(own_page: Page, own_server: LiveServer) -> None:
+    page = own_page
+    open_chat(page)
+    page.select_option("#mode", "2")
+    ask(page, "Speak at length", "smart")
+    page.wait_for_function("() => document.querySelector('.turn.assistant .words').innerText.split(/\\s+/).length > 60")
+    own_server.stop(signal.SIGKILL)
+    expect(page.locator("#line")).to_have_attribute("data-state", re.compile("waiting|connecting"))
+    seen = words(page)
+    own_server.start()
+    expect(page.locator("#line")).to_have_attribute("data-state", "connected", timeout=40_000)
+    expect(answer(page).locator(".fault")).to_contain_text("The server stopped in mid-answer")
+    identifier = page.url.split("?c=")[1]
+    _, _, body = own_server.get(f"/api/v1/conversations/{identifier}")
+    recorded = body["turns"][1]["text"].split()
+    assert recorded[: len(seen) - 1] == seen[:-1]
+    assert len(seen) > 60
+    assert words(page) == recorded
