@@ -186,6 +186,7 @@ async def _with_heartbeats(events: AsyncGenerator[StreamEvent], interval: float)
     finally:
         if coming is not None:
             coming.cancel()
-            with suppress(asyncio.CancelledError, StopAsyncIteration):
-                await coming
+            await asyncio.wait([coming])
+            if not coming.cancelled():
+                coming.exception()
         await events.aclose()
