@@ -15,7 +15,14 @@ from streaming.protocol.client import ClientSession, Ended, Failed, Reading, Tex
 from streaming.protocol.codec import SessionCodec, encode_raw
 from streaming.protocol.codes import Action, CloseCode, FaultCode, LibraryAction, Mode
 from streaming.protocol.errors import FaultError, FrameError
-from streaming.protocol.session import CancelAsked, Group, LibraryAcked, ResumeAsked, ServerSession
+from streaming.protocol.session import (
+    WAITING_LIMIT,
+    CancelAsked,
+    Group,
+    LibraryAcked,
+    ResumeAsked,
+    ServerSession,
+)
 
 STREAM = bytes(range(16))
 
@@ -282,3 +289,15 @@ def test_an_acknowledged_library_is_used_and_a_retired_one_is_not() -> None:
     client.connect()
     again = [frame for frame in client.to_send if frame.channel == reading.channel]
     assert again[0].payload[0] & 7 != 1
+
+
+def test_a_client_that_asks_and_never_reads_is_let_go() -> None:
+    session = ServerSession(bytes(16))
+    session.receive(frames.Hello(version=(1,)))
+    with pytest.raises(FrameError) as caught:
+        # Nothing takes `control_frames`: the line is full.
+        for _ in range(WAITING_LIMIT + 1):
+            session.receive(frames.Ping(b"x"))
+    assert caught.value.close_code == CloseCode.OVERLOADED
+    assert len(session.control_frames()) == WAITING_LIMIT
+    session.receive(frames.Ping(b"x"))
