@@ -140,4 +140,4 @@ def _shown(template: Template) -> SafeString:
     """Return the template's parts with its slots set apart: `Hello, [0]!`."""
     first, *rest = template.parts
     slots = format_html_join("", "<mark>{}</mark>{}", ((f"{{{number}}}", part) for number, part in enumerate(rest)))
-    return format_html("{}{}", first, slots)
+    return format_html('<bdi dir="auto">{}{}</bdi>', first, slots)

@@ -17,7 +17,9 @@ def chat_strings() -> dict[str, str]:
         "demo": _("demo model"),
         "demoHelp": _("This small model runs inside AURA and is often wrong: the operator can configure a better one."),
         "free": _("free"),
+        # xgettext:no-python-format
         "saved": _("{percent} % saved"),
+        # xgettext:no-python-format
         "larger": _("{percent} % more"),
         "bytes": _("{before} → {after} B"),
         "firstToken": _("first token {ms} ms"),

@@ -16,9 +16,9 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or what AURA_CHROMIUM names."""
+    """Debian's Chromium, or what AURA_CHROMIUM names. Ended with its module: its event loop must not meet other tests'."""
     path = os.environ.get("AURA_CHROMIUM") or shutil.which("chromium")
     assert path, "no Chromium: install it, or name it in AURA_CHROMIUM"
     with sync_playwright() as playwright:

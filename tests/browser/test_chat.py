@@ -138,7 +138,8 @@ def test_arabic_is_from_right_to_left(page: Page) -> None:
     page.get_by_role("button", name="العربية").click()
     expect(page.locator("html")).to_have_attribute("dir", "rtl")
     side, main = page.locator("#side").bounding_box(), page.locator("#main").bounding_box()
-    assert side and main
+    assert side is not None
+    assert main is not None
     assert side["x"] > main["x"]
     page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("dir", "ltr")
