@@ -14,8 +14,8 @@ SHOW = """async ([texts]) => {
   const view = new MarkdownView(root, { copy: 'Copy', copied: 'Copied', code: 'code' });
   for (const text of texts) view.show(text);
   for (const button of root.querySelectorAll('figcaption')) button.remove();
-  for (const node of root.querySelectorAll('*')) for (const name of ['dir', 'tabindex', 'rel', 'target', 'role', 'aria-label', 'scope'])
-    node.removeAttribute(name);
+  const others = ['dir', 'tabindex', 'rel', 'target', 'role', 'aria-label', 'scope'];
+  for (const node of root.querySelectorAll('*')) for (const name of others) node.removeAttribute(name);
   return root.innerHTML;
 }"""
 

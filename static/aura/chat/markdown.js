@@ -1,6 +1,7 @@
 /** Markdown of answers as DOM nodes: built, never parsed from HTML, so that nothing a model says can run. */
 
-import { button, element } from "./element.js";
+import { copyButton } from "./clipboard.js";
+import { element } from "./element.js";
 import { inline } from "./inline.js";
 
 const FENCE = /^(\s*)(`{3,}|~{3,})\s*([\w+#.-]*)/;
@@ -101,24 +102,10 @@ function codeOf(source) {
 function codeBlock(source, strings) {
   const language = FENCE.exec(source.split("\n", 1)[0])[3];
   const code = element("code", {}, document.createTextNode(codeOf(source)));
-  const copy = button(strings.copy, "copy", async () => {
-    copy.textContent = (await copied(code)) ? strings.copied : strings.copy;
-    setTimeout(() => (copy.textContent = strings.copy), 1_500);
-  });
+  const copy = copyButton(strings, "copy", () => code.textContent);
   const head = element("figcaption", {}, element("span", { text: language || strings.code, dir: "ltr" }), copy);
   const pre = element("pre", { dir: "ltr", tabindex: "0", "aria-label": language || strings.code }, code);
   return element("figure", { className: "code" }, head, pre);
-}
-
-/** Put the text of a node on the clipboard; a page that did not come by HTTPS has only the old way. */
-async function copied(node) {
-  try {
-    await navigator.clipboard.writeText(node.textContent);
-    return true;
-  } catch {
-    getSelection().selectAllChildren(node);
-    return document.execCommand("copy");
-  }
 }
 
 function list(lines, depth) {
