@@ -17,7 +17,7 @@ from compression import selectors as compression
 from compression.codec.errors import CodecError
 from compression.codec.library import Library
 from compression.codec.payload import CompressionMethod, Encoded
-from streaming import chat, recorded
+from streaming import chat, coding, recorded
 from streaming.errors import StreamingError
 from streaming.messages import Message
 from streaming.protocol import frames
@@ -41,9 +41,6 @@ from streaming.streams import Stream
 from streaming.tally import Tally
 
 log = logging.getLogger(__name__)
-
-# Longer texts than this are coded in a thread: it is what the codec does in about a millisecond.
-INLINE_LIMIT = 4_096
 
 
 class Reader:
@@ -156,7 +153,7 @@ class Session:
         if not prompt.payload:
             raise FaultError(FaultCode.EMPTY_PROMPT, "write something first", prompt.channel)
         try:
-            text = await self._coded(len(prompt.payload) * 4, self.codec.decode, prompt.payload)
+            text = await coding.decode(self.codec, prompt.payload)
         except CodecError as error:
             code = _CODEC_FAULTS.get(error.name, FaultCode.CORRUPT)
             raise FaultError(code, f"the message could not be read: {error}", prompt.channel) from None
@@ -248,13 +245,7 @@ class Session:
     async def _encode(self, group: Group) -> Encoded:
         if group.raw:
             return encode_raw(group.text)
-        encoded: Encoded = await self._coded(len(group.text), self.codec.encode, group.text)
-        return encoded
-
-    async def _coded(self, size: int, work: Callable[[Any], Any], argument: Any) -> Any:
-        if size <= INLINE_LIMIT:
-            return work(argument)
-        return await asyncio.to_thread(work, argument)
+        return await coding.encode(self.codec, group.text)
 
     # -- the end -----------------------------------------------------------------------------------------------
 

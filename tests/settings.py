@@ -13,4 +13,6 @@ from aura_site.settings import *  # noqa: E402, F403
 # A file, not memory: the journal writes on a connection of its own.
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": AURA_DATA_DIR / "test.sqlite3"}  # noqa: F405
+# Threads of a test leave no connection behind.
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -19,6 +19,8 @@ DEFAULT_CREDIT = 262_144
 CREDIT_LIMIT = 16 * 1024 * 1024
 # One frame carries at most this much text, unless a single chunk is larger; more goes into the next frame.
 GROUP_LIMIT = 65_536
+# Frames that wait for a client which asks and asks but reads nothing.
+WAITING_LIMIT = 512
 # A channel asks for no more events while this much text waits in it.
 PENDING_LIMIT = 16_384
 
@@ -118,6 +120,8 @@ class ServerSession:
     def receive(self, frame: Frame) -> list[SessionEvent]:
         """Return what the shell has to do about a frame of the client. Raises FrameError or FaultError."""
         self.unheard_pings = 0
+        if len(self._out) >= WAITING_LIMIT:
+            raise FrameError("too many answers wait: read them before you ask for more", CloseCode.OVERLOADED)
         if isinstance(frame, frames.Hello):
             return self._on_hello(frame)
         if not self.greeted:

@@ -13,7 +13,7 @@ from audit.errors import AuditError
 from audit.journal import journal
 from audit.records.event import Kind
 from compression.codec.payload import CompressionMethod, Encoded
-from streaming import recorded
+from streaming import coding, recorded
 from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
 from streaming.flow.segment import CONTEXT, is_boundary
 from streaming.messages import Message
@@ -21,9 +21,6 @@ from streaming.protocol.codec import SessionCodec
 from streaming.recorded import RecordedStream
 from streaming.streams import Stream
 from streaming.tally import Tally
-
-# A sentence longer than this is coded in a thread; see streaming.sessions.
-INLINE_LIMIT = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +114,7 @@ class SseFeed:
         """Return the event that tells what the codec makes of the sentence that has just ended."""
         chunks, self._sentence = self._sentence, []
         text = "".join(chunk.text for chunk in chunks)
-        encoded = (
-            self._codec.encode(text) if len(text) <= INLINE_LIMIT else await asyncio.to_thread(self._codec.encode, text)
-        )
+        encoded = await coding.encode(self._codec, text)
         size = len(text.encode())
         self._coded.add(encoded.method, size, len(encoded.data))
         return event_bytes("compression", _coding(chunks, size, encoded))

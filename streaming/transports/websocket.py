@@ -74,6 +74,9 @@ class ChatConsumer(AsyncConsumer):
                 await self.session.receive(frame)
         except FrameError as error:
             await self.refuse(error.close_code, str(error))
+        except Exception:
+            log.exception("a frame could not be handled")
+            await self.refuse(CloseCode.INTERNAL_ERROR, "AURA failed here; what is on the record is safe")
 
     def _frames(self, message: dict[str, Any]) -> list[Frame]:
         data, text = message.get("bytes"), message.get("text")

@@ -3,6 +3,7 @@
 import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -189,3 +190,32 @@ def test_a_killed_server_leaves_what_was_seen_on_the_record(own_page: Page, own_
     assert recorded[: len(seen) - 1] == seen[:-1]
     assert len(seen) > 60
     assert words(page) == recorded
+
+
+@pytest.fixture
+def real_page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """A page on a server as a fresh machine has it: every tier is the embedded model."""
+    server = LiveServer(tmp_path, ALLOW_MOCK_LLM="", NANO_MODEL="", FAST_MODEL="", SMART_MODEL="", GENIUS_MODEL="")
+    server.start()
+    yield from signed_in(browser, server)
+    server.stop()
+
+
+@pytest.mark.model
+def test_the_real_model_answers_in_a_stream_and_its_record_says_the_same(real_page: Page) -> None:
+    page = real_page
+    open_chat(page)
+    page.get_by_role("button", name="Can you explain gravity").click()
+    expect(page.locator(".turn.user footer")).to_contain_text("129 → 9 B (93 % saved)")
+    expect(answer(page)).to_have_class(re.compile("pending"))
+    page.wait_for_function("() => document.querySelector('.turn.assistant.pending .words')?.innerText.length > 20")
+    finished(page)
+    expect(answer(page).locator("footer")).to_contain_text("smollm2-135m-instruct")
+    expect(answer(page).locator(".badge")).to_have_text("demo model")
+    shown = words(page)
+    assert "gravity" in " ".join(shown).lower()
+    page.goto("/admin/audit/conversation/")
+    page.get_by_role("link", name="Can you explain gravity").click()
+    expect(page.locator(".record-user footer")).to_contain_text("template")
+    recorded = page.locator(".record-assistant .record-text").inner_text()
+    assert set(shown) <= set(re.sub(r"[*`#]", "", recorded).split()) | set(recorded.split())

@@ -333,14 +333,63 @@ async def test_kill_9_in_mid_answer_leaves_every_token_that_was_seen_on_the_reco
     assert "are good" in await asyncio.to_thread(own_server.manage, "verify_audit")
 
 
-async def test_a_server_that_is_asked_to_stop_sends_its_clients_on(own_server: LiveServer) -> None:
-    async with await line(own_server) as socket:
-        await socket.send(frames.encode(frames.Hello(version=(1,))))
-        await _next(socket, frames.Welcome)
-        stopping = asyncio.create_task(asyncio.to_thread(own_server.stop))
+async def test_a_server_that_is_asked_to_stop_ends_its_answers_and_sends_its_clients_on(own_server: LiveServer) -> None:
+    idle = await line(own_server)
+    await idle.send(frames.encode(frames.Hello(version=(1,))))
+    await _next(idle, frames.Welcome)
+    async with ChatClient(own_server.ws, own_server.key, mode=Mode.TOKEN) as busy:
+        reading = busy.session.ask("Speak", os.urandom(16), model="nano")
+        stopping = None
+        async for event in busy.follow(reading):
+            if isinstance(event, TextArrived) and stopping is None:
+                stopping = asyncio.create_task(asyncio.to_thread(own_server.stop))
+        assert isinstance(event, Ended)
+        assert len(reading.text.split()) == 60
+        control = await _next(idle, frames.Control)
+        assert isinstance(control, frames.Control)
+        assert control.action == Action.DRAIN
         with pytest.raises(ConnectionClosed) as caught:
             while True:
-                await asyncio.wait_for(socket.recv(), 20)
-        await stopping
+                await asyncio.wait_for(idle.recv(), 20)
         assert caught.value.rcvd is not None
-        assert caught.value.rcvd.code in (CloseCode.DRAINING, 1012)
+        assert caught.value.rcvd.code == CloseCode.DRAINING
+        assert stopping is not None
+        await stopping
+
+
+async def test_an_answer_that_outlasts_the_drain_ends_with_a_fault_on_the_record(own_server: LiveServer) -> None:
+    own_server.stop()
+    own_server.environment["SMART_MODEL"] = "mock:mock-1000-20"
+    own_server.start()
+    async with ChatClient(own_server.ws, own_server.key, mode=Mode.TOKEN) as client:
+        reading = client.session.ask("Speak", os.urandom(16), model="smart")
+        async for event in client.follow(reading):
+            if isinstance(event, TextArrived):
+                break
+        await asyncio.to_thread(own_server.stop)
+    await asyncio.to_thread(own_server.start)
+    path = f"/api/v1/conversations/{UUID(bytes=reading.conversation)}"
+    _, _, body = await asyncio.to_thread(own_server.get, path)
+    assert body["turns"][1]["state"] == "fault"
+    assert body["turns"][1]["text"].startswith(reading.text)
+
+
+async def test_a_client_that_asks_and_never_reads_is_let_go(own_server: LiveServer) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", own_server.port, limit=1024)
+    writer.write(
+        f"GET /ws/chat/ HTTP/1.1\r\nHost: 127.0.0.1:{own_server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\nAuthorization: Bearer {own_server.key}\r\n\r\n".encode()
+    )
+
+    def masked(data: bytes) -> bytes:
+        return bytes([0x82, 0x80 | len(data), 0, 0, 0, 0]) + data
+
+    writer.write(masked(frames.encode(frames.Hello(version=(1,)))))
+    ping = masked(frames.encode(frames.Ping(bytes(8))))
+    async with asyncio.timeout(60):
+        with pytest.raises(OSError):  # noqa: PT011
+            for _ in range(100_000):
+                writer.write(ping * 100)
+                await writer.drain()
+    writer.close()

@@ -1,1 +1,0 @@
-"""Mining of templates from text; pure."""
