@@ -12,7 +12,7 @@ import { button, element } from "./element.js";
 import { LineState } from "./line.js";
 import { Menu } from "./menu.js";
 import { say } from "./strings.js";
-import { Answer, Question, bytesText } from "./turns.js";
+import { Answer, Question, bytesWords } from "./turns.js";
 
 const byId = (id) => document.getElementById(id);
 const app = byId("app");
@@ -191,7 +191,6 @@ class Chat {
   stop() {
     for (const channel of this.answers.keys()) this.session.control(Action.CANCEL, channel);
     this.connection.flush();
-    byId("question").focus();
   }
 
   onSession(event) {
@@ -232,14 +231,20 @@ class Chat {
     totals.before += before;
     totals.after += after;
     if (totals.after === 0) return;
-    byId("saved").textContent = bytesText(totals.before, totals.after);
+    const [bytes, gain] = bytesWords(totals.before, totals.after).map((text) => element("span", { text }));
+    byId("saved").replaceChildren(bytes, " ", gain);
+    byId("saved").classList.toggle("more", totals.after > totals.before);
     byId("saved").title = say("savedHelp", { library: totals.library });
   }
 
   busy() {
     const working = this.answers.size > 0;
+    const focused = document.activeElement;
     byId("stop").hidden = !working;
     byId("send").disabled = working;
+    // A button that goes away takes the focus with it.
+    if (working && focused === byId("send")) byId("stop").focus();
+    if (!working && focused === byId("stop")) byId("question").focus();
   }
 
   onState(detail) {

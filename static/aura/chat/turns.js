@@ -24,17 +24,17 @@ function methodsText(methods) {
     .join(say("comma"));
 }
 
-/** Return the words for bytes before and after coding. */
-export function bytesText(before, after) {
+/** Return the words for bytes before and after coding, and those for what that gains. */
+export function bytesWords(before, after) {
   const share = before > 0 ? Math.abs(1 - after / before) * 100 : 0;
   // A byte more is not "0 % saved".
   const percent = share > 0 && share < 1 ? share.toFixed(1) : Math.round(share);
-  return `${say("bytes", { before, after })} (${say(after > before ? "larger" : "saved", { percent })})`;
+  return [say("bytes", { before, after }), `(${say(after > before ? "larger" : "saved", { percent })})`];
 }
 
 /** Return the node for bytes: what is larger than its text is not shown as a gain. */
 function bytesNode(before, after) {
-  return span(after > before ? "bytes more" : "bytes", bytesText(before, after));
+  return span(after > before ? "bytes more" : "bytes", bytesWords(before, after).join(" "));
 }
 
 /** A question. `onEdit` is called with its text. */
