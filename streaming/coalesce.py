@@ -34,8 +34,10 @@ class Coalesced(Generic[Item]):
     async def __aexit__(self, *_: object) -> None:
         assert self._pump is not None
         self._pump.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await self._pump
+        # Not awaited itself: that would mix its cancellation up with one of the caller.
+        await asyncio.wait([self._pump])
+        if not self._pump.cancelled():
+            self._pump.exception()
 
     async def _run(self) -> None:
         async for item in self._source:

@@ -83,7 +83,7 @@ class Connections:
                     owed = 0.0
                 if connection in self._open and not connection.session.ping():
                     log.info("a connection went silent: %s", connection.session.name.hex())
-                    await connection.close(CloseCode.STALE)
+                    await _close(connection, CloseCode.STALE)
 
     async def drain(self) -> None:
         """Ask every client to go on elsewhere, give them a moment, then close what is left."""
@@ -95,7 +95,15 @@ class Connections:
                 return
             await asyncio.sleep(0.1)
         for connection in self:
-            await connection.close(CloseCode.DRAINING)
+            await _close(connection, CloseCode.DRAINING)
+
+
+async def _close(connection: Connection, code: CloseCode) -> None:
+    """Close one connection; whatever its line does, the others must not suffer."""
+    try:
+        await connection.close(code)
+    except Exception:
+        log.debug("connection %s could not be closed", connection.session.name.hex(), exc_info=True)
 
 
 connections = Connections()

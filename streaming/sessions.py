@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -146,7 +147,8 @@ class Session:
         )
         with _as_faults(prompt.channel):
             stream = await chat.ask(message, self.user)
-        self._open(prompt.channel, stream, message, 0)
+        # A prompt that was sent before belongs to the conversation that it was sent to then.
+        self._open(prompt.channel, stream, replace(message, conversation=stream.conversation), 0)
 
     async def _text_of(self, prompt: frames.Prompt) -> str:
         """Return the text of a prompt. Raises FaultError when it is damaged, too large or not there."""
@@ -175,8 +177,10 @@ class Session:
 
     def _open(self, channel: int, stream: Stream | RecordedStream, message: Message, offset: int) -> None:
         before = self._readers.pop(channel, None)
-        if before is not None and before.task is not None:
-            before.task.cancel()
+        if before is not None:
+            self._account(before)
+            if before.task is not None:
+                before.task.cancel()
         self.protocol.open(channel, stream.name.bytes, stream.epoch, offset, stream.conversation.bytes)
         reader = self._readers[channel] = Reader(stream, message)
         reader.task = asyncio.create_task(self._read(channel, reader, offset))
@@ -194,6 +198,8 @@ class Session:
         except Exception:
             log.exception("stream %s could not be read", reader.stream.name)
             fault = FaultError(FaultCode.INTERNAL, "AURA could not read this answer. Try again.", channel)
+            self.protocol.close(channel)
+            self._finish(channel)
             self.protocol.fault(fault)
             self._wake()
 

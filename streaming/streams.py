@@ -119,22 +119,26 @@ class Stream:
                         return
                     await self._changed.wait()
                     continue
-                yield await self._event(offset)
-                offset += 1
+                try:
+                    yield self._log.get(offset)
+                    offset += 1
+                except OutsideWindow:
+                    for event in await self._older(offset):
+                        self._readers[reader] = offset
+                        yield event
+                        offset += 1
         finally:
             del self._readers[reader]
             self._moved.set()
 
-    async def _event(self, offset: int) -> StreamEvent:
-        try:
-            return self._log.get(offset)
-        except OutsideWindow:
-            # Older than memory holds; the record has it.
-            kept = await recorded.load(self.message.user_id, self.name)
-            assert kept is not None
-            async for event in kept.read(offset):
-                return event
-            raise
+    async def _older(self, offset: int) -> list[StreamEvent]:
+        """Return the events from `offset` on that memory no longer holds; the record has them."""
+        kept = await recorded.load(self.message.user_id, self.name)
+        found = [event async for event in kept.read(offset)] if kept is not None else []
+        older = [event for event in found if event.offset < self._log.first]
+        if not older:
+            raise ResumeImpossible("that part of the answer cannot be found on the record")
+        return older
 
     async def __aiter__(self) -> AsyncGenerator[str]:
         async for event in self.read():

@@ -1,28 +1,32 @@
-"""HTTP: the chat page, the event stream, and the statistics."""
+"""HTTP: the chat page, answers as responses and event streams, and the statistics."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import AuditError
 from compression import selectors as compression
 from streaming import chat, identity, recorded, selectors
-from streaming.errors import EmptyPrompt, StreamingError, UnknownStream
+from streaming.errors import EmptyPrompt, StreamingError, TooLarge, UnknownStream
 from streaming.messages import Message
 from streaming.protocol.codec import SessionCodec
-from streaming.protocol.codes import FaultCode
+from streaming.protocol.codes import FaultCode, Mode
 from streaming.recorded import RecordedStream
 from streaming.registry import registry
 from streaming.streams import Stream
 from streaming.strings import chat_strings
+from streaming.transports import http
 from streaming.transports.sse import Position, SseFeed
 
 View = Callable[..., Any]
@@ -131,6 +135,75 @@ async def _event_stream(stream: Stream | RecordedStream, message: Message, offse
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+@require_POST
+@for_users
+async def ai_chat(request: HttpRequest, user: Any) -> HttpResponseBase:
+    """Answer a question with a streamed response: plain text, NDJSON or frames by `Accept`.
+
+    The body is JSON (`text`, and if wanted `conversation`, `model`) or plain text. With an `Idempotency-Key` the same
+    request again gives the same answer, from its beginning, and asks no model twice.
+    """
+    form = http.choose(request.headers.get("Accept", ""))
+    if not form:
+        accepted = f"Accept one of {http.PLAIN}, {http.NDJSON}, {http.FRAMES}."
+        return error_response(FaultCode.MALFORMED, accepted, 406)
+    try:
+        mode = Mode[request.GET.get("mode", "sentence").upper()]
+        asked = _question(request)
+    except (KeyError, ValueError) as error:
+        return error_response(FaultCode.MALFORMED, f"This request makes no sense: {error}", 422)
+    message = Message(
+        user_id=user.pk,
+        actor=user.get_username(),
+        conversation=_uuid(asked.get("conversation", "")),
+        stream=_stream_name(user, request.headers.get("Idempotency-Key", "")),
+        text=asked.get("text", ""),
+        model=asked.get("model", "")[:128],
+        meta={"method": "raw", "text_bytes": len(request.body), "wire_bytes": len(request.body)},
+    )
+    codec = SessionCodec(settings.STREAMING_MESSAGE_LIMIT)
+    library = await compression.active_library_async()
+    if request.headers.get("AURA-Library", "") == library.hash:
+        codec.use(1, library)
+    stream = await chat.ask(message, user)
+    feed = http.HttpFeed(stream, replace(message, conversation=stream.conversation), codec, mode)
+    response = StreamingHttpResponse(feed.run(form), content_type=_CONTENT_TYPES[form])
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    response["AURA-Stream"] = str(stream.name)
+    response["AURA-Conversation"] = str(stream.conversation)
+    return response
+
+
+_CONTENT_TYPES = {http.PLAIN: "text/plain; charset=utf-8", http.NDJSON: http.NDJSON, http.FRAMES: http.FRAMES}
+KEY_LIMIT = 255
+
+
+def _question(request: HttpRequest) -> dict[str, str]:
+    """Return the fields of a question. Raises ValueError for a body that is none, TooLarge."""
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes") from None
+    if request.content_type == "text/plain":
+        return {"text": body.decode()}
+    if request.content_type != "application/json":
+        raise ValueError("send application/json or text/plain")
+    data = json.loads(body)
+    if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
+        raise ValueError('send an object of strings: {"text": "..."}')
+    for value in data.values():
+        value.encode()  # half a character (a lone surrogate) is a ValueError here
+    return data
+
+
+def _stream_name(user: Any, key: str) -> UUID:
+    """Return the name of the answer: the same for the same key of the same user (RFC 9562, version 5)."""
+    if len(key) > KEY_LIMIT:
+        raise TooLarge(f"an Idempotency-Key has at most {KEY_LIMIT} characters")
+    return uuid5(UUID(int=user.pk), key) if key else uuid4()
 
 
 @require_GET

@@ -87,6 +87,10 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         case "dev":
             lifecycle.dev(config)
         case "bench":
+            if not (config.root / "benchmarks" / f"{options.name}.py").is_file():
+                found = sorted(path.stem for path in (config.root / "benchmarks").glob("[a-z]*.py"))
+                there = ", ".join(found) or "none yet"
+                raise LauncherError(f"There is no benchmark called {options.name}; there are: {there}.")
             installation.prepare(config, development=True)
             command = [str(config.python), "-m", f"benchmarks.{options.name}", *options.arguments]
             return subprocess.run(command, cwd=config.root, env=dict(config.environment), check=False).returncode

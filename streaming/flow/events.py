@@ -1,7 +1,7 @@
 """The events of a stream: chunks of text and, last, one end."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from streaming.protocol.codes import FaultCode, Finish
 
@@ -45,3 +45,30 @@ class StreamFault:
 
 StreamEvent: TypeAlias = StreamChunk | StreamDone | StreamFault
 StreamEnd: TypeAlias = StreamDone | StreamFault
+
+
+def describe(event: StreamEvent) -> dict[str, Any]:
+    """Return an event as transports that speak JSON show it."""
+    match event:
+        case StreamChunk():
+            return {"type": "chunk", "offset": event.offset, "text": event.text}
+        case StreamDone():
+            return {
+                "type": "done",
+                "offset": event.offset,
+                "finish": event.finish.name.lower(),
+                "model": event.model,
+                "tier": event.tier,
+                "usage": {"prompt_tokens": event.prompt_tokens, "completion_tokens": event.completion_tokens},
+                "cost_usd": f"{event.cost / 10**9:.9f}",
+                "first_token_ms": event.first_token,
+                "duration_ms": event.duration,
+            }
+    return {
+        "type": "fault",
+        "offset": event.offset,
+        "code": event.code.label,
+        "message": event.message,
+        "retry": event.code.retry,
+        "retry_after_ms": event.retry_after,
+    }

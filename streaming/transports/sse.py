@@ -14,7 +14,7 @@ from audit.journal import journal
 from audit.records.event import Kind
 from compression.codec.payload import CompressionMethod, Encoded
 from streaming import coding, recorded
-from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
+from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, describe
 from streaming.flow.segment import CONTEXT, is_boundary
 from streaming.messages import Message
 from streaming.protocol.codec import SessionCodec
@@ -106,9 +106,10 @@ class SseFeed:
             self._wire.payloads += 1
             return before + event_bytes("token", {"text": event.text, "offset": event.offset}, position)
         last = await self._compression() if self._sentence else b""
+        data = describe(event)
         if isinstance(event, StreamDone):
-            return last + event_bytes("done", self._done(event), position)
-        return last + event_bytes("error", _fault(event), position)
+            return last + event_bytes("done", data | {"compression": self._coded.summary()}, position)
+        return last + event_bytes("error", data, position)
 
     async def _compression(self) -> bytes:
         """Return the event that tells what the codec makes of the sentence that has just ended."""
@@ -118,18 +119,6 @@ class SseFeed:
         size = len(text.encode())
         self._coded.add(encoded.method, size, len(encoded.data))
         return event_bytes("compression", _coding(chunks, size, encoded))
-
-    def _done(self, event: StreamDone) -> dict[str, Any]:
-        return {
-            "finish": event.finish.name.lower(),
-            "model": event.model,
-            "tier": event.tier,
-            "usage": {"prompt_tokens": event.prompt_tokens, "completion_tokens": event.completion_tokens},
-            "cost_usd": f"{event.cost / 10**9:.9f}",
-            "first_token_ms": event.first_token,
-            "duration_ms": event.duration,
-            "compression": self._coded.summary(),
-        }
 
     def _account(self) -> None:
         """Put on the record what went over the wire; nobody waits for it."""
@@ -157,15 +146,6 @@ def _coding(chunks: list[StreamChunk], size: int, encoded: Encoded) -> dict[str,
     }
 
 
-def _fault(event: StreamFault) -> dict[str, Any]:
-    return {
-        "code": event.code.label,
-        "message": event.message,
-        "retry": event.code.retry,
-        "retry_after_ms": event.retry_after,
-    }
-
-
 async def _with_heartbeats(events: AsyncGenerator[StreamEvent], interval: float) -> AsyncGenerator[StreamEvent | None]:
     """Yield the events, and None whenever none came for `interval` seconds."""
     iterator = aiter(events)
@@ -186,6 +166,7 @@ async def _with_heartbeats(events: AsyncGenerator[StreamEvent], interval: float)
     finally:
         if coming is not None:
             coming.cancel()
-            with suppress(asyncio.CancelledError, StopAsyncIteration):
-                await coming
+            await asyncio.wait([coming])
+            if not coming.cancelled():
+                coming.exception()
         await events.aclose()

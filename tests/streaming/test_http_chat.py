@@ -1,0 +1,175 @@
+"""`POST /ai/chat` over real HTTP, in each of its forms."""
+
+import http.client
+import json
+import time
+from typing import Any
+
+import pytest
+
+from compression.codec.library import Library, default_library
+from compression.codec.varint import decode_varint
+from streaming.protocol import frames
+from streaming.protocol.client import ClientSession, Ended, TextArrived
+from streaming.protocol.codec import SessionCodec
+from streaming.transports.http import FRAMES, NDJSON, PLAIN, choose
+from tests.live import LiveServer
+
+
+class Post:
+    """One request; `body` is read to its end, or left with `leave`."""
+
+    def __init__(self, live: LiveServer, data: Any, **headers: str) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=30)
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        if not isinstance(data, str | bytes):
+            data = json.dumps(data)
+            names.setdefault("Content-Type", "application/json")
+        path = names.pop("path", "/ai/chat")
+        names.setdefault("Authorization", f"Bearer {live.key}")
+        self.connection.request("POST", path, data, {name: value for name, value in names.items() if value})
+        self.response = self.connection.getresponse()
+        self.status = self.response.status
+
+    def body(self) -> bytes:
+        try:
+            return self.response.read()
+        finally:
+            self.leave()
+
+    def leave(self) -> None:
+        self.response.close()
+        self.connection.close()
+
+
+def test_plain_text_needs_nothing_else(live: LiveServer) -> None:
+    answer = Post(live, "Say this back", Content_Type="text/plain", path="/ai/chat?mode=token")
+    assert answer.status == 200
+    assert answer.response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert len(answer.body().decode().split()) == 60
+    assert Post(live, {"text": "Say مرحبا back", "model": "fast"}).body().decode() == "Say مرحبا back"
+
+
+def test_ndjson_has_an_event_a_line(live: LiveServer) -> None:
+    answer = Post(live, {"text": "Speak", "model": "nano"}, Accept=NDJSON)
+    events = [json.loads(line) for line in answer.body().splitlines()]
+    assert [events[0]["type"], events[-1]["type"]] == ["open", "done"]
+    assert answer.response.headers["AURA-Stream"] == events[0]["stream"]
+    assert [event["offset"] for event in events[1:]] == list(range(len(events) - 1))
+    assert len("".join(event["text"] for event in events[1:-1]).split()) == 60
+    assert events[-1]["usage"]["completion_tokens"] == 60
+
+
+def read_frames(data: bytes, library: Library | None) -> tuple[list[Any], ClientSession]:
+    codec = SessionCodec(262_144)
+    client = ClientSession(codec)
+    position, events = 0, []
+    while position < len(data):
+        size, position = decode_varint(data, position)
+        frame = data[position : position + size]
+        position += size
+        decoded = frames.decode(frame)
+        if isinstance(decoded, frames.Open):
+            client.resume(decoded.stream)
+            if library is not None:
+                codec.use(1, library)
+        events += client.receive(frame, decoded)
+    return events, client
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_frames_are_those_of_a_session(live: LiveServer, held: bool) -> None:
+    library = default_library() if held else None
+    headers = {"AURA_Library": library.hash} if library else {}
+    words = "Hello! How can I help you today?"
+    answer = Post(live, {"text": words, "model": "fast"}, Accept=FRAMES, path="/ai/chat?mode=complete", **headers)
+    events, client = read_frames(answer.body(), library)
+    texts = [event for event in events if isinstance(event, TextArrived)]
+    assert [(event.text, event.payload_bytes) for event in texts] == [(words, 2 if held else 33)]
+    assert isinstance(events[-1], Ended)
+    assert not [frame for frame in client.to_send if isinstance(frame, frames.Fault)]
+
+
+def test_the_same_key_gives_the_same_answer_and_asks_once(live: LiveServer) -> None:
+    first = Post(live, {"text": "Once only", "model": "fast"}, Idempotency_Key="key 1")
+    second = Post(live, {"text": "Once only", "model": "fast"}, Idempotency_Key="key 1")
+    assert first.body() == second.body() == b"Once only"
+    assert first.response.headers["AURA-Stream"] == second.response.headers["AURA-Stream"]
+    conversation = first.response.headers["AURA-Conversation"]
+    assert second.response.headers["AURA-Conversation"] == conversation
+    assert len(live.get(f"/api/v1/conversations/{conversation}")[2]["turns"]) == 2
+    other = Post(live, {"text": "Mine"}, Idempotency_Key="key 1", Authorization=f"Bearer {live.users['eve']['key']}")
+    assert other.response.headers["AURA-Stream"] != first.response.headers["AURA-Stream"]
+    other.leave()
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "status", "code"),
+    [
+        ({"text": "hi"}, {"Accept": "image/png"}, 406, "malformed"),
+        ("{", {"Content_Type": "application/json"}, 422, "malformed"),
+        ("[]", {"Content_Type": "application/json"}, 422, "malformed"),
+        ({"text": 4}, {}, 422, "malformed"),
+        ('{"text": "\\ud800"}', {"Content_Type": "application/json"}, 422, "malformed"),
+        (b"\xff", {"Content_Type": "text/plain"}, 422, "malformed"),
+        ("a=b", {"Content_Type": "application/x-www-form-urlencoded"}, 422, "malformed"),
+        ({"text": "hi"}, {"path": "/ai/chat?mode=loud"}, 422, "malformed"),
+        ({"text": "hi", "conversation": "x"}, {}, 404, "unknown_stream"),
+        ({"text": " "}, {}, 422, "empty_prompt"),
+        ({}, {}, 422, "empty_prompt"),
+        ({"text": "x" * 262_145}, {}, 413, "too_large"),
+        ({"text": "x" * 3_000_000}, {}, 413, "too_large"),
+        ({"text": "hi"}, {"Idempotency_Key": "k" * 256}, 413, "too_large"),
+        ({"text": "hi"}, {"Authorization": "Bearer aura_no"}, 401, "not_allowed"),
+    ],
+)
+def test_bad_requests_are_explained(
+    live: LiveServer, data: Any, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = Post(live, data, **headers)
+    assert answer.status == status
+    error = json.loads(answer.body())["error"]
+    assert error["code"] == code
+    assert error["message"]
+
+
+def test_a_fault_comes_as_the_last_line(live: LiveServer) -> None:
+    assert b"[no_model: There is no tier called" in Post(live, {"text": "hi", "model": "huge"}).body()
+    last = json.loads(Post(live, {"text": "hi", "model": "huge"}, Accept=NDJSON).body().splitlines()[-1])
+    assert (last["type"], last["code"], last["retry"]) == ("fault", "no_model", False)
+
+
+def test_who_leaves_ends_the_answer(own_server: LiveServer) -> None:
+    answer = Post(own_server, {"text": "Speak", "model": "smart"}, Accept=NDJSON)
+    answer.response.readline()
+    answer.response.readline()
+    answer.leave()
+    end = time.monotonic() + 10
+    while own_server.get("/api/streaming/stats")[2]["streams"]["open"]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    conversation = answer.response.headers["AURA-Conversation"]
+    turns = own_server.get(f"/api/v1/conversations/{conversation}")[2]["turns"]
+    assert turns[1]["state"] == "cancelled"
+
+
+def test_a_browsers_session_alone_is_not_enough(live: LiveServer) -> None:
+    cookie = f"sessionid={live.users['ada']['session']}"
+    answer = Post(live, {"text": "hi"}, Authorization="", Cookie=cookie)
+    assert answer.status == 403
+    answer.leave()
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("", PLAIN),
+        ("*/*", PLAIN),
+        ("text/html, application/x-ndjson;q=0.9", NDJSON),
+        ("application/json", NDJSON),
+        (FRAMES, FRAMES),
+        ("image/png", ""),
+    ],
+)
+def test_the_form_is_the_first_of_ours(accept: str, form: str) -> None:
+    assert choose(accept) == form
