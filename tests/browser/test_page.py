@@ -91,6 +91,32 @@ def test_a_line_cut_in_mid_answer_loses_and_doubles_nothing(page: Page) -> None:
     assert len(shown) == 400
 
 
+def test_a_damaged_frame_is_never_shown_and_comes_again(page: Page) -> None:
+    damaged: list[bytes] = []
+
+    def route(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def relay(message: str | bytes) -> None:
+            assert isinstance(message, bytes)
+            # A whole answer is one CHUNKS frame (type 14) with DONE right behind it.
+            if not damaged and message[0] >> 4 in (4, 14):
+                damaged.append(message)
+                message = message[:-1] + bytes([message[-1] ^ 1])
+            socket.send(message)
+
+        server.on_message(relay)
+
+    page.route_web_socket("**/ws/chat/", route)
+    open_chat(page)
+    page.select_option("#mode", "0")
+    ask(page, "Every word of this counts.", "fast")
+    finished(page)
+    assert len(damaged) == 1
+    assert answer(page).locator(".words").inner_text() == "Every word of this counts."
+    expect(page.locator("#line")).to_have_attribute("data-state", "connected")
+
+
 def test_a_stop_without_a_line_counts_when_the_line_is_back(page: Page) -> None:
     sockets: list[tuple[WebSocketRoute, WebSocketRoute]] = []
     page.route_web_socket("**/ws/chat/", lambda socket: sockets.append((socket, socket.connect_to_server())))
