@@ -78,7 +78,11 @@ class Entry(models.Model):
                 fields=["stream"], condition=models.Q(kind="prompt"), name="audit_one_prompt_a_stream"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["conversation", "seq"], name="audit_by_conversation")]
+        indexes: ClassVar = [
+            models.Index(fields=["conversation", "seq"], name="audit_by_conversation"),
+            # Not the unique constraint's index: that is partial, and no plan can count on it for bound parameters.
+            models.Index(fields=["stream", "offset"], name="audit_by_stream"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.kind}"

@@ -86,7 +86,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
+# Opening a connection costs more than what most requests ask of it.
+DATABASES["default"]["CONN_MAX_AGE"] = 60
 
 if REDIS_URL:
     CHANNEL_LAYERS = {

@@ -123,6 +123,10 @@ class Migration(migrations.Migration):
             model_name="entry",
             index=models.Index(fields=["conversation", "seq"], name="audit_by_conversation"),
         ),
+        migrations.AddIndex(
+            model_name="entry",
+            index=models.Index(fields=["stream", "offset"], name="audit_by_stream"),
+        ),
         migrations.AddConstraint(
             model_name="entry",
             constraint=models.UniqueConstraint(
