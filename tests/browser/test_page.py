@@ -133,6 +133,23 @@ def test_a_stop_without_a_line_counts_when_the_line_is_back(page: Page) -> None:
     assert len(words(page)) < 400
 
 
+def test_a_server_that_is_restarted_in_peace_costs_no_word(own_page: Page, own_server: LiveServer) -> None:
+    page = own_page
+    open_chat(page)
+    page.select_option("#mode", "2")
+    ask(page, "Speak at length", "smart")
+    page.wait_for_function("() => document.querySelector('.turn.assistant .words').innerText.length > 50")
+    own_server.stop()
+    finished(page)
+    assert len(words(page)) == 400
+    expect(page.locator("#line")).to_have_attribute("data-state", re.compile("waiting|connecting"))
+    own_server.start()
+    expect(page.locator("#line")).to_have_attribute("data-state", "connected", timeout=40_000)
+    ask(page, "And now?", "fast")
+    finished(page)
+    assert words(page) == ["And", "now?"]
+
+
 def test_who_is_signed_out_is_sent_to_sign_in(page: Page) -> None:
     page.route_web_socket("**/ws/chat/", lambda socket: socket.close(code=4205, reason="signed out"))
     page.goto("/?from=mail")
