@@ -3,27 +3,44 @@
 import { Library } from "./codec/library.js";
 import { duty } from "./protocol/codes.js";
 import { decode, encode, SUBPROTOCOL } from "./protocol/frames.js";
+import { keep, recall } from "./store.js";
 
+// Times in milliseconds.
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
-/** A line on which nothing has come for this long is asked whether it lives, and given up after as long again. */
+/** A line that has lived this long was a good one: the next break begins to wait anew. */
+const PROVEN = 10_000;
+/** From dialling to WELCOME. */
+const GREETING = 15_000;
+/** A line on which nothing has come for this long is asked whether it lives. The server sends a PING each 30 s. */
 const SILENCE = 40_000;
-const LIBRARY_STORE = "aura.library";
+/** How long a line that was asked may stay silent; a page that comes back to the front does not wait for SILENCE. */
+const PATIENCE = 8_000;
+/** After `drain` the old line is kept this long, so that both overlap. */
+const OVERLAP = 1_000;
+/** Close codes that a page may send are 1000 and 3000 to 4999. 1000 would cancel the streams. */
+const MOVED = 4000;
+const STALE = 4001;
 
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 
 /**
  * Keeps a session connected. Dispatches `state` (detail: {state, wait, code, reason}) with state connecting, connected,
- * waiting, offline or refused, and `session` with each event of the ClientSession as its detail.
+ * waiting, offline or refused (`wait` is the time until the next try), `session` with each event of the ClientSession as
+ * its detail, and `library` (detail: {bytes}) when a library was downloaded.
  */
 export class Connection extends EventTarget {
   #socket = null;
   #tries = 0;
-  #timer = 0;
+  #retry = 0;
   #watch = 0;
   #heard = 0;
+  #received = 0;
+  #welcomedAt = 0;
+  #greeted = false;
   #closed = false;
+  #known = new Map();
 
   /** `url` of the WebSocket; `libraries` is the path that libraries are fetched from, with a slash at its end. */
   constructor(session, { url, libraries }) {
@@ -32,10 +49,10 @@ export class Connection extends EventTarget {
     this.state = "connecting";
     this.url = url;
     this.libraries = libraries;
-    this.known = new Map();
-    window.addEventListener("online", () => this.#now());
-    window.addEventListener("offline", () => this.#say("offline"));
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#now());
+    window.addEventListener("online", () => this.now());
+    window.addEventListener("offline", () => this.#probe());
+    window.addEventListener("pageshow", (event) => event.persisted && this.now());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.now());
   }
 
   /** Open the line. */
@@ -46,13 +63,21 @@ export class Connection extends EventTarget {
 
   /** Send what the session has to say; when there is no line it waits for the next one. */
   flush() {
-    if (this.#socket?.readyState !== WebSocket.OPEN || !this.greeted) return;
+    if (!this.#greeted || this.#socket?.readyState !== WebSocket.OPEN) return;
     for (const frame of this.session.takeToSend()) this.#socket.send(encode(frame));
   }
 
-  /** Say goodbye. */
+  /** Do not wait any longer: try again now, or make sure that the line still lives. */
+  now() {
+    if (this.state === "waiting" || this.state === "offline") this.#connect();
+    else if (this.state === "connected") this.#probe();
+  }
+
+  /** Say goodbye: the server cancels what it is still writing. */
   close() {
     this.#closed = true;
+    clearTimeout(this.#retry);
+    clearTimeout(this.#watch);
     this.#socket?.close(1000);
   }
 
@@ -61,86 +86,102 @@ export class Connection extends EventTarget {
     this.dispatchEvent(new CustomEvent("state", { detail: { state, ...detail } }));
   }
 
-  #now() {
-    if (this.state !== "waiting" && this.state !== "offline") return;
-    clearTimeout(this.#timer);
-    this.#connect();
-  }
-
   #connect() {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
     this.#say("connecting");
     const socket = new WebSocket(this.url, [SUBPROTOCOL]);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    this.greeted = false;
+    this.#greeted = false;
+    this.#welcomedAt = 0;
+    this.#watchFor(GREETING, () => this.#abandon(socket));
     socket.addEventListener("open", () => {
+      if (socket !== this.#socket) return;
       // Prompts that were asked while there was no line wait in the session as streams that have not ended.
-      this.session.connect([...this.known.keys()].map(unhex));
-      this.greeted = true;
+      this.session.connect([...this.#known.keys()].map(unhex));
+      this.#greeted = true;
       this.flush();
-      this.#heard = Date.now();
-      clearInterval(this.#watch);
-      this.#watch = setInterval(() => this.#listen(socket), SILENCE / 2);
     });
     socket.addEventListener("message", (message) => this.#receive(socket, message.data));
     socket.addEventListener("close", (event) => this.#over(socket, event));
   }
 
-  #listen(socket) {
+  #watchFor(time, then) {
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(then, time);
+  }
+
+  /** Look again when the line could have been silent for SILENCE. */
+  #listen() {
     const silent = Date.now() - this.#heard;
-    if (silent > 2 * SILENCE) {
-      socket.close(4001);
-      this.#over(socket, { code: 1006, reason: "" });
-    } else if (silent > SILENCE) {
-      this.session.ping();
-      this.flush();
-    }
+    if (silent >= SILENCE) this.#probe();
+    else this.#watchFor(SILENCE - silent, () => this.#listen());
+  }
+
+  /** Ask whether the line lives, and give it up when nothing comes. */
+  #probe() {
+    const socket = this.#socket;
+    if (socket === null || this.state !== "connected") return;
+    const received = this.#received;
+    this.session.ping();
+    this.flush();
+    this.#watchFor(PATIENCE, () => (this.#received > received ? this.#listen() : this.#abandon(socket)));
+  }
+
+  /** Give a line up without waiting for its goodbye, which a dead one never sends. */
+  #abandon(socket) {
+    this.#over(socket, { code: 1006, reason: "" });
+    socket.close(STALE);
   }
 
   #receive(socket, data) {
     if (socket !== this.#socket) return;
     this.#heard = Date.now();
+    this.#received += 1;
     const bytes = new Uint8Array(data);
     let events;
     try {
       events = this.session.receive(decode(bytes), bytes.length);
     } catch (error) {
       console.error("a frame of the server makes no sense", error);
-      socket.close(4001);
+      this.#abandon(socket);
       return;
     }
     for (const event of events) {
       if (event.type === "welcomed") this.#welcomed(event.welcome);
-      if (event.type === "library-offered") this.#offered(event.index, hex(event.library));
-      if (event.type === "drain") this.#moveOn();
+      if (event.type === "library-offered") void this.#offered(event.index, hex(event.library));
       this.dispatchEvent(new CustomEvent("session", { detail: event }));
+      if (event.type === "drain") this.#moveOn();
     }
     this.flush();
   }
 
   #welcomed(welcome) {
-    this.#tries = 0;
-    const library = this.known.get(hex(welcome.library));
+    this.#welcomedAt = Date.now();
+    const library = this.#known.get(hex(welcome.library));
     if (welcome.index > 0 && library !== undefined) this.session.use(welcome.index, library);
+    this.#listen();
     this.#say("connected");
   }
 
   async #offered(index, hash) {
     const socket = this.#socket;
-    const library = this.known.get(hash) ?? (await this.#fetch(hash));
+    const library = this.#known.get(hash) ?? (await this.#fetch(hash));
     if (library === null || socket !== this.#socket) return;
     this.session.use(index, library, { offered: true });
     this.flush();
   }
 
   async #fetch(hash) {
+    const url = new URL(this.libraries + hash, location.href).href;
     try {
-      const response = await fetch(this.libraries + hash, { credentials: "same-origin" });
+      const response = await fetch(url, { credentials: "same-origin" });
       if (!response.ok) return null;
       const library = Library.fromManifest(new Uint8Array(await response.arrayBuffer()), hash);
-      this.known.set(hash, library);
-      localStorage.setItem(LIBRARY_STORE, hash);
+      this.#known.set(hash, library);
+      keep("library", hash);
+      const bytes = performance.getEntriesByName(url).at(-1)?.transferSize ?? 0;
+      if (bytes > 0) this.dispatchEvent(new CustomEvent("library", { detail: { bytes } }));
       return library;
     } catch (error) {
       console.warn("a library could not be fetched; texts come without it", error);
@@ -150,38 +191,34 @@ export class Connection extends EventTarget {
 
   /** Load the library of the last visit, which the browser's cache holds, so that the first answer is coded with it. */
   async #remembered() {
-    const hash = localStorage.getItem(LIBRARY_STORE) ?? "";
+    const hash = recall("library") ?? "";
     if (/^[0-9a-f]{64}$/.test(hash)) await this.#fetch(hash);
   }
 
   #moveOn() {
     const old = this.#socket;
-    this.#socket = null;
     this.#connect();
-    setTimeout(() => old?.close(1001), 1_000);
+    setTimeout(() => old.close(MOVED), OVERLAP);
   }
 
   #over(socket, { code, reason }) {
-    if (socket !== this.#socket) return;
-    clearInterval(this.#watch);
+    if (socket !== this.#socket || this.#closed) return;
+    clearTimeout(this.#watch);
     this.#socket = null;
-    if (this.#closed) return;
     const what = duty(code);
     if (what === "stop" && code !== 1000) {
       this.#say("refused", { code, reason });
       return;
     }
-    if (!navigator.onLine) {
-      this.#say("offline");
-      return;
-    }
+    if (this.#welcomedAt > 0 && Date.now() - this.#welcomedAt >= PROVEN) this.#tries = 0;
     const longest = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries);
+    // Jitter, so that all clients of a server that stopped do not come back in the same instant.
     const wait = what === "reconnect" && this.#tries === 0 ? 0 : longest * (0.5 + Math.random() / 2);
     this.#tries += 1;
-    this.#say("waiting", { wait });
-    this.#timer = setTimeout(() => this.#connect(), wait);
+    // A machine without a network may still reach its own AURA: offline is a reason, not an end of trying.
+    this.#say(navigator.onLine ? "waiting" : "offline", { wait });
+    this.#retry = setTimeout(() => this.#connect(), wait);
   }
 }
-
 
 export { hex, unhex };

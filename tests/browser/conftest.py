@@ -33,6 +33,12 @@ def page(browser: Browser, live: LiveServer) -> Iterator[Page]:
     yield from signed_in(browser, live)
 
 
+@pytest.fixture
+def own_page(browser: Browser, own_server: LiveServer) -> Iterator[Page]:
+    """The same on a server of this test alone."""
+    yield from signed_in(browser, own_server)
+
+
 def signed_in(browser: Browser, live: LiveServer) -> Iterator[Page]:
     """Yield a page for `ada`; afterwards check that nothing was complained of."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=live.url)

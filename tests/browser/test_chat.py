@@ -167,11 +167,6 @@ def test_the_admin_shows_the_same_words(page: Page) -> None:
     expect(page.locator(".record-assistant footer")).to_contain_text("raw")
 
 
-@pytest.fixture
-def own_page(browser: Browser, own_server: LiveServer) -> Iterator[Page]:
-    yield from signed_in(browser, own_server)
-
-
 def test_a_killed_server_leaves_what_was_seen_on_the_record(own_page: Page, own_server: LiveServer) -> None:
     page = own_page
     open_chat(page)

@@ -4,63 +4,75 @@ import { utf8Size } from "../codec/utf8.js";
 import { Connection, hex, unhex } from "../connection.js";
 import { ClientSession } from "../protocol/client.js";
 import { Action, FaultCode } from "../protocol/codes.js";
+import { keep, recall } from "../store.js";
+import { Announcer } from "./announcer.js";
+import { Composer, Follower } from "./composer.js";
+import { Conversations } from "./conversations.js";
+import { button, element } from "./element.js";
+import { LineState } from "./line.js";
+import { Menu } from "./menu.js";
 import { say } from "./strings.js";
-import { Answer, Question, bytesText } from "./turns.js";
+import { Answer, Question, bytesWords } from "./turns.js";
 
 const byId = (id) => document.getElementById(id);
 const app = byId("app");
 const FINISH = ["stop", "length", "cancelled", "tool_call", "content_filter"];
-const MODE_STORE = "aura.mode";
+const SENTENCE = "1";
 
 const uuid = (bytes) => hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 const fromUuid = (text) => unhex(text.replaceAll("-", ""));
 const random16 = () => crypto.getRandomValues(new Uint8Array(16));
+const named = () => new URLSearchParams(location.search).get("c") ?? "";
 
 class Chat {
   constructor() {
-    const mode = Number(localStorage.getItem(MODE_STORE) ?? 1);
-    byId("mode").value = String(mode);
-    this.session = new ClientSession({ mode });
+    const mode = recall("mode") ?? SENTENCE;
+    byId("mode").value = ["0", "1", "2"].includes(mode) ? mode : SENTENCE;
+    byId("tier").value = recall("tier") ?? "";
+    if (byId("tier").selectedIndex < 0) byId("tier").value = "";
+    this.session = new ClientSession({ mode: Number(byId("mode").value) });
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     this.connection = new Connection(this.session, {
-      url: `${scheme}//${location.host}/ws/chat/`,
+      url: `${scheme}//${location.host}${app.dataset.socket}`,
       libraries: app.dataset.libraries,
     });
-    this.answers = new Map(); // channel -> {answer, reading, question}
-    this.totals = { before: 0, after: 0 };
-    this.conversation = new URLSearchParams(location.search).get("c") ?? "";
-    this.connection.addEventListener("state", ({ detail }) => this.onState(detail));
-    this.connection.addEventListener("session", ({ detail }) => this.onSession(detail));
+    this.answers = new Map(); // channel -> {answer, fresh}
+    this.reread = new Set(); // streams whose answers were taken from the record
+    this.totals = { before: 0, after: 0, library: 0 };
+    this.conversation = named();
+    this.announcer = new Announcer(byId("spoken"), byId("announcer"));
+    this.follower = new Follower(byId("main"));
+    this.composer = new Composer(byId("composer"), byId("question"), (text) => this.send(text));
+    this.line = new LineState(byId("line"), { onRetry: () => this.connection.now() });
+    this.menu = new Menu(app, byId("menu"), byId("side"));
+    this.list = new Conversations(byId("conversations"), {
+      path: app.dataset.conversations,
+      onOpen: (id) => this.open(id),
+    });
   }
 
   async start() {
     this.listen();
-    void this.listConversations();
+    void this.list.load();
     if (this.conversation) await this.load(this.conversation);
     await this.connection.open();
   }
 
   listen() {
-    byId("composer").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.send(byId("question").value);
+    this.connection.addEventListener("state", ({ detail }) => this.onState(detail));
+    this.connection.addEventListener("session", ({ detail }) => this.onSession(detail));
+    this.connection.addEventListener("library", ({ detail }) => {
+      this.totals.library += detail.bytes;
+      this.count(0, 0);
     });
-    const question = byId("question");
-    question.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-        event.preventDefault();
-        this.send(question.value);
-      }
-    });
-    question.addEventListener("input", () => fit(question));
     byId("stop").addEventListener("click", () => this.stop());
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !byId("stop").hidden) this.stop();
+      if (event.key === "Escape" && !this.menu.close() && !byId("stop").hidden) this.stop();
     });
     byId("new").addEventListener("click", () => this.open(""));
-    byId("menu").addEventListener("click", () => this.menu(byId("menu").getAttribute("aria-expanded") !== "true"));
+    byId("tier").addEventListener("change", (event) => keep("tier", event.target.value));
     byId("mode").addEventListener("change", (event) => {
-      localStorage.setItem(MODE_STORE, event.target.value);
+      keep("mode", event.target.value);
       this.session.control(Action.MODE, 0, Number(event.target.value));
       this.connection.flush();
     });
@@ -68,21 +80,16 @@ class Chat {
       example.addEventListener("click", () => this.send(example.textContent));
     }
     window.addEventListener("popstate", () => {
-      this.conversation = new URLSearchParams(location.search).get("c") ?? "";
+      this.conversation = named();
       void this.load(this.conversation);
     });
-  }
-
-  menu(open) {
-    byId("menu").setAttribute("aria-expanded", String(open));
-    app.classList.toggle("menu-open", open);
   }
 
   /** Show another conversation, or an empty one. */
   open(identifier) {
     this.conversation = identifier;
     history.pushState(null, "", identifier ? `?c=${identifier}` : location.pathname);
-    this.menu(false);
+    this.menu.close();
     void this.load(identifier);
     byId("question").focus();
   }
@@ -91,23 +98,11 @@ class Chat {
     this.answers.clear();
     byId("turns").replaceChildren();
     byId("welcome").hidden = identifier !== "";
-    this.mark();
+    this.list.mark(identifier);
     this.busy();
     if (!identifier) return;
-    let body;
-    try {
-      const response = await fetch(`${app.dataset.conversations}/${identifier}`);
-      if (response.status === 404) {
-        byId("welcome").hidden = false;
-        return;
-      }
-      if (!response.ok) throw new Error(String(response.status));
-      body = await response.json();
-    } catch {
-      byId("turns").textContent = say("notLoaded");
-      return;
-    }
-    if (identifier !== this.conversation) return;
+    const body = await this.fetch(identifier);
+    if (identifier !== this.conversation || body === null) return;
     let question = "";
     for (const turn of body.turns) {
       if (turn.role === "user") {
@@ -116,30 +111,48 @@ class Chat {
       } else this.restore(turn, question);
     }
     this.busy();
-    scrollDown(true);
+    this.follower.jump();
+  }
+
+  /** Return a conversation of the record, null when there is none; say so when it could not be had. */
+  async fetch(identifier) {
+    try {
+      const response = await fetch(`${app.dataset.conversations}/${identifier}`);
+      if (response.ok) return await response.json();
+      if (response.status !== 404) throw new Error(String(response.status));
+      if (identifier === this.conversation) byId("welcome").hidden = false;
+    } catch {
+      const again = button(say("tryAgain"), "link", () => this.load(identifier));
+      if (identifier === this.conversation) byId("turns").replaceChildren(element("p", { text: `${say("notLoaded")} ` }, again));
+    }
+    return null;
   }
 
   /** Show a turn of the record; go on reading it when it is still being written. */
   restore(turn, question) {
     const answer = this.addAnswer(question);
-    answer.show(turn.text);
     if (turn.state === "open") {
-      const reading = this.session.resume(fromUuid(turn.stream), turn.epoch, turn.next_offset, turn.text);
-      this.answers.set(reading.channel, { answer, question: null });
+      const stream = fromUuid(turn.stream);
+      // Who comes back to a conversation that this page is reading all the while has more of it than the record said.
+      const reading = this.session.find(stream) ?? this.session.resume(stream, turn.epoch, turn.next_offset, turn.text);
+      answer.show(reading.text);
+      answer.waitFor(this.connection.state === "connected");
+      this.announcer.begin(reading.text.length);
+      this.answers.set(reading.channel, { answer, fresh: false });
       this.connection.flush();
-    } else if (turn.state === "fault") {
-      answer.fail(turn.fault);
-    } else {
-      const end = { ...turn, cost: turn.cost_nano, finish: turn.state === "cancelled" ? "cancelled" : "stop", firstToken: turn.first_token_ms };
-      answer.finish(end, { before: turn.text_bytes, after: turn.wire_bytes, methods: turn.methods });
+      return;
     }
+    answer.show(turn.text);
+    if (turn.state === "fault") return answer.fail(turn.fault);
+    const finish = turn.state === "cancelled" ? "cancelled" : "stop";
+    const end = { ...turn, finish, cost: turn.cost_nano, firstToken: turn.first_token_ms };
+    answer.finish(end, { before: turn.text_bytes, after: turn.wire_bytes, methods: turn.methods });
   }
 
   addQuestion(text) {
     const question = new Question(text, {
       onEdit: (words) => {
-        byId("question").value = words;
-        fit(byId("question"));
+        this.composer.set(words);
         byId("question").focus();
       },
     });
@@ -155,22 +168,24 @@ class Chat {
 
   send(text) {
     if (!text.trim() || this.answers.size > 0 || this.connection.state === "refused") return;
-    byId("question").value = "";
-    fit(byId("question"));
+    this.composer.set("");
     byId("welcome").hidden = true;
     if (!this.conversation) {
       this.conversation = uuid(random16());
       history.pushState(null, "", `?c=${this.conversation}`);
+      this.list.mark(this.conversation);
     }
     const question = this.addQuestion(text);
     const answer = this.addAnswer(text);
     const reading = this.session.ask(text, random16(), fromUuid(this.conversation), byId("tier").value);
     question.account(utf8Size(text), reading.promptBytes, new Map([[reading.promptMethod, 1]]));
     this.count(utf8Size(text), reading.promptBytes);
-    this.answers.set(reading.channel, { answer, question });
+    answer.waitFor(this.connection.state === "connected");
+    this.announcer.begin();
+    this.answers.set(reading.channel, { answer, fresh: true });
     this.connection.flush();
     this.busy();
-    scrollDown(true);
+    this.follower.jump();
   }
 
   stop() {
@@ -180,95 +195,62 @@ class Chat {
 
   onSession(event) {
     const shown = event.reading ? this.answers.get(event.reading.channel) : undefined;
-    if (event.type === "opened" && shown?.question) void this.listConversations();
+    if (event.type === "opened" && shown?.fresh) void this.list.load();
     if (event.type === "text") {
-      this.count(utf8Size(event.text), 0);
+      this.count(event.textBytes, event.payloadBytes);
       shown?.answer.show(event.reading.text);
-      scrollDown(false);
+      if (shown) this.announcer.grow(event.reading.text);
+      this.follower.grown();
     }
     if (event.type === "ended" || event.type === "failed") this.end(event, shown);
   }
 
   end(event, shown) {
     const { reading } = event;
-    if (reading) this.count(0, reading.payloadBytes);
     if (shown) {
       this.answers.delete(reading.channel);
       if (event.type === "ended") {
         const end = { ...event.done, finish: FINISH[event.done.finish], firstToken: event.done.first_token };
         shown.answer.finish(end, { before: reading.textBytes, after: reading.payloadBytes, methods: reading.methods });
-      } else shown.answer.fail(event.fault.message);
-      byId("announcer").textContent = say(event.type === "ended" ? "finished" : "failed");
-      if (event.fault?.code === FaultCode.RESUME_IMPOSSIBLE) void this.load(this.conversation);
+      } else shown.answer.fail(event.fault.message, event.fault.retry_after);
+      this.announcer.end(reading.text, say(event.type === "ended" ? "finished" : "failed"));
+      const stale = event.fault?.code === FaultCode.RESUME_IMPOSSIBLE || event.intact === false;
+      // What is on the record is the truth about an answer that cannot be had whole from its stream. Once: it may say the same.
+      if (stale && !this.reread.has(hex(reading.stream))) {
+        this.reread.add(hex(reading.stream));
+        void this.load(this.conversation);
+      }
     }
     this.busy();
-    scrollDown(false);
+    this.follower.grown();
   }
 
+  /** Add to what this visit has taken: bytes of text, and bytes of payloads. */
   count(before, after) {
-    this.totals.before += before;
-    this.totals.after += after;
-    if (this.totals.after > 0) byId("saved").textContent = bytesText(this.totals.before, this.totals.after);
+    const { totals } = this;
+    totals.before += before;
+    totals.after += after;
+    if (totals.after === 0) return;
+    const [bytes, gain] = bytesWords(totals.before, totals.after).map((text) => element("span", { text }));
+    byId("saved").replaceChildren(bytes, " ", gain);
+    byId("saved").classList.toggle("more", totals.after > totals.before);
+    byId("saved").title = say("savedHelp", { library: totals.library });
   }
 
   busy() {
     const working = this.answers.size > 0;
+    const focused = document.activeElement;
     byId("stop").hidden = !working;
     byId("send").disabled = working;
+    // A button that goes away takes the focus with it.
+    if (working && focused === byId("send")) byId("stop").focus();
+    if (!working && focused === byId("stop")) byId("question").focus();
   }
 
-  onState({ state, wait = 0, reason = "" }) {
-    const line = byId("line");
-    line.dataset.state = state;
-    line.textContent = say(state, { seconds: Math.max(1, Math.round(wait / 1000)), reason });
+  onState(detail) {
+    this.line.show(detail);
+    for (const { answer } of this.answers.values()) answer.waitFor(detail.state === "connected");
   }
-
-  async listConversations() {
-    const response = await fetch(app.dataset.conversations).catch(() => null);
-    if (!response?.ok) return;
-    const { conversations } = await response.json();
-    const items = conversations.map(({ id, title }) => {
-      const link = document.createElement("a");
-      link.href = `?c=${id}`;
-      link.textContent = title || say("untitled");
-      link.dir = "auto";
-      link.dataset.conversation = id;
-      link.addEventListener("click", (event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-        event.preventDefault();
-        this.open(id);
-      });
-      const item = document.createElement("li");
-      item.append(link);
-      return item;
-    });
-    if (items.length === 0) {
-      const item = document.createElement("li");
-      item.className = "none";
-      item.textContent = say("empty");
-      items.push(item);
-    }
-    byId("conversations").replaceChildren(...items);
-    this.mark();
-  }
-
-  mark() {
-    for (const link of byId("conversations").querySelectorAll("a")) {
-      if (link.dataset.conversation === this.conversation) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
-    }
-  }
-}
-
-function fit(area) {
-  area.rows = Math.min(8, area.value.split("\n").length + Math.floor(area.value.length / 90));
-}
-
-/** Keep the end in view, unless the person has scrolled away from it. */
-function scrollDown(always) {
-  const main = byId("main");
-  const near = main.scrollHeight - main.scrollTop - main.clientHeight < 160;
-  if (always || near) main.scrollTop = main.scrollHeight;
 }
 
 const chat = new Chat();

@@ -1,28 +1,19 @@
 /** One question and its answer on the page. */
 
 import { methodName } from "../codec/payload.js";
+import { copyButton } from "./clipboard.js";
+import { button, element } from "./element.js";
 import { MarkdownView } from "./markdown.js";
 import { say } from "./strings.js";
 
 export const DEMO_MODEL = "smollm2-135m-instruct";
-
-function node(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-function button(label, onClick) {
-  const made = node("button", "link", label);
-  made.type = "button";
-  made.addEventListener("click", onClick);
-  return made;
-}
-
 const METHODS = { RAW: "raw", TEMPLATE: "template", BROTLI: "brotli", MODEL: "modelCoding" };
 
-/** Return "raw 1, template 2" for a map or an object of counts by method number or name. */
+const COPY = { copy: say("copy"), copied: say("copied"), code: say("code") };
+
+const span = (className, text) => element("span", { className, text });
+
+/** Return "raw, template ×2" for a map or an object of counts by method number or name. */
 function methodsText(methods) {
   const counts = methods instanceof Map ? [...methods] : Object.entries(methods ?? {});
   return counts
@@ -30,84 +21,115 @@ function methodsText(methods) {
       const name = typeof method === "number" ? methodName(method) : method.toUpperCase();
       return `${say(METHODS[name] ?? name)}${count > 1 ? ` ×${count}` : ""}`;
     })
-    .join(", ");
+    .join(say("comma"));
 }
 
-/** Return the words for bytes before and after coding. */
-export function bytesText(before, after) {
-  const percent = before > 0 ? Math.round((1 - after / before) * 100) : 0;
-  const gain = percent >= 0 ? say("saved", { percent }) : say("larger", { percent: -percent });
-  return `${say("bytes", { before, after })} (${gain})`;
+/** Return the words for bytes before and after coding, and those for what that gains. */
+export function bytesWords(before, after) {
+  const share = before > 0 ? Math.abs(1 - after / before) * 100 : 0;
+  // A byte more is not "0 % saved".
+  const percent = share > 0 && share < 1 ? share.toFixed(1) : Math.round(share);
+  return [say("bytes", { before, after }), `(${say(after > before ? "larger" : "saved", { percent })})`];
+}
+
+/** Return the node for bytes: what is larger than its text is not shown as a gain. */
+function bytesNode(before, after) {
+  return span(after > before ? "bytes more" : "bytes", bytesWords(before, after).join(" "));
 }
 
 /** A question. `onEdit` is called with its text. */
 export class Question {
   constructor(text, { onEdit }) {
-    this.text = text;
-    this.root = node("article", "turn user");
-    this.root.setAttribute("aria-label", say("you"));
-    const words = node("div", "words", text);
-    words.dir = "auto";
-    this.notes = node("footer");
-    this.notes.append(button(say("edit"), () => onEdit(text)));
-    this.root.append(words, this.notes);
+    this.root = element("article", { className: "turn user", "aria-label": say("you") });
+    this.notes = element("footer", {}, button(say("edit"), "link", () => onEdit(text)));
+    this.root.append(element("div", { className: "words", text, dir: "auto" }), this.notes);
   }
 
   /** Show what the question took on the wire. */
   account(before, after, methods) {
-    if (before > 0) this.notes.prepend(node("span", "", bytesText(before, after)), node("span", "", methodsText(methods)));
+    if (before > 0) this.notes.prepend(bytesNode(before, after), span("methods", methodsText(methods)));
   }
 }
 
 /** An answer as it grows. `onRetry` asks the question again. */
 export class Answer {
+  #clock = 0;
+  #text = "";
+
   constructor({ onRetry }) {
     this.onRetry = onRetry;
-    this.root = node("article", "turn assistant pending");
-    this.root.setAttribute("aria-label", say("model"));
-    this.words = node("div", "words");
-    this.waiting = node("p", "waiting", say("thinking"));
-    this.notes = node("footer");
+    this.root = element("article", { className: "turn assistant pending", "aria-label": say("model"), "aria-busy": "true" });
+    this.words = element("div", { className: "words" });
+    this.waiting = element("p", { className: "waiting", text: say("thinking") });
+    this.notes = element("footer");
     this.root.append(this.words, this.waiting, this.notes);
-    this.view = new MarkdownView(this.words, { copy: say("copy"), copied: say("copied") });
+    this.view = new MarkdownView(this.words, COPY);
   }
 
   /** Show the text so far. */
   show(text) {
+    this.#text = text;
     if (text.length > 0) this.waiting.hidden = true;
     this.view.show(text);
   }
 
-  /** Show how the answer ended. `end` has model, tier, cost (10^-9 dollars), finish, firstToken. */
+  /** Say what an answer without words waits for: the model, or the line. */
+  waitFor(connected) {
+    this.waiting.textContent = say(connected ? "thinking" : "waitingForLine");
+  }
+
+  /** Show how the answer ended. `end` has model, tier, cost (10^-9 dollars), finish, firstToken (ms). */
   finish(end, { before = 0, after = 0, methods = {} } = {}) {
-    this.root.classList.remove("pending");
-    this.waiting.hidden = true;
+    this.#over();
     const notes = [];
-    if (end.finish === "cancelled") notes.push(node("span", "state", say("cancelled")));
-    if (end.finish === "length") notes.push(node("span", "state", say("length")));
-    if (end.model) notes.push(node("span", "", `${end.model} · ${end.tier}`));
-    if (end.model === DEMO_MODEL) {
-      const demo = node("span", "badge", say("demo"));
-      demo.title = say("demoHelp");
-      notes.push(demo);
-    }
-    notes.push(node("span", "", end.cost > 0 ? `$${(end.cost / 1e9).toFixed(6)}` : say("free")));
-    if (before > 0) {
-      notes.push(node("span", "bytes", bytesText(before, after)), node("span", "methods", methodsText(methods)));
-    }
-    if (end.firstToken > 0) notes.push(node("span", "", say("firstToken", { ms: end.firstToken })));
-    notes.push(button(say("retry"), this.onRetry));
+    if (end.finish === "cancelled") notes.push(span("state", say("cancelled")));
+    if (end.finish === "length") notes.push(span("state", say("length")));
+    if (end.model) notes.push(span("model", `${end.model} · ${end.tier}`));
+    if (end.model === DEMO_MODEL) notes.push(...demoNote());
+    if (end.model) notes.push(span("cost", end.cost > 0 ? `$${(end.cost / 1e9).toFixed(6)}` : say("free")));
+    if (before > 0) notes.push(bytesNode(before, after), span("methods", methodsText(methods)));
+    if (end.firstToken > 0) notes.push(span("", say("firstToken", { ms: end.firstToken })));
+    if (this.#text) notes.push(copyButton(COPY, "link", () => this.#text));
+    notes.push(button(say("retry"), "link", this.onRetry));
     this.notes.replaceChildren(...notes);
   }
 
-  /** Show that the answer failed, with what to do. */
-  fail(message) {
-    this.root.classList.remove("pending");
+  /** Show that the answer failed, with what to do; `retryAfter` (ms) is how long the server wants to be left alone. */
+  fail(message, retryAfter = 0) {
+    this.#over();
     this.root.classList.add("failed");
-    this.waiting.hidden = true;
-    const words = node("p", "fault", message);
-    words.dir = "auto";
-    words.setAttribute("role", "alert");
-    this.notes.replaceChildren(words, button(say("retry"), this.onRetry));
+    const words = element("p", { className: "fault", text: message, dir: "auto", role: "alert" });
+    const retry = button(say("retry"), "link", this.onRetry);
+    this.notes.replaceChildren(words, retry);
+    if (retryAfter > 0) this.#holdBack(retry, Date.now() + retryAfter);
   }
+
+  #over() {
+    this.root.classList.remove("pending");
+    this.root.removeAttribute("aria-busy");
+    this.waiting.hidden = true;
+  }
+
+  #holdBack(retry, end) {
+    const tick = () => {
+      const seconds = Math.ceil((end - Date.now()) / 1000);
+      retry.disabled = seconds > 0;
+      retry.textContent = seconds > 0 ? say("retryIn", { seconds }) : say("retry");
+      if (seconds <= 0) clearInterval(this.#clock);
+    };
+    this.#clock = setInterval(tick, 1_000);
+    tick();
+  }
+}
+
+/** A badge that tells on demand, by pointer, touch or key, what a demo model is. */
+function demoNote() {
+  const help = element("p", { className: "help", text: say("demoHelp") });
+  help.hidden = true;
+  const badge = button(say("demo"), "badge", () => {
+    help.hidden = !help.hidden;
+    badge.setAttribute("aria-expanded", String(!help.hidden));
+  });
+  badge.setAttribute("aria-expanded", "false");
+  return [badge, help];
 }

@@ -45,8 +45,15 @@ export class ClientSession {
       { type: "hello", channel: 0, version: [VERSION], mode: this.mode, credit: CREDIT, library: held, client: this.client },
     ];
     for (const reading of this.readings.values()) {
-      if (!reading.ended) this.#toSend.push(this.#again(reading));
+      if (reading.ended) continue;
+      this.#toSend.push(this.#again(reading));
+      if (reading.cancelled) this.#toSend.push({ type: "control", channel: reading.channel, action: Action.CANCEL, mode: 0 });
     }
+  }
+
+  /** Return the reading of a stream that has not ended, null when there is none. */
+  find(stream) {
+    return [...this.readings.values()].find((reading) => same(reading.stream, stream)) ?? null;
   }
 
   /** Return the frames that wait, and forget them. */
@@ -82,9 +89,14 @@ export class ClientSession {
     return reading;
   }
 
-  /** Ask for pause, resume, cancel or another mode; channel 0 means all. */
+  /** Ask for pause, resume, cancel or another mode; channel 0 means all. A cancel is asked for again on a new connection. */
   control(action, channel = 0, mode = 0) {
     if (action === Action.MODE && channel === 0) this.mode = mode;
+    if (action === Action.CANCEL) {
+      for (const reading of this.readings.values()) {
+        if (channel === 0 || reading.channel === channel) reading.cancelled = true;
+      }
+    }
     this.#toSend.push({ type: "control", channel, action, mode });
   }
 
@@ -111,8 +123,9 @@ export class ClientSession {
       case "chunk":
         return this.#onChunk(frame, size);
       case "done":
+        return this.#onDone(frame);
       case "fault":
-        return this.#onEnd(frame);
+        return this.#onFault(frame);
       case "library":
         return this.#onLibrary(frame);
       case "ping":
@@ -173,13 +186,15 @@ export class ClientSession {
       return [];
     }
     const method = frame.payload[0] & 7;
-    const textBytes = encodeUtf8(text).length;
+    const bytes = encodeUtf8(text);
+    const payloadBytes = frame.payload.length;
     reading.offset += frame.count;
     reading.text += text;
-    reading.textBytes += textBytes;
-    reading.payloadBytes += frame.payload.length;
+    reading.check = crc32(bytes, reading.check);
+    reading.textBytes += bytes.length;
+    reading.payloadBytes += payloadBytes;
     reading.methods.set(method, (reading.methods.get(method) ?? 0) + 1);
-    return [{ type: "text", reading, text, method }];
+    return [{ type: "text", reading, text, method, textBytes: bytes.length, payloadBytes }];
   }
 
   /** Return the text of a chunk, null when it does not decode or does not fit its check. */
@@ -203,14 +218,43 @@ export class ClientSession {
     return used;
   }
 
-  #onEnd(frame) {
-    const reading = this.readings.get(frame.channel) ?? null;
-    if (reading === null && frame.type === "done") throw new FrameError("DONE on a channel that is not open");
-    if (reading !== null) {
-      reading.ended = true;
-      this.readings.delete(frame.channel);
+  #onDone(frame) {
+    const reading = this.#reading(frame.channel);
+    // It was under way when the RESUME went out: the server sends it again behind the chunks that are missing.
+    if (reading.waiting) return [];
+    this.#end(reading, frame.offset);
+    const intact = !reading.whole || frame.check === 0 || frame.check === reading.check;
+    return [{ type: "ended", reading, done: frame, intact }];
+  }
+
+  #onFault(frame) {
+    const reading = this.readings.get(frame.channel);
+    if (reading === undefined) return [{ type: "failed", reading: null, fault: frame }];
+    if (frame.offset > 0) {
+      // It ends the stream; as with DONE, it comes again when chunks are missing.
+      if (reading.waiting) return [];
+      this.#end(reading, frame.offset - 1);
+    } else if (this.#askAgain(reading, frame.code)) {
+      return [];
+    } else {
+      this.#end(reading, reading.offset);
     }
-    return [frame.type === "done" ? { type: "ended", reading, done: frame } : { type: "failed", reading, fault: frame }];
+    return [{ type: "failed", reading, fault: frame }];
+  }
+
+  /** Send a prompt once more, raw, when the server could not read it. */
+  #askAgain(reading, code) {
+    const unread = code === FaultCode.CORRUPT || code === FaultCode.UNKNOWN_LIBRARY;
+    if (!unread || reading.epoch > 0 || reading.prompt === null || reading.askedAgain) return false;
+    reading.askedAgain = true;
+    this.#toSend.push(reading.prompt);
+    return true;
+  }
+
+  #end(reading, offset) {
+    if (offset !== reading.offset) throw new FrameError(`the stream ends at ${offset}, but ${reading.offset} comes next`);
+    reading.ended = true;
+    this.readings.delete(reading.channel);
   }
 
   #onLibrary(frame) {
@@ -226,7 +270,11 @@ export class ClientSession {
 }
 
 function newReading(channel, stream, given) {
+  const { offset = 0, text = "" } = given;
   return {
+    // The CRC-32 of the text so far; `whole` is false when the reading began in the middle without what came before.
+    check: crc32(encodeUtf8(text)),
+    whole: offset === 0 || text !== "",
     channel,
     stream,
     epoch: 0,
@@ -235,6 +283,8 @@ function newReading(channel, stream, given) {
     conversation: EMPTY,
     prompt: null,
     waiting: true,
+    askedAgain: false,
+    cancelled: false,
     ended: false,
     textBytes: 0,
     payloadBytes: 0,
