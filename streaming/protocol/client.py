@@ -27,6 +27,7 @@ class Reading:
     conversation: bytes = b""
     sent: frames.Prompt | None = None
     prompt: frames.Prompt | None = None  # sent again when the line broke before OPEN came
+    whole: bool = True  # `text` begins where the stream does, so that DONE can be checked against it
     waiting: bool = True  # for OPEN; chunks that come before it belong to an earlier request
     ended: bool = False
     wire_bytes: int = 0
@@ -131,9 +132,9 @@ class ClientSession:
         self.to_send.append(prompt)
         return reading
 
-    def resume(self, stream: bytes, epoch: int = 0, offset: int = 0) -> Reading:
-        """Read a stream that exists, from `offset` on."""
-        reading = Reading(self._next_channel, stream, epoch, offset)
+    def resume(self, stream: bytes, epoch: int = 0, offset: int = 0, text: str = "") -> Reading:
+        """Read a stream that exists, from `offset` on; `text` is what the client has of it."""
+        reading = Reading(self._next_channel, stream, epoch, offset, text, whole=not offset or bool(text))
         self._next_channel += 1
         self.readings[reading.channel] = reading
         self.to_send.append(self._again(reading))
@@ -212,12 +213,19 @@ class ClientSession:
 
     def _on_end(self, frame: frames.Done | frames.Fault) -> list[ClientEvent]:
         reading = self.readings.get(frame.channel)
+        ends_stream = isinstance(frame, frames.Done) or frame.offset > 0
+        if reading is not None and reading.waiting and ends_stream:
+            # It was under way when RESUME went out; the resumed stream brings its own end.
+            return []
         if isinstance(frame, frames.Fault):
             if reading is not None:
                 reading.ended = True
             return [Failed(reading, frame)]
         if reading is None:
             raise FrameError("DONE on a channel that is not open")
+        fits = not (frame.check and reading.whole) or frame.check == text_check(reading.text)
+        if frame.offset != reading.offset or not fits:
+            raise FrameError("DONE does not fit the text that came before it")
         reading.ended = True
         return [Ended(reading, frame)]
 

@@ -163,6 +163,36 @@ def test_every_mode_gives_the_same_text_in_its_own_groups(pieces: list[str]) -> 
     assert len(parts[Mode.COMPLETE]) <= len(parts[Mode.SENTENCE]) <= len(parts[Mode.TOKEN])
 
 
+def test_an_end_that_crosses_a_resume_is_not_the_end() -> None:
+    events = events_of(["Only this."])
+    client, reading = client_of(Mode.COMPLETE)
+    line = Line(client, events)
+    line.server.feed(1, events[0])
+    line.server.feed(1, events[1])
+    (opening,) = line.server.control_frames()
+    group, done = line.server.groups()
+    assert isinstance(group, Group)
+    line.to_client(opening)
+    line.corrupt = True
+    line.send(group)
+    # The client has asked again by now; the end was sent before the server heard of it.
+    line.to_client(done)
+    assert not reading.ended
+    line.to_server()
+    line.step(len(events))
+    assert reading.text == "Only this."
+    assert isinstance(line.arrived[-1], Ended)
+
+
+def test_an_end_that_does_not_fit_is_refused() -> None:
+    client, reading = client_of(Mode.TOKEN)
+    client.receive(b"", frames.Open(1, STREAM, 1, 0, bytes(16)))
+    for end in (frames.Done(1, offset=3), frames.Done(1, offset=0, check=7)):
+        with pytest.raises(FrameError):
+            client.receive(b"", end)
+    assert not reading.ended
+
+
 def test_sentences_arrive_as_soon_as_they_end() -> None:
     events = events_of(["One. ", "Two", "! Three", "."])
     client, _ = client_of(Mode.SENTENCE)
