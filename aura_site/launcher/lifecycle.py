@@ -120,6 +120,7 @@ def _watch(config: Config, children: Children) -> None:
             if len(deaths) > RESTARTS_A_MINUTE:
                 processes.stop(processes.running(config))
                 raise LauncherError(f"The {name} keeps dying, so AURA stops: {processes.log_tail(config, name)}")
+            processes.end_orphans(process.pid)
             complain(f"The {name} ended with status {process.returncode}; starting it again.")
             children[place] = (name, processes.start(config, name, processes.commands(config)[name]))
             processes.remember(config, children, watched=True)
@@ -129,6 +130,9 @@ def _watch(config: Config, children: Children) -> None:
 
 def down(config: Config) -> None:
     """Stop what `up` started."""
+    for child in processes.remembered(config):
+        if not child.alive():
+            processes.end_orphans(child.pid)
     children = processes.running(config)
     if not children:
         say("AURA does not run.")

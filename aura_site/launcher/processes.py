@@ -93,14 +93,35 @@ def remember(config: Config, children: "list[tuple[str, subprocess.Popen[bytes]]
     draft.replace(config.data / "processes.json")
 
 
-def running(config: Config) -> list[Child]:
-    """Return the parts that were started and still live."""
+def remembered(config: Config) -> list[Child]:
+    """Return the parts that were started last, whether they live or not."""
     try:
         kept = json.loads((config.data / "processes.json").read_text())
-        children = [Child(**item) for item in kept]
+        return [Child(**item) for item in kept]
     except (OSError, ValueError, TypeError):
         return []
-    return [child for child in children if child.alive()]
+
+
+def running(config: Config) -> list[Child]:
+    """Return the parts that were started and still live."""
+    return [child for child in remembered(config) if child.alive()]
+
+
+def end_orphans(pid: int) -> None:
+    """End what a part that is gone has left: a worker that is killed cannot take its scheduler with it.
+
+    Each part leads a process group of its own. A member counts only when it is one of AURA's commands, so that a group
+    number that was given out again harms nobody.
+    """
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            group = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[2])
+            ours = b"aura_site" in (entry / "cmdline").read_bytes()
+        except (OSError, IndexError, ValueError):
+            continue
+        if group == pid and ours and int(entry.name) != pid:
+            with suppress(ProcessLookupError):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def stop(children: list[Child]) -> None:
@@ -114,6 +135,7 @@ def stop(children: list[Child]) -> None:
     for child in children:
         if child.alive():
             _signal(child, signal.SIGKILL)
+        end_orphans(child.pid)
 
 
 def _signal(child: Child, number: signal.Signals) -> None:

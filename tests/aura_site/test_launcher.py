@@ -66,6 +66,7 @@ def test_up_status_key_demo_link_down(tmp_path: Path) -> None:
     finally:
         down = aura(settings, "down")
     assert "Stopping server" in down.stdout
+    _nothing_is_left(tmp_path)
     assert aura(settings, "status").returncode == 1
     assert aura(settings, "down").stdout == "AURA does not run.\n"
 
@@ -81,12 +82,28 @@ def test_in_the_foreground_a_part_that_dies_is_started_again_and_a_signal_stops_
         parts = {child.name: child for child in processes.running(config)}
         assert set(parts) == {"launcher", "server", "worker"}
         os.kill(parts["server"].pid, signal.SIGKILL)
+        os.kill(parts["worker"].pid, signal.SIGKILL)
         _wait(lambda: "starting it again" in log.read_text(), log)
         _wait(lambda: (processes.health(config) or {}).get("ready") is True, log)
     finally:
         launcher.send_signal(signal.SIGTERM)
         launcher.wait(60)
     assert not any(child.alive() for child in processes.running(config))
+    _nothing_is_left(tmp_path)
+
+
+def _nothing_is_left(folder: Path) -> None:
+    """Check that no process of that data folder lives, not even one that lost its parent."""
+    left = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes()
+            mine = f"AURA_DATA_DIR={folder}\0".encode() in (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if mine and words:
+            left.append(words)
+    assert left == []
 
 
 def _wait(condition, log: Path) -> None:
