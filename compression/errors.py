@@ -6,7 +6,8 @@ CompressionError             (compression.codec.errors)
 └── ManagementError          a change of libraries that cannot be; the message is for the reviewer
     ├── IdTaken              a template's id already stands for other parts, or is reserved
     ├── ActiveLibrary        the library is in use: promote another one instead
-    └── NoEarlierLibrary     there is nothing to roll back to
+    ├── NoEarlierLibrary     there is nothing to roll back to
+    └── Unfit                a candidate, or a library made of candidates, that cannot be used
 """
 
 from compression.codec.errors import CodecError, CompressionError, LibraryError
@@ -19,6 +20,7 @@ __all__ = [
     "LibraryError",
     "ManagementError",
     "NoEarlierLibrary",
+    "Unfit",
 ]
 
 
@@ -36,3 +38,7 @@ class ActiveLibrary(ManagementError):
 
 class NoEarlierLibrary(ManagementError):
     """No library was active before this one."""
+
+
+class Unfit(ManagementError):
+    """A candidate, or a library made of candidates, that cannot be used."""

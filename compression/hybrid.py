@@ -9,6 +9,7 @@ from compression.codec import (
     CompressionMethod,
     Encoded,
     Library,
+    Model,
     decode,
     default_library,
     encode,
@@ -36,15 +37,16 @@ class HybridResult:
 
 
 class HybridCompressor:
-    """Compresses each text by the smallest of raw, template and Brotli, each by itself.
+    """Compresses each text by the smallest of raw, template, Brotli and model, each by itself.
 
-    `library` supplies the templates, the default library if None; both sides must hold the same one. `limit` is the
-    most bytes a text may have when it is decompressed.
+    `library` supplies the templates, the default library if None; `model` codes what no template matches, if given. Both
+    sides must hold the same ones. `limit` is the most bytes a text may have when it is decompressed.
     """
 
-    def __init__(self, library: Library | None = None, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, library: Library | None = None, limit: int = DEFAULT_LIMIT, model: Model | None = None) -> None:
         self.library: Final = library or default_library()
         self.limit: Final = limit
+        self.model: Final = model
 
     def compress(
         self, text: str | None = None, *, template_id: int | None = None, slots: Sequence[str] | None = None
@@ -59,16 +61,16 @@ class HybridCompressor:
 
     def decompress(self, data: bytes) -> str:
         """Return the text of a payload. Raises CodecError, whatever the bytes."""
-        return decode(data, {_INDEX: self.library}, self.limit)
+        return decode(data, {_INDEX: self.library}, self.limit, {_INDEX: self.model} if self.model else None)
 
     def hybrid_compress(self, text: str) -> HybridResult:
         """Return the payload of `text` with its method, template and sizes. Raises CodecError for a lone surrogate."""
-        encoded = encode(text, self.library, _INDEX)
+        encoded = encode(text, self.library, _INDEX, self.model)
         return HybridResult(encoded.data, encoded.method, encoded.template_id, len(text.encode()), len(encoded.data))
 
     def _encode(self, text: str | None, template_id: int | None, slots: Sequence[str] | None) -> Encoded:
         if text is not None and template_id is None and slots is None:
-            return encode(text, self.library, _INDEX)
+            return encode(text, self.library, _INDEX, self.model)
         if text is None and template_id is not None:
             return encode_template(template_id, slots or (), self.library, _INDEX)
         raise TypeError("Give either a text, or a template_id with its slots.")

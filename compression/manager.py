@@ -2,11 +2,14 @@
 
 import itertools
 from collections import deque
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.apps import apps
 
 from compression.codec import Library, default_library
+
+if TYPE_CHECKING:
+    from compression.samples import Sampler
 
 #: How many answers are kept, and how many characters one may have: 16 MB of text at most, of Latin letters.
 MAX_SAMPLES: Final = 1_000
@@ -26,8 +29,8 @@ class TemplateManager:
     With `auto_update` the manager follows the active library (compression.selectors), else it stays with the one it
     began with. Where Django is not set up, and so no library is active, it uses the default library.
 
-    What is recorded is counted and kept in a bounded buffer of this process, oldest out first, and goes nowhere: no
-    version of AURA before template discovery reads it.
+    What is recorded is counted, kept in a bounded buffer of this process, oldest out first, and in a server given to the
+    sampler (compression.samples), which redacts it and stores it for discovery.
     """
 
     def __init__(self, auto_update: bool = True) -> None:
@@ -37,6 +40,7 @@ class TemplateManager:
         # `next` on a count is atomic, as is `append` on a deque: no lock is needed.
         self._counter = itertools.count(1)
         self._recorded = 0
+        self._sampler = _sampler()
 
     @property
     def library(self) -> Library:
@@ -60,14 +64,17 @@ class TemplateManager:
         match = self.library.match(text)
         return match and TemplateMatch(match.template.id, match.slots)
 
-    def record_response(self, text: str) -> None:
-        """Keep an answer for discovery. Returns at once: it appends to a buffer of bounded size.
+    def record_response(self, text: str, user: object = "") -> None:
+        """Keep an answer for discovery. Returns at once: it appends to buffers of bounded size.
 
-        An answer longer than MAX_SAMPLE_LENGTH is counted, not kept: it will not be a template.
+        `user` is the primary key of the user that it was given to; answers without one count as those of a single user, and
+        so never make a template alone. An answer longer than MAX_SAMPLE_LENGTH is counted, not kept.
         """
         self._recorded = next(self._counter)
         if len(text) <= MAX_SAMPLE_LENGTH:
             self._samples.append(text)
+            if self._sampler is not None:
+                self._sampler.record(user, text)
 
 
 def _library_in_use() -> Library:
@@ -76,3 +83,11 @@ def _library_in_use() -> Library:
     from compression import selectors
 
     return selectors.active_library()
+
+
+def _sampler() -> "Sampler | None":
+    if not apps.models_ready or not apps.is_installed("compression"):
+        return None
+    from compression.samples import sampler
+
+    return sampler

@@ -59,6 +59,12 @@ class Library(models.Model):
         help_text=_("Empty when AURA did it by itself"),
     )
     retired = models.DateTimeField(_("retired"), null=True, blank=True)
+    shadow = models.JSONField(
+        _("shadow measurement"),
+        null=True,
+        blank=True,
+        help_text=_("Bytes of recent answers coded with this library and with the one that was active then"),
+    )
 
     class Meta:
         verbose_name = _("library")
@@ -83,3 +89,134 @@ class Library(models.Model):
     def value(self) -> codec.Library:
         """The library as the codec knows it. Raises LibraryError when the row was changed from outside."""
         return codec.Library.from_manifest(self.manifest, self.hash)
+
+
+class Sample(models.Model):
+    """A redacted answer, kept for a while so that discovery can learn from it."""
+
+    user = models.CharField(_("pseudonym"), max_length=32, db_index=True)
+    text = models.TextField(_("text"))
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("sample")
+        verbose_name_plural = _("samples")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Dictionary(models.Model):
+    """Text that a model is primed with, named by its hash. Libraries name it in their manifests."""
+
+    hash = models.CharField(_("hash"), max_length=64, unique=True)
+    content = models.BinaryField(_("dictionary text"))
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("dictionary")
+        verbose_name_plural = _("dictionaries")
+
+    def __str__(self) -> str:
+        return self.hash[:12]
+
+
+class DiscoveryRun(models.Model):
+    """One run of discovery over the samples from `first` to `last`. At most one is running, in all processes together."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        CANCELLED = "cancelled", _("Cancelled")
+        FAILED = "failed", _("Failed")
+
+    class Trigger(models.TextChoices):
+        SAMPLES = "samples", _("Enough new samples")
+        MANUAL = "manual", _("Asked for")
+
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.RUNNING)
+    trigger = models.CharField(_("trigger"), max_length=10, choices=Trigger)
+    owner = models.CharField(max_length=32, editable=False)
+    started = models.DateTimeField(_("started"), auto_now_add=True)
+    beat = models.DateTimeField(_("last sign of life"), auto_now_add=True)
+    finished = models.DateTimeField(_("finished"), null=True, blank=True)
+    first = models.BigIntegerField(_("first sample"))
+    last = models.BigIntegerField(_("last sample"))
+    position = models.BigIntegerField(_("sample reached"))
+    total = models.PositiveIntegerField(_("samples"))
+    done = models.PositiveIntegerField(_("samples done"), default=0)
+    cancel_asked = models.BooleanField(_("to be cancelled"), default=False)
+    state = models.BinaryField(null=True, editable=False)
+    found = models.PositiveIntegerField(_("templates found"), default=0)
+    proposed = models.PositiveIntegerField(_("candidates"), default=0)
+    dictionary = models.ForeignKey(
+        Dictionary, on_delete=models.SET_NULL, null=True, blank=True, verbose_name=_("dictionary")
+    )
+    error = models.TextField(_("error"), blank=True)
+
+    class Meta:
+        verbose_name = _("discovery run")
+        verbose_name_plural = _("discovery runs")
+        ordering = ("-pk",)
+        permissions: ClassVar = [("run_discovery", _("Can start and cancel discovery runs"))]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["status"], condition=models.Q(status="running"), name="compression_one_discovery_run"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class Candidate(models.Model):
+    """A template that discovery proposes. The same parts are proposed once; who was turned down stays so."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        ACCEPTED = "accepted", _("Accepted")
+        REJECTED = "rejected", _("Rejected")
+
+    class Level(models.TextChoices):
+        MESSAGE = "message", _("Whole message")
+        SENTENCE = "sentence", _("Sentence")
+
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    run = models.ForeignKey(DiscoveryRun, on_delete=models.SET_NULL, null=True, verbose_name=_("discovery run"))
+    parts = models.JSONField(_("parts"))
+    level = models.CharField(_("level"), max_length=10, choices=Level)
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.WAITING, db_index=True)
+    count = models.PositiveIntegerField(_("seen"), help_text=_("Texts that it made, among those mined"))
+    users = models.PositiveIntegerField(_("users"), help_text=_("Distinct users at least"))
+    hits = models.PositiveIntegerField(_("hits"), help_text=_("Among 1,000 answers held out"))
+    saved = models.IntegerField(_("bytes saved"), help_text=_("Over 1,000 answers held out, beside better templates"))
+    carrying = models.PositiveIntegerField(_("bytes to carry"), help_text=_("What it adds to the library's download"))
+    kinds = models.JSONField(_("slots"), default=list)
+    examples = models.JSONField(_("examples"), default=list)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    decided = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("decided by"),
+        help_text=_("Empty when AURA did it by itself"),
+    )
+    template = models.ForeignKey(
+        Template, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("template")
+    )
+
+    class Meta:
+        verbose_name = _("candidate")
+        verbose_name_plural = _("candidates")
+        ordering = ("-saved", "pk")
+
+    def __str__(self) -> str:
+        return self.value.pattern()
+
+    @property
+    def value(self) -> codec.Template:
+        """The template as the codec knows it; its id counts only once it is in a library."""
+        return codec.Template(self.template_id or 0, tuple(self.parts))

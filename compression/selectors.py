@@ -6,6 +6,7 @@ seconds, so a promotion in any process is seen by all within two.
 
 import logging
 import math
+import re
 import threading
 import time
 from functools import lru_cache
@@ -16,6 +17,8 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError
 
 from compression.codec import Library, LibraryError, default_library
+from compression.codec.model import Model, default_dictionary
+from compression.models import Dictionary
 from compression.models import Library as LibraryRow
 
 logger = logging.getLogger(__name__)
@@ -23,6 +26,8 @@ logger = logging.getLogger(__name__)
 REFRESH: Final = 1.0
 #: Libraries of this many versions are kept ready to use.
 KEPT: Final = 8
+#: Primed models are large: those of this many dictionaries are kept.
+MODELS_KEPT: Final = 3
 
 
 class _Active:
@@ -39,6 +44,8 @@ class _Active:
 
 
 _active = _Active()
+_models: dict[str, Model] = {}
+_priming = threading.Lock()
 
 
 def active_library() -> Library:
@@ -91,6 +98,44 @@ def library_by_hash(digest: str) -> Library | None:
     except LibraryError:
         logger.exception("The library %s was changed in the database and is not used", digest)
         return None
+
+
+def dictionary_by_hash(digest: str) -> bytes | None:
+    """Return the dictionary of that hash, or None. Only those of libraries that are or were active are found."""
+    if digest == default_library().dictionary:
+        return default_dictionary()
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        return None
+    if not LibraryRow.objects.filter(promoted__isnull=False, manifest__contains=digest).exists():
+        return None
+    content = Dictionary.objects.filter(hash=digest).values_list("content", flat=True).first()
+    return bytes(content) if content is not None else None
+
+
+def model_by_hash(digest: str) -> Model | None:
+    """Return the model primed with the dictionary of that hash, or None when there is no such dictionary.
+
+    The first call for a hash takes seconds for each megabyte; from asynchronous code it goes to a thread.
+    """
+    with _priming:
+        if digest not in _models:
+            dictionary = dictionary_by_hash(digest)
+            if dictionary is None:
+                return None
+            while len(_models) >= MODELS_KEPT:
+                del _models[next(iter(_models))]
+            # One instance for the event loop, one for the thread that codes long texts.
+            _models[digest] = Model(dictionary, instances=2)
+        return _models[digest]
+
+
+async def model_by_hash_async(digest: str) -> Model | None:
+    """Return what `model_by_hash` does, from asynchronous code."""
+    known = _models.get(digest)
+    if known is not None:
+        return known
+    model: Model | None = await database_sync_to_async(model_by_hash, thread_sensitive=False)(digest)
+    return model
 
 
 def forget() -> None:

@@ -7,4 +7,5 @@ from compression import views
 app_name = "compression"
 urlpatterns = [
     path("api/compression/libraries/<str:digest>", views.library, name="library"),
+    path("api/compression/dictionaries/<str:digest>", views.dictionary, name="dictionary"),
 ]

@@ -1,8 +1,9 @@
-"""The message codec of docs/reference/wire-format.md: raw, template and Brotli payloads."""
+"""The message codec of docs/reference/wire-format.md: raw, template, Brotli and model payloads."""
 
 from compression.codec.errors import CodecError, CompressionError, LibraryError
 from compression.codec.library import Library, default_library
 from compression.codec.matcher import Match
+from compression.codec.model import Model, Piece, Reader, Writer, default_dictionary, default_model, dictionary_of
 from compression.codec.payload import (
     DEFAULT_LIMIT,
     CompressionMethod,
@@ -24,10 +25,17 @@ __all__ = [
     "Library",
     "LibraryError",
     "Match",
+    "Model",
+    "Piece",
+    "Reader",
     "Template",
+    "Writer",
     "decode",
     "decode_varint",
+    "default_dictionary",
     "default_library",
+    "default_model",
+    "dictionary_of",
     "encode",
     "encode_template",
     "encode_varint",

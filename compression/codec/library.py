@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from itertools import pairwise
@@ -15,17 +16,22 @@ from compression.codec.matcher import Match, Matcher
 from compression.codec.template import Template
 
 FORMAT: Final = "aura.library/1"
+_NAME: Final = re.compile(r"[0-9a-f]{64}")
 _DEFAULT_PATH: Final = Path(__file__).with_name("default_library.json")
 
 
 class Library:
-    """An immutable library of `templates`, in the order of their ids.
+    """An immutable library of `templates`, in the order of their ids, and the name of the dictionary that its model is
+    primed with (64 hexadecimal digits, empty for none).
 
-    Raises LibraryError when ids do not rise.
+    Raises LibraryError when ids do not rise, or for another name.
     """
 
-    def __init__(self, templates: Iterable[Template]) -> None:
+    def __init__(self, templates: Iterable[Template], dictionary: str = "") -> None:
+        if dictionary and not _NAME.fullmatch(dictionary):
+            raise LibraryError("A dictionary is named by 64 hexadecimal digits.")
         self.templates: Final = tuple(templates)
+        self.dictionary: Final = dictionary
         self._by_id: Final[Mapping[int, Template]] = {template.id: template for template in self.templates}
         ids = [template.id for template in self.templates]
         for before, after in pairwise(ids):
@@ -43,13 +49,16 @@ class Library:
             document = json.loads(manifest)
         except (ValueError, RecursionError) as error:
             raise LibraryError("The manifest is not JSON in UTF-8.") from error
-        if not isinstance(document, dict) or set(document) != {"format", "templates"}:
-            raise LibraryError("A manifest is an object with `format` and `templates`.")
+        if not isinstance(document, dict) or set(document) - {"dictionary"} != {"format", "templates"}:
+            raise LibraryError("A manifest is an object with `format`, `templates`, and maybe `dictionary`.")
         if document["format"] != FORMAT:
             raise LibraryError(f"The manifest is not of the format `{FORMAT}`.")
         if not isinstance(document["templates"], list):
             raise LibraryError("The templates of a manifest are a list.")
-        library = cls(_template(entry) for entry in document["templates"])
+        dictionary = document.get("dictionary", "")
+        if not isinstance(dictionary, str) or ("dictionary" in document and not dictionary):
+            raise LibraryError("A dictionary is named by 64 hexadecimal digits.")
+        library = cls((_template(entry) for entry in document["templates"]), dictionary)
         if expected_hash is not None and library.hash != expected_hash:
             raise LibraryError(f"The manifest's hash is {library.hash}, not {expected_hash}.")
         return library
@@ -59,6 +68,7 @@ class Library:
         """The canonical JSON (RFC 8785) of the library: what is served, stored and hashed."""
         return rfc8785.dumps(
             {
+                **({"dictionary": self.dictionary} if self.dictionary else {}),
                 "format": FORMAT,
                 "templates": [{"id": template.id, "parts": template.parts} for template in self.templates],
             }
@@ -90,7 +100,7 @@ class Library:
         return len(self.templates)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Library) and self.templates == other.templates
+        return isinstance(other, Library) and self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)

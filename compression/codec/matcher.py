@@ -1,12 +1,15 @@
 """Finding the template that matches a text, at a cost that does not grow with the number of templates.
 
-Each template stands in exactly one of three hash tables:
+Each template stands in exactly one of four hash tables:
 
 - `whole`: a template without slots, under its text.
 - `ends`: under its head and its tail, the longest beginning of its first part and the longest end of its
   last part whose length is a power of two up to 256 (or 0). A text has at most ten heads and ten tails.
-- `grams`: where more than CROWD templates share head and tail, each under that piece of its fixed text which
-  the fewest others hold. A text is scanned for such pieces only when it has a crowded head and tail.
+- `words`: where more than CROWD templates share head and tail, each under that piece of its fixed text which
+  the fewest others hold, of those that begin at a word. A text is searched for such pieces only when it has a
+  crowded head and tail.
+- `grams`: the same for templates without such a piece, under any piece of their fixed text. This takes a look at
+  each place of a text, not only at each word.
 
 What the tables name is verified by `Template.match`, at most MAX_CANDIDATES times a text. So no text, however
 hostile, costs more than a constant number of passes over it. Where a library gives more candidates than that
@@ -22,6 +25,7 @@ from typing import Final, NamedTuple
 from compression.codec.template import Template
 
 END_SIZES: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1, 0)
+WORD_SIZES: Final = (16, 8)
 GRAM_SIZES: Final = (16, 8, 4, 2, 1)
 CROWD: Final = 8
 MAX_CANDIDATES: Final = 64
@@ -56,7 +60,8 @@ class Matcher:
                 if len(bucket) > CROWD:
                     crowded += bucket
                     tails[tail] = []  # An empty bucket sends the search to the grams.
-        self._grams = _gram_index(crowded)
+        self._words, rest = _word_index(crowded)
+        self._grams = _gram_index(rest)
 
     def match(self, text: str) -> Match | None:
         """Return the match of `text` whose payload is smallest (of equal ones the lowest id), or None."""
@@ -91,6 +96,15 @@ class Matcher:
             yield from self._candidates_by_gram(text)
 
     def _candidates_by_gram(self, text: str) -> Iterator[Template]:
+        for size, words in self._words.items():
+            met = set()
+            start = text.find(" ") + 1
+            while start:
+                word = text[start : start + size]
+                if word in words and word not in met:
+                    met.add(word)
+                    yield from words[word]
+                start = text.find(" ", start) + 1
         for size, grams in self._grams.items():
             seen = set()
             for start in range(len(text) - size + 1):
@@ -102,6 +116,31 @@ class Matcher:
 
 def _end_size(part: str) -> int:
     return next(size for size in END_SIZES if size <= len(part))
+
+
+def _word_index(templates: list[Template]) -> tuple[dict[int, dict[str, list[Template]]], list[Template]]:
+    """Return templates under that piece from a word on which the fewest of them hold, and those without a rare one."""
+    index: dict[int, dict[str, list[Template]]] = {}
+    for size in WORD_SIZES:
+        use = Counter(word for template in templates for word in set(_words(template, size)))
+        crowded = []
+        for template in templates:
+            word = min(_words(template, size), key=use.__getitem__, default="")
+            if word and use[word] <= CROWD:
+                index.setdefault(size, {}).setdefault(word, []).append(template)
+            else:
+                crowded.append(template)
+        templates = crowded
+    return index, templates
+
+
+def _words(template: Template, size: int) -> Iterator[str]:
+    """Yield the pieces of `size` characters that begin behind a space in the same part."""
+    for part in template.parts:
+        start = part.find(" ") + 1
+        while start and start + size <= len(part):
+            yield part[start : start + size]
+            start = part.find(" ", start) + 1
 
 
 def _gram_index(templates: list[Template]) -> dict[int, dict[str, list[Template]]]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from compression.codec.errors import LibraryError
 from compression.codec.library import Library, default_library
+from compression.codec.model import default_dictionary
 from compression.codec.payload import encode_template
 from compression.codec.template import Template
 from tests.compression.strategies import libraries
@@ -104,3 +105,22 @@ def test_a_default_template_saves_seven_bytes_of_eight(template: Template) -> No
     slots = SLOTS.get(template.id, [])
     payload = encode_template(template.id, slots, default_library(), 1)
     assert len(template.fill(slots).encode()) >= 8 * len(payload.data)
+
+
+def test_the_default_library_names_the_default_dictionary() -> None:
+    assert default_library().dictionary == hashlib.sha256(default_dictionary()).hexdigest()
+
+
+@pytest.mark.parametrize("dictionary", ['""', '"abc"', "7", f'"{"G" * 64}"'])
+def test_a_dictionary_is_named_by_its_hash(dictionary: str) -> None:
+    manifest = f'{{"format": "aura.library/1", "templates": [], "dictionary": {dictionary}}}'
+    with pytest.raises(LibraryError, match="64 hexadecimal digits"):
+        Library.from_manifest(manifest)
+
+
+def test_a_dictionary_is_part_of_the_hash() -> None:
+    name = "ab" * 32
+    library = Library([], name)
+    assert library.manifest == f'{{"dictionary":"{name}","format":"aura.library/1","templates":[]}}'.encode()
+    assert Library.from_manifest(library.manifest, library.hash).dictionary == name
+    assert library != Library([])

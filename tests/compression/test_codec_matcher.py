@@ -99,3 +99,16 @@ def test_the_default_templates_find_themselves() -> None:
         match = default_library().match(text)
         assert match is not None
         assert match.template == template
+
+
+def test_crowded_templates_are_found_by_their_words() -> None:
+    """Templates that begin and end alike, as canned replies do, with a word of their own in the middle."""
+    templates = [
+        Template(200 + n, ("Dear ", f", we have news about case number {n * 7919} for ", ".")) for n in range(300)
+    ]
+    matcher = Matcher(templates)
+    for template in templates:
+        match = matcher.match(template.fill(["Ada", "you"]))
+        assert match is not None
+        assert match.template is template
+    assert matcher.match("Dear " + "we have news about " * 2_000 + ".") is None

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 
-from compression.codec import CodecError, CompressionMethod, Library
+from compression.codec import CodecError, CompressionMethod, Library, default_model
 from compression.hybrid import HybridCompressor
 from tests.compression.strategies import TEXT
 
@@ -64,3 +64,12 @@ def test_the_limit_holds() -> None:
 def test_a_text_or_a_template_but_not_both(arguments: dict[str, object]) -> None:
     with pytest.raises(TypeError, match="either"):
         HybridCompressor().compress(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_model_codes_what_no_template_matches() -> None:
+    compressor = HybridCompressor(model=default_model())
+    text = "Sure! You can change the address of your order in your account."
+    data, method = compressor.compress(text)
+    assert method is CompressionMethod.MODEL
+    assert len(data) < len(text) / 3
+    assert compressor.decompress(data) == text

@@ -57,3 +57,12 @@ def test_candidates_are_not_served(signed_in: Client, library: Library) -> None:
 
 def test_it_can_only_be_read(signed_in: Client) -> None:
     assert signed_in.post(reverse("library", args=[default_library().hash])).status_code == 405
+
+
+def test_shared_caches_may_keep_what_everybody_may_read(client: Client, settings) -> None:
+    settings.COMPRESSION_PUBLIC_LIBRARIES = True
+    response = client.get(reverse("library", args=[default_library().hash]))
+    assert response.status_code == 200
+    assert response["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert "Cookie" not in response.get("Vary", "")
+    assert client.get(reverse("library", args=["0" * 64])).status_code == 404

@@ -11,24 +11,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from compression import services
+from compression.admin.immutable import ImmutableAdmin, shown
 from compression.codec.errors import CompressionError
 from compression.models import Library, Template
 
 #: More templates than this are counted, not listed, on a library's page.
 LISTED = 200
-
-
-class ImmutableAdmin(admin.ModelAdmin):
-    """What cannot be added, changed or deleted by hand."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Template)
@@ -44,7 +32,7 @@ class TemplateAdmin(ImmutableAdmin):
 
     @admin.display(description=_("text"))
     def text(self, template: Template) -> SafeString:
-        return _shown(template)
+        return shown(template.value)
 
     @admin.display(description=_("slots"))
     def slot_count(self, template: Template) -> int:
@@ -76,6 +64,7 @@ class LibraryAdmin(ImmutableAdmin):
         "promoted",
         "promoted_by",
         "retired",
+        "measured",
         "template_list",
     )
 
@@ -99,12 +88,22 @@ class LibraryAdmin(ImmutableAdmin):
     def bytes(self, library: Library) -> str:
         return filesizeformat(library.size)
 
+    @admin.display(description=_("shadow measurement"))
+    def measured(self, library: Library) -> str:
+        """Say what the library would have done for recent answers, before it was promoted."""
+        if not library.shadow or not library.shadow["text"]:
+            return "-"
+        text = _(
+            "%(answers)d answers of %(text)d bytes, whole and by sentences: %(before)d bytes before, %(after)d with it"
+        )
+        return str(text % library.shadow)
+
     @admin.display(description=_("templates"))
     def template_list(self, library: Library) -> SafeString:
         rows = format_html_join(
             "",
             "<tr><td>{}</td><td>{}</td></tr>",
-            ((template.id, _shown(template)) for template in library.templates.all()[:LISTED]),
+            ((template.id, shown(template.value)) for template in library.templates.all()[:LISTED]),
         )
         head = (_("id"), _("text"))
         return format_html("<table><tr><th>{}</th><th>{}</th></tr>{}</table>", *head, rows)
@@ -134,10 +133,3 @@ class LibraryAdmin(ImmutableAdmin):
             else:
                 self.log_change(request, changed, str(note))
                 self.message_user(request, f"{changed}: {note}", messages.SUCCESS)
-
-
-def _shown(template: Template) -> SafeString:
-    """Return the template's parts with its slots set apart: `Hello, [0]!`."""
-    first, *rest = template.parts
-    slots = format_html_join("", "<mark>{}</mark>{}", ((f"{{{number}}}", part) for number, part in enumerate(rest)))
-    return format_html('<bdi dir="auto">{}{}</bdi>', first, slots)

@@ -1,0 +1,145 @@
+"""Clusters: texts that one template makes, with as much of them kept as is needed to judge it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from compression.codec.errors import LibraryError
+from compression.codec.template import Template
+from compression.discovery.align import Alignment, polished
+from compression.discovery.personal import Personal, without_personal
+from compression.discovery.tokens import tokens
+
+#: Texts kept of a cluster.
+EXAMPLES: Final = 16
+#: Texts that are aligned; what further ones differ in is found when they turn out not to match.
+ALIGNED: Final = 8
+#: Texts, the most similar first, that do not fit one after the other before the attempt is given up.
+REFUSED: Final = 3
+#: The share of the fixed text that stays when slots are widened for one more text.
+WIDENED: Final = 0.95
+#: The share of a text that has to be fixed, and of the fixed text that each further member has to keep.
+FIXED: Final = 0.5
+KEPT: Final = 0.8
+#: Characters of fixed text that a template has at least.
+LEAST: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A text to be mined, a message or a sentence, and the pseudonym of its user."""
+
+    user: str
+    text: str
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A template, some of the texts it makes, how many were counted, and the users of those as a bitmap."""
+
+    template: Template
+    examples: list[Unit]
+    sketch: tuple[int, ...]
+    count: int = 0
+    users: int = 0
+    refused: int = 0  # similar texts that it does not make
+    longest: int = field(init=False)
+    began: int = field(default=0)  # characters of fixed text at first
+
+    def __post_init__(self) -> None:
+        self.longest = max(len(unit.text) for unit in self.examples)
+        self.began = self.began or _fixed(self.template)
+
+    def takes(self, text: str) -> bool:
+        """Return whether the template makes `text`, and not only because its slots take anything."""
+        return len(text) <= 2 * self.longest and self.template.match(text) is not None
+
+    def widen(self, text: str) -> bool:
+        """Give the slots more room if that is all it takes for the template to make `text`; return whether it was.
+
+        Fixed text only gets less, so what made it safe holds on. It never falls below WIDENED of what it was at first.
+        """
+        if len(text) > 2 * self.longest:
+            return False
+        alignment = Alignment.of_parts(self.template.parts)
+        if not alignment.add(tokens(text), WIDENED * self.began):
+            return False
+        parts = alignment.parts()
+        template = _template(self.template.id, parts) if len(parts) == len(self.template.parts) else None
+        if template is None or any(template.match(unit.text) is None for unit in self.examples):
+            return False
+        self.template = template
+        return template.match(text) is not None
+
+    def add(self, unit: Unit, bit: int) -> None:
+        """Count a text in; it is kept while there is room."""
+        self.count += 1
+        self.users |= bit
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(unit)
+            self.longest = max(self.longest, len(unit.text))
+
+
+def form(units: Sequence[Unit], k: int, personal: Personal, number: int) -> tuple[Template, list[Unit]] | None:
+    """Return the template that most of `units` come from, as the first one does, and those it makes; None without one.
+
+    The rules of privacy are part of it: what `personal` finds is no fixed text, and texts of at least `k` distinct users
+    must be made by what remains.
+    """
+    seed, *others = units
+    alignment = Alignment(tokens(seed.text))
+    accepted, refused = [seed], 0
+    for unit in others:
+        if len(accepted) >= ALIGNED and len({one.user for one in accepted}) >= k:
+            break
+        longer = max(len(seed.text), len(unit.text))
+        least = KEPT * alignment.size if len(accepted) > 1 else FIXED * longer
+        if alignment.add(tokens(unit.text), max(least, FIXED * longer)):
+            accepted.append(unit)
+            refused = 0
+        else:
+            refused += 1
+            if refused >= REFUSED:
+                break
+    if len({unit.user for unit in accepted}) < k:
+        return None
+    template = _template(number, without_personal(alignment.parts(), personal))
+    if template is None:
+        return None
+    slots = [found for unit in accepted if (found := template.match(unit.text)) is not None]
+    # What was made fixed at the edges of slots is checked like all other fixed text.
+    better = _template(number, without_personal(polished(template.parts, slots), personal))
+    for candidate in (better, template):
+        made = [unit for unit in units if candidate is not None and candidate.match(unit.text) is not None]
+        mean = sum(len(unit.text) for unit in made) / max(1, len(made))
+        if candidate is not None and len({unit.user for unit in made}) >= k and _fixed(candidate) >= FIXED * mean:
+            return candidate, made
+    return None
+
+
+def merged(one: Cluster, other: Cluster, k: int, personal: Personal) -> tuple[Template, list[Unit]] | None:
+    """Return the template of both clusters when it loses little of either, and examples; else None."""
+    largest = max(_fixed(one.template), _fixed(other.template))
+    if KEPT * largest <= _fixed(one.template) and all(one.takes(unit.text) for unit in other.examples):
+        return one.template, [*one.examples, *other.examples]
+    units = [unit for pair in zip(one.examples, other.examples, strict=False) for unit in pair]
+    found = form(units, k, personal, one.template.id)
+    if found is None or _fixed(found[0]) < KEPT * largest:
+        return None
+    template = found[0]
+    made = [unit for unit in (*one.examples, *other.examples) if template.match(unit.text) is not None]
+    return (template, made) if len(made) == len(one.examples) + len(other.examples) else None
+
+
+def _template(number: int, parts: tuple[str, ...]) -> Template | None:
+    """Return the template of these parts, None when its bounds or sense forbid it."""
+    if sum(len(part.strip()) for part in parts) < LEAST:
+        return None
+    try:
+        return Template(number, parts)
+    except LibraryError:
+        return None
+
+
+def _fixed(template: Template) -> int:
+    return sum(map(len, template.parts))

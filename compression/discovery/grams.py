@@ -1,0 +1,76 @@
+"""N-grams of tokens, and how many distinct users each was seen with."""
+
+import zlib
+from collections.abc import Iterable, Sequence
+
+_CACHED = 65_536
+
+
+class GramTable:
+    """For each n-gram of `size` tokens a bitmap of 64 bits; a user sets one of them.
+
+    So the number of bits is never more than that of distinct users. The table holds at most twice `limit` grams: when one
+    half is full it becomes the older one, and the older one before it is forgotten.
+    """
+
+    def __init__(self, size: int, limit: int) -> None:
+        self.size = size
+        self._limit = limit
+        self._new: dict[int, int] = {}
+        self._old: dict[int, int] = {}
+        self._numbers: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._new) + len(self._old)
+
+    def grams(self, tokens: Sequence[str]) -> set[int]:
+        """Return the n-grams of a text as numbers of 64 bits, equal in every process."""
+        return set(self.windows(tokens))
+
+    def windows(self, tokens: Sequence[str]) -> list[int]:
+        """Return the n-gram that begins at each token, as far as there are enough; a shorter text is one n-gram."""
+        if len(self._numbers) > _CACHED:
+            self._numbers.clear()
+        known = self._numbers
+        numbers = []
+        for token in tokens:
+            number = known.get(token)
+            if number is None:
+                number = known[token] = zlib.crc32(token.encode("utf-8", "surrogatepass"))
+            numbers.append(number)
+        if len(numbers) < self.size:
+            return [hash(tuple(numbers))] if numbers else []
+        # Hashes of texts differ from process to process, those of tuples of numbers do not.
+        return list(map(hash, zip(*(numbers[start:] for start in range(self.size)), strict=False)))
+
+    def users(self, gram: int) -> int:
+        """Return how many distinct users had this gram at least, 64 at most."""
+        return (self._new.get(gram) or self._old.get(gram, 0)).bit_count()
+
+    def count(self, grams: Iterable[int], bit: int) -> None:
+        """Count a user's bit in for each of these grams."""
+        new, old = self._new, self._old
+        for gram in grams:
+            seen = new.get(gram)
+            new[gram] = bit | (old.get(gram, 0) if seen is None else seen)
+        if len(new) >= self._limit:
+            self._old, self._new = new, {}
+
+    def frequent(self, grams: Iterable[int]) -> list[int]:
+        """Return those grams that at least two users had."""
+        new, old = self._new, self._old
+        # A number with one bit has no bit in common with the number below it.
+        return [gram for gram in grams if (seen := new.get(gram) or old.get(gram, 0)) & (seen - 1)]
+
+    def state(self) -> list[list[list[int]]]:
+        """Return what the table holds, for `restore`."""
+        return [[list(half), list(half.values())] for half in (self._new, self._old)]
+
+    def restore(self, state: list[list[list[int]]]) -> None:
+        """Take the place of the table whose state it was."""
+        self._new, self._old = (dict(zip(*half, strict=True)) for half in state)
+
+
+def user_bit(user: str) -> int:
+    """Return the bit that stands for a user."""
+    return 1 << (zlib.crc32(user.encode("utf-8", "surrogatepass")) & 63)

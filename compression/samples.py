@@ -1,0 +1,131 @@
+"""Samples of answers for discovery: taken without waiting, redacted, kept in the database up to a limit."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+from django.utils.crypto import salted_hmac
+
+from compression.discovery import conservative
+from compression.models import Candidate, DiscoveryRun, Sample
+
+log = logging.getLogger(__name__)
+
+#: Answers that may wait to be written, and characters that one may have: of more, the oldest are dropped.
+WAITING: Final = 1_000
+MAX_LENGTH: Final = 16_384
+#: Seconds between two writes.
+PAUSE: Final = 1.0
+
+Redact = Callable[[str], str]
+
+
+def cautious(text: str) -> str:
+    """Return the text with what may be personal data taken out. Linear in it."""
+    pieces = []
+    at = 0
+    for start, end in conservative(text):
+        pieces += [text[at:start], "[…]"]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def pseudonym(user: object) -> str:
+    """Return what stands for a user in samples: a keyed hash of the primary key, 32 characters."""
+    return salted_hmac("compression.samples", str(user)).hexdigest()[:32]
+
+
+def forget_user(user: object) -> int:
+    """Delete the samples of a user, whose primary key it is; return how many there were.
+
+    What was taken from samples goes with them: examples of candidates come back with the next run, a run that is at work
+    begins anew. Templates and dictionaries hold nothing of single users.
+    """
+    with transaction.atomic():
+        count = Sample.objects.filter(user=pseudonym(user)).delete()[0]
+        Candidate.objects.exclude(examples=[]).update(examples=[])
+        running = DiscoveryRun.objects.filter(status=DiscoveryRun.Status.RUNNING)
+        running.update(state=None, position=F("first") - 1, done=0, owner="")
+    return count
+
+
+class Sampler:
+    """Takes answers from any thread or event loop; a thread of its own redacts and writes them.
+
+    `redact` takes personal data out of a text; whoever wires the apps together may set a better one. `after` is called
+    with nothing after each write.
+    """
+
+    def __init__(self) -> None:
+        self.redact: Redact = cautious
+        self.after: Callable[[], None] = lambda: None
+        self._waiting: deque[tuple[object, str]] = deque(maxlen=WAITING)
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    def record(self, user: object, text: str) -> None:
+        """Take an answer to a user, by primary key. Costs about a microsecond; never waits, never fails."""
+        if 0 < len(text) <= MAX_LENGTH:
+            self._waiting.append((user, text))
+
+    def start(self) -> None:
+        """Begin to write. Until then what is recorded waits."""
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, name="samples", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Write what waits, and end the thread. Takes as long as a write."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stopping.set()
+            thread.join()
+
+    def flush(self) -> int:
+        """Redact and write what waits; return how many samples that were. Raises DatabaseError."""
+        rows = []
+        while self._waiting:
+            user, text = self._waiting.popleft()
+            rows.append(Sample(user=pseudonym(user), text=self.redact(text)))
+        if rows:
+            with transaction.atomic():
+                Sample.objects.bulk_create(rows)
+                _trim()
+        return len(rows)
+
+    def _run(self) -> None:
+        stopping = False
+        try:
+            while not stopping:
+                stopping = self._stopping.wait(PAUSE)
+                if self._waiting:
+                    self._write()
+        finally:
+            connection.close()
+
+    def _write(self) -> None:
+        try:
+            self.flush()
+            self.after()
+        except DatabaseError:
+            # Samples are no record: what cannot be written now is dropped.
+            log.exception("Samples could not be written; discovery goes on without them")
+            connection.close()
+        except Exception:
+            log.exception("Samples could not be taken")
+
+
+def _trim() -> None:
+    """Delete the oldest samples over the limit."""
+    oldest = Sample.objects.order_by("-pk").values_list("pk", flat=True)[settings.DISCOVERY_SAMPLES :][:1]
+    for pk in oldest:
+        Sample.objects.filter(pk__lte=pk).delete()
+
+
+sampler = Sampler()

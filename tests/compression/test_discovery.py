@@ -1,0 +1,289 @@
+"""The miner and what belongs to it: privacy, bounds, linear work, resumption."""
+
+import random
+import string
+import tracemalloc
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compression.codec import Template
+from compression.codec.template import MAX_PARTS
+from compression.discovery import (
+    Level,
+    Limits,
+    Miner,
+    SlotKind,
+    carrying_cost,
+    choose,
+    conservative,
+    cover,
+    slot_kind,
+)
+from compression.discovery.align import Alignment, common
+from compression.discovery.personal import without_personal
+from compression.discovery.tokens import sentences, sentences_of, tokens
+from streaming.flow.segment import Segmenter
+
+NAMES = ("Ada", "Wei Chen", "Maria del Mar", "Kofi", "Ali Ben Salem", "Jo", "Ingrid von Stein", "Yuki")
+PARTS = {
+    "parcel": ("Hello ", ", your parcel for ", " has left our warehouse and arrives soon. Please keep the slip."),
+    "refund": ("Dear ", ", the refund for ", " was sent today. Banks need up to three working days to book it."),
+    "visit": ("Good morning ", "! A mechanic comes to ", " between nine and noon. Somebody has to open the door."),
+}
+WORDS = st.text(st.sampled_from("abc \n.,!?1é…\u064a"), max_size=40)
+
+
+def answer(kind: str, chance: random.Random) -> str:
+    return Template(1, PARTS[kind]).fill(
+        [chance.choice(NAMES), " ".join(chance.choices(NAMES, k=chance.randint(1, 3)))]
+    )
+
+
+def traffic(count: int, users: int = 40) -> list[tuple[str, str]]:
+    chance = random.Random(7)
+    return [(f"u{chance.randrange(users)}", answer(chance.choice(list(PARTS)), chance)) for _ in range(count)]
+
+
+def prose(count: int, seed: int = 3) -> list[tuple[str, str]]:
+    chance = random.Random(seed)
+    words = ["".join(chance.choices(string.ascii_lowercase, k=chance.randint(2, 9))) for _ in range(3_000)]
+    return [(f"u{number}", " ".join(chance.choices(words, k=60))) for number in range(count)]
+
+
+def mined(answers: list[tuple[str, str]], batch: int = 100, **options: object) -> Miner:
+    miner = Miner(**options)  # type: ignore[arg-type]
+    for start in range(0, len(answers), batch):
+        miner.add(answers[start : start + batch])
+    miner.finish()
+    return miner
+
+
+# -- tokens, sentences, alignment ----------------------------------------------------------------------------------
+
+
+@given(st.text())
+def test_tokens_and_sentences_lose_nothing(text: str) -> None:
+    assert "".join(tokens(text)) == text
+    assert "".join(sentences(text)) == text
+
+
+@given(WORDS)
+def test_sentences_are_those_of_streams(text: str) -> None:
+    segmenter = Segmenter()
+    segmenter.feed(text)
+    assert sentences(text) == segmenter.take()
+
+
+@given(st.lists(WORDS.filter(bool), min_size=1, max_size=4), st.lists(st.sampled_from(["x", "two words"]), min_size=3))
+def test_the_sentences_of_a_template_make_its_text(parts: list[str], values: list[str]) -> None:
+    pieces = sentences_of(tuple(parts))
+    slots = iter(values)
+    made = "".join(Template(1, piece).fill([next(slots) for _ in piece[1:]]) for piece in pieces if piece != ("", ""))
+    expected = Template(1, tuple(parts)).fill(values[: len(parts) - 1])
+    assert sum(len(piece) - 1 for piece in pieces) == len(parts) - 1
+    if all(piece != ("", "") for piece in pieces):
+        assert made == expected
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=12), st.lists(st.sampled_from("abcd"), max_size=12))
+def test_a_longest_common_subsequence(one: list[str], other: list[str]) -> None:
+    pairs = common(one, other)
+    assert all(one[left] == other[right] for left, right in pairs)
+    assert all(before[0] < after[0] and before[1] < after[1] for before, after in pairwise(pairs))
+    table = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
+    for left, token in enumerate(one):
+        for right, second in enumerate(other):
+            same = table[left][right] + 1 if token == second else 0
+            table[left + 1][right + 1] = max(same, table[left][right + 1], table[left + 1][right])
+    assert len(pairs) == table[-1][-1]
+
+
+@given(st.lists(WORDS, min_size=2, max_size=5))
+def test_an_alignment_makes_all_its_members(texts: list[str]) -> None:
+    alignment = Alignment(tokens(texts[0]))
+    for text in texts[1:]:
+        assert alignment.add(tokens(text), 0)
+    parts = alignment.parts()
+    assert len(parts) <= MAX_PARTS
+    if "".join(parts):
+        template = Template(1, parts)
+        assert all(template.match(text) is not None for text in texts)
+
+
+# -- what is found -------------------------------------------------------------------------------------------------
+
+
+def test_templates_are_found_whole_with_slots_of_several_words() -> None:
+    found = mined(traffic(600)).found()
+    messages = {one.parts for one in found if one.level is Level.MESSAGE}
+    assert messages == set(PARTS.values())
+    pieces = {one.parts for one in found if one.level is Level.SENTENCE}
+    assert (" Please keep the slip.",) in pieces
+    assert (*PARTS["refund"][:2], " was sent today.") in pieces
+
+
+def test_a_constant_of_the_first_answers_becomes_a_slot_later() -> None:
+    chance = random.Random(1)
+    first = [(f"u{n}", Template(1, PARTS["parcel"]).fill([chance.choice(NAMES), "Jo"])) for n in range(30)]
+    found = mined([*first, *traffic(600)]).found()
+    assert PARTS["parcel"] in {one.parts for one in found}
+
+
+def test_prose_makes_no_templates() -> None:
+    assert mined(prose(500)).found() == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), WORDS), max_size=60))
+def test_every_template_is_made_of_text_of_k_users(answers: list[tuple[str, str]]) -> None:
+    for one in mined(answers, k=3).found():
+        made = {user for user, text in answers if any(_makes(one.parts, piece) for piece in (text, *sentences(text)))}
+        assert len(made) >= 3
+
+
+def _makes(parts: tuple[str, ...], text: str) -> bool:
+    return Template(1, parts).match(text) is not None
+
+
+def test_secrets_of_single_users_never_come_out() -> None:
+    chance = random.Random(11)
+    secrets = ["".join(chance.choices(string.ascii_letters, k=14)) for _ in range(1_000)]
+    planted = []
+    for number, secret in enumerate(secrets):
+        kind = number % 4
+        text = answer(chance.choice(list(PARTS)), chance)
+        if kind == 0:  # in a slot
+            text = Template(1, PARTS["parcel"]).fill([secret, "Jo"])
+        elif kind == 1:  # in the middle of fixed text
+            text = text.replace(" today", f" today {secret}").replace(" soon", f" {secret} soon")
+        elif kind == 2:  # a text of one's own, said again and again
+            text = f"The word that opens the vault on the third floor is {secret}, tell nobody about it."
+        planted += [(f"spy{number}", text)] * (8 if kind == 2 else 1)
+    answers = [*planted, *traffic(800)]
+    chance.shuffle(answers)
+    miner = mined(answers)
+    fixed = "\0".join(part for one in miner.found() for part in one.parts) + cover(answers, 50_000)
+    assert any(_makes(one.parts, answer("refund", chance)) for one in miner.found())
+    assert not [secret for secret in secrets if secret in fixed]
+
+
+def test_personal_data_of_many_users_becomes_a_slot() -> None:
+    text = "Write to {} or call +44 20 8698 6925 as soon as you can, we are glad to help you with {}."
+    answers = [(f"u{n}", text.format("help@kestrel.shop", name)) for n, name in enumerate(NAMES * 3)]
+    (found, *_) = mined(answers).found()
+    assert found.parts[0] == "Write to "
+    assert not any("kestrel" in part or "8698" in part for part in found.parts)
+    assert "kestrel" not in cover(answers, 10_000)
+    assert "8698" not in cover(answers, 10_000)
+    never = mined(answers, personal=lambda piece: [(0, len(piece))])
+    assert never.found() == []
+
+
+@given(st.text(max_size=60))
+def test_the_check_for_personal_data_takes_all_of_it(text: str) -> None:
+    assert without_personal((text,), lambda piece: [(0, len(piece))] if piece else []) in {("",), ("", "")}
+    for start, end in conservative(text):
+        assert 0 <= start < end <= len(text)
+
+
+# -- bounds --------------------------------------------------------------------------------------------------------
+
+
+def test_memory_is_bounded() -> None:
+    limits = Limits(pending=200, grams=2_000, clusters=5)
+    miner = Miner(limits=limits)
+    sizes = []
+    tracemalloc.start()
+    try:
+        for start in range(8):
+            miner.add(prose(400, seed=start))
+            sizes.append((miner.size, tracemalloc.get_traced_memory()[0]))
+    finally:
+        tracemalloc.stop()
+    assert max(size for size, _ in sizes) < 2 * (2_000 * 2 + 2_000 + 200 + 2 * 12 * 12 * 200)
+    assert sizes[-1][1] < 1.5 * sizes[3][1]
+    miner.add([("u", "x" * 20_000)])
+
+
+def test_work_is_linear() -> None:
+    def work(count: int) -> Iterator[int]:
+        for answers in (traffic(count), prose(count)):
+            yield mined(answers, batch=500).work + 1
+
+    for small, large in zip(work(400), work(4_000), strict=True):
+        assert large <= 11 * small
+
+
+def test_a_miner_goes_on_elsewhere_as_if_it_had_stayed() -> None:
+    answers = [*traffic(300), *prose(50)]
+    whole, begun = Miner(), Miner()
+    for miner in (whole, begun):
+        miner.add(answers[:200])
+    resumed = Miner.from_state(begun.state())
+    for miner in (whole, resumed):
+        miner.add(answers[200:])
+        miner.finish()
+    assert resumed.found() == whole.found()
+    assert resumed.added == len(answers)
+
+
+@pytest.mark.parametrize("state", [b"", b"nonsense", b"x\x9c\xab\x56\x02\x00\x00\xf0\x00\xb5"])
+def test_what_is_no_state_is_refused(state: bytes) -> None:
+    with pytest.raises(ValueError, match="state"):
+        Miner.from_state(state)
+
+
+def test_one_user_is_never_enough() -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        Miner(k=1)
+
+
+# -- the choice ----------------------------------------------------------------------------------------------------
+
+
+def test_what_saves_less_than_it_costs_is_left_out() -> None:
+    held_out = ["Your order 17 is on its way."] * 20 + ["Hello."] + ["Something else entirely."] * 5
+    useful, rare, wide = (
+        Template(1, ("Your order ", " is on its way.")),
+        Template(2, ("Hello.",)),
+        Template(3, ("Your ", ".")),
+    )
+    chosen = choose([useful, rare, wide], held_out, len)
+    assert [one.template for one in chosen] == [useful]
+    assert chosen[0].hits == 20
+    assert chosen[0].saved == 20 * (len(held_out[0]) - useful.coded_size(["17"]))
+    assert chosen[0].carrying == carrying_cost(useful)
+    assert [one.template.id for one in choose([useful, rare, wide], held_out, len, horizon=10)] == [1, 2]
+    assert len(choose([useful, rare], held_out, len, horizon=10, limit=1)) == 1
+
+
+def test_the_dictionary_holds_what_many_have_in_common() -> None:
+    text = cover(traffic(400), 400, generic="Generic words come first.\0")
+    assert text.startswith("Generic words come first.\0")
+    assert text.endswith("\0")
+    assert "arrives soon" in text
+    assert len(text) <= 400
+    assert cover(traffic(400), 10_000) == cover(traffic(400), 10_000)
+    assert cover([("one", "Only a single user has ever seen this sentence.")] * 50, 1_000) == ""
+    assert len(cover([], 10, generic="Generic words come first.")) <= 10
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "2.5", "-30"], SlotKind.NUMBER),
+        (["2026-01-02", "3/4/2025"], SlotKind.DATE),
+        (["$1,200", "€5"], SlotKind.AMOUNT),
+        (["ORD-123", "#77812"], SlotKind.ID),
+        (["Ada", "Wei Chen"], SlotKind.NAME),
+        (["red", "blue", "red", "blue"], SlotKind.LIST),
+        (["what ever they say", "at all"], SlotKind.TEXT),
+        ([], SlotKind.TEXT),
+    ],
+)
+def test_kinds_of_slots(values: list[str], kind: SlotKind) -> None:
+    assert slot_kind(values) is kind

@@ -1,0 +1,354 @@
+"""Samples, runs of discovery, candidates, and what a reviewer does with them."""
+
+import hashlib
+import random
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from compression import review, runs, samples, selectors, services, tasks
+from compression.codec import CompressionMethod, encode
+from compression.codec.model import default_dictionary
+from compression.errors import Unfit
+from compression.manager import TemplateManager
+from compression.models import Candidate, DiscoveryRun, Library, Sample, Template
+from compression.samples import Sampler
+from tests.compression.test_discovery import PARTS, prose, traffic
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.compression.admin_urls")]
+Status = DiscoveryRun.Status
+
+
+@pytest.fixture
+def kept(settings: Any) -> int:
+    """Give discovery something to learn from."""
+    settings.DISCOVERY_EVERY = 300
+    rows = [Sample(user=user, text=text) for user, text in [*traffic(400), *prose(100)]]
+    random.Random(1).shuffle(rows)
+    Sample.objects.bulk_create(rows)
+    return len(rows)
+
+
+def carried_out() -> DiscoveryRun:
+    run = runs.begin()
+    assert run is not None
+    return runs.carry_out(run)
+
+
+# -- samples -------------------------------------------------------------------------------------------------------
+
+
+def test_samples_are_redacted_and_bear_a_pseudonym() -> None:
+    sampler = Sampler()
+    sampler.record(17, "Write to ada@example.org or call +44 20 8698 6925.")
+    sampler.record(17, "x" * 20_000)
+    sampler.record(17, "")
+    assert sampler.flush() == 1
+    sample = Sample.objects.get()
+    assert "ada" not in sample.text
+    assert "8698" not in sample.text
+    assert sample.text.startswith("Write to […]")
+    assert sample.user == samples.pseudonym(17) != samples.pseudonym(18)
+    assert sample.user != "17"
+    sampler.redact = lambda text: "nothing"
+    sampler.record(18, "My words.")
+    sampler.flush()
+    assert Sample.objects.latest("pk").text == "nothing"
+    assert samples.forget_user(17) == 1
+    assert Sample.objects.count() == 1
+
+
+def test_an_erased_user_takes_examples_and_states_along(kept: int) -> None:
+    carried_out()
+    assert Candidate.objects.exclude(examples=[]).exists()
+    run = runs.begin()
+    assert run is not None
+    DiscoveryRun.objects.filter(pk=run.pk).update(state=b"texts", position=run.last, done=7)
+    samples.forget_user(1)
+    run.refresh_from_db()
+    assert (run.state, run.position, run.done) == (None, run.first - 1, 0)
+    assert not Candidate.objects.exclude(examples=[]).exists()
+    # The worker that held the texts in memory has lost the run.
+    assert runs.carry_out(DiscoveryRun(pk=run.pk, owner="other", position=0, last=0, total=0)).status == Status.RUNNING
+
+
+def test_samples_are_bounded(settings: Any) -> None:
+    settings.DISCOVERY_SAMPLES = 20
+    sampler = Sampler()
+    for number in range(samples.WAITING + 50):
+        sampler.record(number, f"text {number}")
+    assert sampler.flush() == samples.WAITING
+    assert Sample.objects.count() == 20
+    assert Sample.objects.latest("pk").text == f"text {samples.WAITING + 49}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_writes_what_the_manager_records() -> None:
+    manager = TemplateManager()
+    written = threading.Event()
+    assert manager._sampler is samples.sampler
+    manager._sampler = sampler = Sampler()
+    sampler.after = written.set
+    sampler.start()
+    try:
+        manager.record_response("An answer of the model.", user=3)
+        assert written.wait(20)
+        manager.record_response("Another one.", user=3)
+    finally:
+        sampler.stop()
+    assert list(Sample.objects.order_by("pk").values_list("text", flat=True)) == [
+        "An answer of the model.",
+        "Another one.",
+    ]
+
+
+# -- runs ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_proposes_what_many_users_saw(kept: int) -> None:
+    assert runs.due()
+    run = carried_out()
+    assert (run.status, run.done, run.state) == (Status.DONE, kept, None)
+    assert run.proposed == Candidate.objects.count() > 0
+    proposed = {tuple(candidate.parts) for candidate in Candidate.objects.all()}
+    assert proposed >= set(PARTS.values())
+    candidate = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    assert candidate.users >= 5
+    assert candidate.saved > candidate.carrying > 0
+    assert len(candidate.examples) == runs.EXAMPLES
+    assert len(candidate.kinds) == 2
+    assert run.dictionary is not None
+    assert bytes(run.dictionary.content).startswith(default_dictionary())
+    assert b"arrives soon" in bytes(run.dictionary.content)
+    assert not runs.due()
+
+
+def test_the_same_is_proposed_once_and_what_was_rejected_never_again(kept: int) -> None:
+    carried_out()
+    count = Candidate.objects.count()
+    refused = review.reject(Candidate.objects.get(digest=runs.digest(PARTS["refund"])))
+    run = carried_out()
+    assert run.proposed == 0
+    assert Candidate.objects.count() == count
+    refused.refresh_from_db()
+    assert (refused.status, refused.run_id) == (Candidate.Status.REJECTED, run.pk - 1)
+    with pytest.raises(Unfit):
+        review.reject(refused)
+
+
+def test_never_two_runs_at_once(kept: int) -> None:
+    run = runs.begin()
+    assert run is not None
+    assert runs.begin() is None
+    assert not runs.due()
+    tasks.discover(asked=True)
+    assert DiscoveryRun.objects.count() == 1
+    runs.carry_out(run)
+    assert runs.begin() is not None
+
+
+def test_a_run_whose_worker_was_killed_is_gone_on_with(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "BATCH", 100)
+    first = runs.begin()
+    assert first is not None
+    sign, signs = runs._sign, []
+
+    def killed(run: DiscoveryRun, **changed: Any) -> None:
+        sign(run, **changed)
+        signs.append(changed)
+        if len(signs) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "_sign", killed)
+    with pytest.raises(KeyboardInterrupt):
+        runs.carry_out(first)
+    monkeypatch.setattr(runs, "_sign", sign)
+    DiscoveryRun.objects.update(beat=timezone.now() - 2 * runs.SILENT)
+    assert runs.due()
+    second = runs.begin()
+    assert second is not None
+    assert (second.pk, second.done) == (first.pk, 200)
+    # The first worker, if it lives after all, may not touch the run any more.
+    runs.carry_out(first)
+    second.refresh_from_db()
+    assert second.status == Status.RUNNING
+    assert runs.carry_out(second).status == Status.DONE
+    assert Candidate.objects.filter(digest=runs.digest(PARTS["refund"])).exists()
+
+
+def test_a_run_can_be_cancelled(kept: int) -> None:
+    run = runs.begin()
+    assert run is not None
+    assert runs.cancel(run)
+    assert runs.carry_out(run).status == Status.CANCELLED
+    assert Candidate.objects.count() == 0
+    assert not runs.cancel(run)
+    silent = runs.begin()
+    assert silent is not None
+    DiscoveryRun.objects.filter(pk=silent.pk).update(beat=timezone.now() - timedelta(hours=1))
+    runs.cancel(silent)
+    silent.refresh_from_db()
+    assert silent.status == Status.CANCELLED
+
+
+def test_a_run_that_fails_says_so(kept: int) -> None:
+    run = runs.begin()
+    assert run is not None
+    DiscoveryRun.objects.filter(pk=run.pk).update(state=b"nonsense")
+    run.refresh_from_db()
+    failed = runs.carry_out(run)
+    assert (failed.status, failed.error) == (Status.FAILED, "ValueError: see the worker's log.")
+
+
+def test_without_samples_there_is_nothing_to_do() -> None:
+    assert runs.begin() is None
+    assert not runs.due()
+    with pytest.raises(CommandError, match="no samples"):
+        call_command("discover")
+
+
+def test_the_command_runs_it_here_and_now(kept: int, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("discover")
+    assert f"{kept} samples" in capsys.readouterr().out
+
+
+# -- review --------------------------------------------------------------------------------------------------------
+
+
+def test_accepted_candidates_make_a_library_that_is_measured(kept: int) -> None:
+    carried_out()
+    row = review.accept(Candidate.objects.filter(digest=runs.digest(PARTS["refund"])))
+    assert row.status == Library.Status.CANDIDATE
+    shadow = review.Shadow(**(row.shadow or {}))
+    assert shadow.better
+    assert 0 < shadow.after < shadow.before < shadow.text
+    candidate = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    assert candidate.status == Candidate.Status.ACCEPTED
+    assert candidate.template_id >= services.FIRST_FREE_ID
+    assert row.value.template(0) is not None
+    name = row.value.dictionary
+    assert selectors.dictionary_by_hash(name) is None
+    services.promote(row)
+    selectors.forget()
+    assert hashlib.sha256(selectors.dictionary_by_hash(name) or b"").hexdigest() == name
+    text = Template.objects.get(pk=candidate.template_id).value.fill(["Ada", "Jo"])
+    assert encode(text, selectors.active_library(), 1).method == CompressionMethod.TEMPLATE
+    with pytest.raises(Unfit):
+        review.accept([candidate])
+
+
+def test_a_library_has_a_limit(kept: int, settings: Any) -> None:
+    carried_out()
+    settings.DISCOVERY_TEMPLATES = 15
+    with pytest.raises(Unfit, match="more than 15"):
+        review.accept(Candidate.objects.all())
+    assert not Candidate.objects.exclude(status=Candidate.Status.WAITING).exists()
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+def test_promotion_without_a_reviewer_is_a_setting(kept: int, settings: Any, automatic: bool) -> None:
+    settings.DISCOVERY_AUTO_PROMOTE = automatic
+    before = selectors.active_library().hash
+    tasks.discover()
+    selectors.forget()
+    assert (selectors.active_library().hash != before) == automatic
+    assert Candidate.objects.filter(status=Candidate.Status.WAITING).exists() != automatic
+    if automatic:
+        assert Library.objects.get(status=Library.Status.ACTIVE).promoted_by is None
+        services.roll_back()
+        selectors.forget()
+        assert selectors.active_library().hash == before
+
+
+# -- the admin -----------------------------------------------------------------------------------------------------
+
+
+def act(client: Client, model: str, action: str, *rows: Any) -> str:
+    data = {"action": action, "_selected_action": [row.pk for row in rows]}
+    return client.post(f"/admin/compression/{model}/", data, follow=True).content.decode()
+
+
+def test_a_reviewer_sees_examples_and_promotes(kept: int, admin_client: Client) -> None:
+    carried_out()
+    candidate = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    page = admin_client.get("/admin/compression/candidate/").content.decode()
+    assert "Dear <mark>{0}</mark>, the refund for " in page
+    assert "no personal data found; seen with at least" in page
+    page = admin_client.get(f"/admin/compression/candidate/{candidate.pk}/change/").content.decode()
+    slots = candidate.value.match(candidate.examples[0])
+    assert slots is not None
+    assert f"Dear <mark>{slots[0]}</mark>, the refund" in page
+    page = act(admin_client, "candidate", "promote", candidate)
+    assert "is active:" in page
+    active = Library.objects.get(status=Library.Status.ACTIVE)
+    assert active.promoted_by.get_username() == "admin"
+    assert active.hash[:12] in LogEntry.objects.get().get_change_message()
+    page = admin_client.get(f"/admin/compression/library/{active.pk}/change/").content.decode()
+    assert "bytes before" in page
+    assert "None of these candidates is waiting." in act(admin_client, "candidate", "promote", candidate)
+    assert (
+        'name="_save"' not in admin_client.get(f"/admin/compression/candidate/{candidate.pk}/change/").content.decode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Dear {0}, the refund for {1} was sent today.{2}", ""),
+        ("Dear {0}, the refund for ada@example.org was sent{1}", "may be personal data"),
+        ("Something else {0}", "no longer makes all of the examples"),
+        ("{0}{1}{2}", "two slots with nothing between"),
+    ],
+)
+def test_a_reviewer_edits_a_candidate(kept: int, admin_client: Client, text: str, said: str) -> None:
+    carried_out()
+    candidate = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    path = f"/admin/compression/candidate/{candidate.pk}/change/"
+    page = admin_client.post(path, {"text": text}, follow=True).content.decode()
+    candidate.refresh_from_db()
+    if said:
+        assert said in page
+        assert tuple(candidate.parts) == PARTS["refund"]
+    else:
+        assert candidate.parts == ["Dear ", ", the refund for ", " was sent today.", ""]
+        assert candidate.digest == runs.digest(candidate.parts)
+
+
+def test_a_reviewer_rejects(kept: int, admin_client: Client) -> None:
+    carried_out()
+    candidate = Candidate.objects.first()
+    assert "Rejected." in act(admin_client, "candidate", "reject", candidate)
+    candidate.refresh_from_db()
+    assert (candidate.status, candidate.decided_by.get_username()) == (Candidate.Status.REJECTED, "admin")
+    assert "None of these" in act(admin_client, "candidate", "reject", candidate)
+
+
+def test_runs_are_watched_and_cancelled(kept: int, admin_client: Client) -> None:
+    run = runs.begin()
+    assert run is not None
+    DiscoveryRun.objects.update(done=100)
+    page = admin_client.get("/admin/compression/discoveryrun/").content.decode()
+    assert f'<progress max="{kept}" value="100">' in page
+    assert "Asked to stop." in act(admin_client, "discoveryrun", "cancel", run)
+    runs.carry_out(run)
+    assert "has ended already" in act(admin_client, "discoveryrun", "cancel", run)
+    assert admin_client.get(f"/admin/compression/discoveryrun/{run.pk}/change/").status_code == 200
+
+
+def test_who_may_not_promote_sees_no_actions(kept: int, client: Client) -> None:
+    carried_out()
+    reader = User.objects.create_user("reader", is_staff=True)
+    reader.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_candidate", "view_discoveryrun", "change_candidate"])
+    )
+    client.force_login(reader)
+    for model in ("candidate", "discoveryrun"):
+        page = client.get(f"/admin/compression/{model}/").content.decode()
+        assert 'name="action"' not in page
