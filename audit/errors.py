@@ -2,6 +2,8 @@
 
 AuditError             has a `code`, the name of a fault in docs/reference/protocol.md
 ├── NotAllowed         a conversation of another user
+├── OnHold             a legal hold forbids to erase
+├── NotFound           nothing of that name or number is on the record
 ├── Conflict           an event that stands on the record already
 └── RecordUnavailable  the database did not take the event: disk full, locked too long, gone
 """
@@ -15,6 +17,14 @@ class AuditError(Exception):
 
 class NotAllowed(AuditError):
     code = "not_allowed"
+
+
+class OnHold(AuditError):
+    code = "not_allowed"
+
+
+class NotFound(AuditError):
+    code = "not_found"
 
 
 class Conflict(AuditError):

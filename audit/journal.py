@@ -5,15 +5,20 @@ import atexit
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, IntegrityError, connections, transaction
 
-from audit.errors import AuditError, Conflict, RecordUnavailable
-from audit.records.chain import GENESIS, link
-from audit.records.event import Event, canonical_content, canonical_entry, content_hash
+from audit.checkpoints import Heads
+from audit.errors import AuditError, Conflict, NotAllowed, RecordUnavailable
+from audit.records.event import ENDS, Event, content_bytes
+from audit.vault import Vault, vault
+
+if TYPE_CHECKING:
+    from audit.openings import Opening
 
 log = logging.getLogger(__name__)
 
@@ -23,22 +28,29 @@ BATCH = 1_000
 # One writer at a time on PostgreSQL, whatever process it is in: the key of an advisory lock ("AURA" in ASCII).
 ADVISORY_LOCK = 0x41555241
 
-_ENTRY_SQL = (
-    'INSERT INTO audit_entry (seq, conversation_id, stream, epoch, "offset", kind, actor, at, content_hash, previous, hash)'
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-)
-_CONTENT_SQL = "INSERT INTO audit_content (entry_id, body) VALUES (%s, %s)"
+# Runs inside the journal's transaction, given the number of the newest entry; returns events to put on the ledger too.
+Work = Callable[[int], list[Event]]
 
 
 class _Job:
     """Events that one caller appends together."""
 
-    __slots__ = ("contents", "done", "events")
+    __slots__ = ("contents", "done", "events", "opening", "waiter", "work")
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Sequence[Event], opening: "Opening | None", work: Work | None) -> None:
         self.events = events
-        self.contents = [canonical_content(event.text, event.meta) for event in events]
+        self.contents = [content_bytes(event.text, event.meta) for event in events]
+        self.opening = opening
+        self.work = work
         self.done: Future[list[int]] = Future()
+        # Who waits on an event loop, in the place of `done`.
+        self.waiter: asyncio.Future[list[int]] | None = None
+
+    def begin(self) -> bool:
+        """Return whether the caller still wants it. From here on a cancelled caller changes nothing."""
+        if self.waiter is not None:
+            return not self.waiter.cancelled()
+        return self.done.set_running_or_notify_cancel()
 
 
 class Journal:
@@ -49,40 +61,63 @@ class Journal:
     inside the transaction, under the database's own lock.
     """
 
-    def __init__(self, alias: str = "default") -> None:
+    def __init__(self, alias: str = "default", keys: Vault | None = None) -> None:
         self._alias = alias
+        self._vault = keys or vault()
+        self._heads = Heads(alias)
         self._jobs: deque[_Job] = deque()
         self._waiting = 0
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
 
-    async def append(self, events: Sequence[Event]) -> list[int]:
+    @property
+    def waiting(self) -> int:
+        """Return how many events wait to be written."""
+        return self._waiting
+
+    async def append(self, events: Sequence[Event], opening: "Opening | None" = None) -> list[int]:
         """Return the sequence numbers of the events, once they are durable.
 
-        Raises Conflict for an event whose place in its stream is taken, RecordUnavailable when the database does not take
-        it, ValueError for what JSON cannot hold. A cancelled caller does not undo what has begun.
+        With an `opening` their conversation is made before them if it is new. Raises NotAllowed when it is another user's,
+        Conflict for an event whose place in its stream is taken, RecordUnavailable when the database does not take it,
+        ValueError for what JSON cannot hold. A cancelled caller does not undo what has begun.
         """
         while self._waiting >= QUEUE_LIMIT:  # noqa: ASYNC110 - the writer is a thread, and this is the rare case
             await asyncio.sleep(0.005)
-        return await asyncio.wrap_future(self.submit(events))
+        job = _Job(events, opening, None)
+        job.waiter = asyncio.get_running_loop().create_future()
+        self._put(job)
+        return await job.waiter
 
-    def submit(self, events: Sequence[Event]) -> "Future[list[int]]":
-        """Queue events without waiting, for callers outside an event loop; see `append`."""
-        job = _Job(events)
+    def submit(
+        self, events: Sequence[Event], work: Work | None = None, *, opening: "Opening | None" = None
+    ) -> "Future[list[int]]":
+        """Queue events without waiting, for callers outside an event loop; see `append`.
+
+        `work` runs in the transaction that writes the events, which is then of this job alone; see audit.tracking.
+        """
+        job = _Job(events, opening, work)
+        self._put(job)
+        return job.done
+
+    def _put(self, job: _Job) -> None:
         with self._wake:
             if self._closing:
                 raise RecordUnavailable("the record is being closed")
             self._jobs.append(job)
-            self._waiting += len(events)
+            self._waiting += len(job.events)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
                 self._thread.start()
             self._wake.notify()
-        return job.done
 
     def close(self) -> None:
         """Commit what waits, then end the thread and its connection. The journal may be used again afterwards."""
+        from audit.examiner import examiner
+
+        if self is _journal:
+            examiner().close()
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -92,13 +127,25 @@ class Journal:
         with self._wake:
             self._closing = False
             self._thread = None
+            # Another database may be there by the time it is used again.
+            self._heads = Heads(self._alias)
+            self._vault.forget()
 
     def _run(self) -> None:
         try:
             while not self._over():
                 jobs = self._take()
                 if jobs:
-                    self._commit(jobs)
+                    try:
+                        self._commit(jobs)
+                    except Exception as error:
+                        # Nobody may wait for ever because of a fault in here.
+                        log.exception("the journal failed")
+                        _tell(jobs, [_as_audit_error(error)] * len(jobs))
+                    self._heads.written()
+                if self._heads.due() == 0:
+                    self._heads.publish()
+            self._heads.publish()
         finally:
             connections[self._alias].close()
 
@@ -107,17 +154,18 @@ class Journal:
             return self._closing and not self._jobs
 
     def _take(self) -> list[_Job]:
-        """Return the jobs of the next commit, waiting for one; maybe none."""
+        """Return the jobs of the next commit, waiting for one; none when a head is due or the end has come."""
         with self._wake:
-            while not self._jobs and not self._closing:
-                self._wake.wait()
+            while not self._jobs and not self._closing and self._heads.due() != 0:
+                self._wake.wait(self._heads.due())
             jobs: list[_Job] = []
             size = 0
             while self._jobs and (not jobs or size + len(self._jobs[0].events) <= BATCH):
+                if jobs and (self._jobs[0].work or jobs[0].work):
+                    break
                 job = self._jobs.popleft()
                 self._waiting -= len(job.events)
-                # From here on a cancelled caller changes nothing; one that left before is not written.
-                if job.done.set_running_or_notify_cancel():
+                if job.begin():
                     size += len(job.events)
                     jobs.append(job)
             return jobs
@@ -127,65 +175,127 @@ class Journal:
             numbers = self._write(jobs)
         except IntegrityError as error:
             if len(jobs) == 1:
-                jobs[0].done.set_exception(Conflict(f"it stands on the record already: {error}"))
+                _tell(jobs, [Conflict(f"it stands on the record already: {error}")])
                 return
             # One of them is at fault: each by itself, so that it fails alone.
             for job in jobs:
                 self._commit([job])
         except Exception as error:
-            log.exception("the record could not be written")
+            if jobs[0].work is None:
+                log.exception("the record could not be written")
             connections[self._alias].close()
-            for job in jobs:
-                job.done.set_exception(_as_audit_error(error))
+            # What a caller's own work raises is the caller's.
+            _tell(jobs, [_as_audit_error(error) if job.work is None else error for job in jobs])
         else:
-            for job, given in zip(jobs, numbers, strict=True):
-                job.done.set_result(given)
+            _tell(jobs, numbers)
+            _offer(jobs)
 
-    def _write(self, jobs: list[_Job]) -> list[list[int]]:
+    def _write(self, jobs: list[_Job]) -> "list[_Outcome]":
+        """Write the jobs in one transaction; return the numbers of each one's events, or why it was refused."""
+        from audit import ledger
+
         connection = connections[self._alias]
         connection.close_if_unusable_or_obsolete()
-        with transaction.atomic(using=self._alias), connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
-            sequence, previous = _head(cursor)
-            entries: list[tuple[Any, ...]] = []
-            contents: list[tuple[int, str]] = []
-            numbers: list[list[int]] = []
-            for job in jobs:
-                numbers.append(list(range(sequence + 1, sequence + 1 + len(job.events))))
-                for event, content in zip(job.events, job.contents, strict=True):
-                    sequence += 1
-                    hashed = content_hash(content)
-                    own = link(previous, canonical_entry(sequence, event, hashed))
-                    entries.append(_row(connection, sequence, event, hashed, previous, own))
-                    contents.append((sequence, content.decode()))
-                    previous = own
-            cursor.executemany(_ENTRY_SQL, entries)
-            cursor.executemany(_CONTENT_SQL, contents)
-        return numbers
+        try:
+            with transaction.atomic(using=self._alias), connection.cursor() as cursor:
+                if connection.vendor == "postgresql":
+                    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+                self._vault.refresh(cursor)
+                batch = _Batch()
+                opened = self._open(jobs)
+                for job in jobs:
+                    further = job.work(ledger.head(cursor)[0]) if job.work is not None else []
+                    batch.add(job, opened.get(job), further)
+                first = 0
+                if batch.events:
+                    first, _ = ledger.write(connection, cursor, self._vault, batch.events, batch.contents)
+        except BaseException:
+            # It may know of subjects that were not kept.
+            self._vault.forget()
+            raise
+        return batch.outcomes(first)
+
+    def _open(self, jobs: list[_Job]) -> "dict[_Job, Event | NotAllowed | None]":
+        """Open the conversations of those jobs that say so."""
+        from audit import openings
+
+        asking = [job for job in jobs if job.opening is not None]
+        if not asking:
+            return {}
+        wanted = [job.opening for job in asking if job.opening is not None]
+        return dict(zip(asking, openings.write(self._alias, self._vault, wanted), strict=True))
 
 
-def _head(cursor: Any) -> tuple[int, bytes]:
-    cursor.execute("SELECT seq, hash FROM audit_entry ORDER BY seq DESC LIMIT 1")
-    row = cursor.fetchone()
-    return (row[0], bytes(row[1])) if row else (0, GENESIS)
+_Outcome = list[int] | Exception
 
 
-def _row(connection: Any, sequence: int, event: Event, hashed: bytes, previous: bytes, own: bytes) -> tuple[Any, ...]:
-    native = connection.features.has_native_uuid_field
-    return (
-        sequence,
-        event.conversation if native else event.conversation.hex,
-        event.stream if native else event.stream.hex,
-        event.epoch,
-        event.offset,
-        event.kind.value,
-        event.actor,
-        event.at,
-        hashed,
-        previous,
-        own,
-    )
+class _Batch:
+    """The events of a transaction in their order, and which of them are whose."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.contents: list[bytes] = []
+        self._places: list[range | NotAllowed] = []
+
+    def add(self, job: _Job, opened: Event | NotAllowed | None, further: Sequence[Event]) -> None:
+        """Put a job's events in, behind what opened their conversation and before what its work adds; none of one that is
+        refused."""
+        if isinstance(opened, NotAllowed):
+            self._places.append(opened)
+            return
+        if opened is not None:
+            self._put(opened)
+        first = len(self.events)
+        self.events += job.events
+        self.contents += job.contents
+        for event in further:
+            self._put(event)
+        self._places.append(range(first, len(self.events)))
+
+    def _put(self, event: Event) -> None:
+        self.events.append(event)
+        self.contents.append(content_bytes(event.text, event.meta))
+
+    def outcomes(self, first: int) -> list[_Outcome]:
+        """Return for each job the numbers of its events, the batch's first having number `first`, or why it was refused."""
+        return [
+            place if isinstance(place, NotAllowed) else [first + index for index in place] for place in self._places
+        ]
+
+
+def _tell(jobs: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
+    """Give the callers what became of their jobs; each event loop is woken once for all of its own."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[list[int]], _Outcome]]] = {}
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        if job.waiter is not None:
+            loops.setdefault(job.waiter.get_loop(), []).append((job.waiter, outcome))
+        elif isinstance(outcome, Exception):
+            job.done.set_exception(outcome)
+        else:
+            job.done.set_result(outcome)
+    for loop, told in loops.items():
+        # A loop that was closed meanwhile has nobody left who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle, told)
+
+
+def _settle(told: Sequence[tuple["asyncio.Future[list[int]]", _Outcome]]) -> None:
+    for waiter, outcome in told:
+        if waiter.done():
+            continue
+        if isinstance(outcome, Exception):
+            waiter.set_exception(outcome)
+        else:
+            waiter.set_result(outcome)
+
+
+def _offer(jobs: list[_Job]) -> None:
+    """Have the streams that ended examined."""
+    ended = [event.stream for job in jobs for event in job.events if event.kind in ENDS]
+    if ended:
+        from audit.examiner import examiner
+
+        examiner().offer(ended)
 
 
 def _as_audit_error(error: Exception) -> AuditError:

@@ -1,18 +1,18 @@
 """Reading the record."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from audit.models import Conversation, Entry
-from audit.records.chain import Problem, Row, Verifier
-from audit.records.event import ENDS, IN_STREAM, Event, Kind, canonical_entry, content_hash
+from audit.errors import RecordUnavailable
+from audit.models import Conversation, Entry, Receipt, Subject
+from audit.records.chain import Problem
+from audit.records.event import ENDS, IN_STREAM, SYSTEM, Event, Json, Kind, read_content
+from audit.records.sealing import SealBroken, key_of
 from audit.records.transcript import Turn, fold
-
-VERIFY_BATCH = 5_000
+from audit.vault import vault
 
 
 def conversations(user: Any, limit: int = 100) -> list[Conversation]:
@@ -25,21 +25,53 @@ def conversation(user: Any, identifier: UUID) -> Conversation | None:
     return Conversation.objects.filter(user=user, pk=identifier).first()
 
 
+def subject_named(name: str) -> Subject | None:
+    """Return the subject of that name, None when nothing of theirs is on the record."""
+    return Subject.objects.filter(name=name).first()
+
+
 def transcript(user: Any, identifier: UUID) -> list[Turn]:
     """Return the turns of a conversation of the user; none for another's."""
-    return fold(events_of(_entries().filter(conversation=identifier, conversation__user=user)))
+    return fold(events_of(_spoken().filter(conversation=identifier, conversation__user=user)))
 
 
 def full_transcript(identifier: UUID) -> list[Turn]:
-    """Return the turns of any conversation, for reviewers."""
-    return fold(events_of(_entries().filter(conversation=identifier)))
+    """Return the turns of any conversation, for reviewers: whoever shows them logs it (audit.access)."""
+    return fold(events_of(_spoken().filter(conversation=identifier)))
 
 
-def stream_events(user: Any, stream: UUID) -> list[Event]:
-    """Return the chunks and the end of a stream of the user, in order."""
-    kinds = [kind.value for kind in IN_STREAM]
-    found = _entries().filter(stream=stream, conversation__user=user, kind__in=kinds).order_by("offset")
-    return list(events_of(found))
+def said_in(streams: Iterable[UUID]) -> Iterator[tuple[UUID, UUID, Kind, str, Mapping[str, Json]]]:
+    """Yield stream, conversation, kind, text and details of the prompts, chunks and ends in those streams, in the order of
+    the record; what was erased is passed over. As plain rows: for whoever reads many. Raises RecordUnavailable."""
+    kinds = [Kind.PROMPT.value, *(kind.value for kind in IN_STREAM)]
+    found = Entry.objects.filter(stream__in=list(streams), kind__in=kinds).order_by("seq")
+    for stream, conversation, kind, body in found.values_list("stream", "conversation_id", "kind", "content__body"):
+        plain = _open(bytes(body)) if body is not None else None
+        if plain is not None:
+            yield stream, conversation, Kind(kind), *read_content(plain)
+
+
+def stream_history(user: Any, stream: UUID) -> list[Event]:
+    """Return the prompt of a stream of the user, then its chunks and its end, in order; nothing for another's."""
+    kinds = [kind.value for kind in (Kind.PROMPT, *IN_STREAM)]
+    found = _entries().filter(stream=stream, conversation__user=user, kind__in=kinds).order_by("offset", "seq")
+    return sorted(events_of(found), key=lambda event: (event.kind != Kind.PROMPT, event.offset))
+
+
+def events_between(stream: UUID, first: int, limit: int) -> list[Event]:
+    """Return at most `limit` chunks of a stream from offset `first` on, in order; the newest ones for a negative `first`.
+
+    Whose they are is not asked: this is for topics, which belong to nobody.
+    """
+    found = _entries().filter(stream=stream, kind=Kind.CHUNK.value)
+    if first < 0:
+        return list(events_of(found.order_by("-offset")[:limit]))[::-1]
+    return list(events_of(found.filter(offset__gte=first).order_by("offset")[:limit]))
+
+
+def erasures() -> int:
+    """Return how many times something was erased so far: whoever keeps texts in memory drops them when it grows."""
+    return Receipt.objects.count()
 
 
 def open_streams() -> list[Event]:
@@ -54,58 +86,95 @@ def next_offset(stream: UUID) -> tuple[int, int]:
     return (last.offset + 1, last.at) if last else (0, 0)
 
 
-def verify_chain(progress: Callable[[int], None] | None = None) -> tuple[int, Problem | None]:
-    """Return how many entries were checked and the first problem of the whole journal, None for none.
+def answer_sizes(streams: Iterable[UUID]) -> dict[UUID, int]:
+    """Return the bytes of answer on the record for those of the streams whose prompt is there."""
+    kinds = [Kind.PROMPT.value, Kind.CHUNK.value]
+    sizes: dict[UUID, int] = {}
+    asked: set[UUID] = set()
+    for event in events_of(_entries().filter(stream__in=list(streams), kind__in=kinds)):
+        if event.kind == Kind.PROMPT:
+            asked.add(event.stream)
+        else:
+            sizes[event.stream] = sizes.get(event.stream, 0) + len(event.text.encode())
+    return {stream: sizes.get(stream, 0) for stream in asked}
 
-    `progress` is called with the count after each batch. What a chain cannot show is that its end was cut off; signed
-    heads kept elsewhere will (docs/reference/record.md).
-    """
-    verifier = Verifier()
-    count = 0
-    while True:
-        batch = list(_entries().filter(seq__gt=verifier.sequence).order_by("seq")[:VERIFY_BATCH])
-        problem = verifier.check(_rows(batch))
-        if problem or not batch:
-            return count, problem
-        count += len(batch)
-        if progress is not None:
-            progress(count)
+
+def verify_chain(progress: Callable[[int], None] | None = None) -> tuple[int, Problem | None]:
+    """Return how many entries were checked and the first problem of the whole record, None for none."""
+    from audit.verification import verify
+
+    found = verify(progress=progress)
+    return found.entries, found.problem
 
 
 def _entries() -> QuerySet[Entry]:
-    return Entry.objects.select_related("content").order_by("seq")
+    return Entry.objects.select_related("content", "subject").order_by("seq")
 
 
-def events_of(entries: Iterable[Entry]) -> Iterator[Event]:
-    """Yield the events that entries hold."""
-    for entry in entries:
-        body = json.loads(entry.content.body) if hasattr(entry, "content") else {}
-        yield _event(entry, body)
+def _spoken() -> QuerySet[Entry]:
+    return _entries().exclude(kind__in=[kind.value for kind in SYSTEM])
 
 
-def _event(entry: Entry, body: dict[str, Any]) -> Event:
+# Read as tuples: an object of a model takes longer to make than its content to decrypt.
+_COLUMNS = (
+    "kind",
+    "conversation_id",
+    "stream",
+    "epoch",
+    "offset",
+    "subject_id",
+    "subject__name",
+    "at",
+    "content__body",
+)
+
+
+def events_of(entries: QuerySet[Entry]) -> Iterator[Event]:
+    """Yield the events that entries hold; those whose content was erased are passed over.
+
+    Raises RecordUnavailable when a master key is not at hand.
+    """
+    for row in entries.values_list(*_COLUMNS):
+        found = _event(row)
+        if found is not None:
+            yield found
+
+
+def event_of(entry: Entry) -> Event | None:
+    """Return the event of an entry, None once its content was erased. Raises RecordUnavailable."""
+    body = entry.content.body if hasattr(entry, "content") else None
+    place = (entry.kind, entry.conversation_id, entry.stream, entry.epoch, entry.offset)
+    return _event((*place, entry.subject_id, entry.subject.name, entry.at, body))
+
+
+def _event(row: tuple[Any, ...]) -> Event | None:
+    """Return the event of a row of _COLUMNS."""
+    kind, conversation, stream, epoch, offset, subject, name, at, body = row
+    plain = _open(bytes(body)) if body is not None else None
+    if plain is None:
+        return None
+    text, meta = read_content(plain)
     return Event(
-        kind=Kind(entry.kind),
-        conversation=entry.conversation_id,
-        stream=entry.stream,
-        epoch=entry.epoch,
-        offset=entry.offset,
-        actor=entry.actor,
-        at=entry.at,
-        text=body.get("text", ""),
-        meta=body.get("meta", {}),
+        kind=Kind(kind),
+        conversation=conversation,
+        stream=stream,
+        epoch=epoch,
+        offset=offset,
+        actor=name or str(subject),
+        at=at,
+        text=text,
+        meta=meta,
     )
 
 
-def _rows(entries: Iterable[Entry]) -> Iterator[Row]:
-    for entry in entries:
-        stored = bytes(entry.content_hash)
-        found = content_hash(entry.content.body.encode()) if hasattr(entry, "content") else None
-        yield Row(
-            sequence=entry.seq,
-            entry=canonical_entry(entry.seq, _event(entry, {}), stored),
-            previous=bytes(entry.previous),
-            hash=bytes(entry.hash),
-            content_stored=stored,
-            content_found=found,
-        )
+def open_text(body: bytes) -> str:
+    """Return the text of a sealed column; empty for an empty or an erased one. Raises RecordUnavailable."""
+    plain = _open(body) if body else None
+    return plain.decode() if plain is not None else ""
+
+
+def _open(body: bytes) -> bytes | None:
+    try:
+        return vault().open(body, key_of(body))
+    except SealBroken as error:
+        raise RecordUnavailable(f"a part of the record cannot be opened: {error}") from None

@@ -4,16 +4,15 @@ import time
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from audit import selectors
-from audit.errors import NotAllowed
 from audit.journal import journal
 from audit.models import Conversation
+from audit.openings import opening
 from audit.records.event import Event, Kind
 
-TITLE_LIMIT = 80
-# Where several servers share a database, a stream this quiet (in seconds) has lost its server.
+__all__ = ["heal_interrupted", "open_conversation", "opening"]
+
+# A stream this quiet (in seconds) has lost its server, and nobody came back to have it gone on with.
 ABANDONED_AFTER = 600
 INTERRUPTED = "The server stopped in mid-answer. Please ask again."
 
@@ -21,28 +20,19 @@ INTERRUPTED = "The server stopped in mid-answer. Please ask again."
 def open_conversation(user: Any, identifier: UUID, first_words: str) -> Conversation:
     """Return the conversation, made when it is new and titled with the beginning of its first question.
 
-    Raises NotAllowed when it is another user's.
+    Raises NotAllowed when it is another user's. Not to be called inside a transaction. A question opens its conversation by
+    itself (`opening` for the journal's `append`), in one transaction with it.
     """
-    title = " ".join(first_words.split())
-    if len(title) > TITLE_LIMIT:
-        title = title[: TITLE_LIMIT - 1].rstrip() + "…"
-    found, created = Conversation.objects.get_or_create(id=identifier, defaults={"user": user, "title": title})
-    if found.user_id != user.pk:
-        raise NotAllowed("that conversation belongs to somebody else")
-    if not created:
-        found.save(update_fields=["updated"])
-    return found
+    journal().submit([], opening=opening(user, identifier, first_words)).result()
+    return Conversation.objects.get(pk=identifier)
 
 
-def heal_interrupted() -> int:
-    """Put an end on the streams whose server was killed, and return how many there were.
+def heal_interrupted(quiet: float = ABANDONED_AFTER) -> int:
+    """Put an end on the streams whose server was killed `quiet` seconds ago or more, and return how many there were.
 
-    Called when a server starts. SQLite means one server process, so every stream without an end is a dead one; on a
-    database that several servers share, only those that have been quiet for ABANDONED_AFTER are.
+    Until then another server, or the same one started again, may go on with them.
     """
-    newest = time.time_ns() // 1000
-    if connection.vendor != "sqlite":
-        newest -= ABANDONED_AFTER * 1_000_000
+    newest = time.time_ns() // 1000 - round(quiet * 1_000_000)
     ends = []
     for prompt in selectors.open_streams():
         offset, last = selectors.next_offset(prompt.stream)

@@ -1,36 +1,86 @@
-"""The hash chain of a journal: each entry's hash covers its bytes and the hash of the entry before."""
+"""The hash chain of the journal, whose hashes are the leaves of its Merkle tree too.
+
+The hash of an entry is SHA-256(00 | `aura.entry/2` 00 | hash before | number | kind | ... ): RFC 6962's leaf hash (section
+2.1) of bytes that cover every column and the hash of the entry before.
+"""
 
 import hashlib
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 GENESIS = bytes(32)
-_DOMAIN = b"aura.entry/1\0"
+_PREFIX = b"\0aura.entry/2\0"
+_ENTRY = struct.Struct(">32sq8s16s16siq16sq32s")
+_pack = _ENTRY.pack
+_sha256 = hashlib.sha256
 
 
-def link(previous: bytes, entry: bytes) -> bytes:
-    """Return the hash of an entry: SHA-256 of a domain, the hash before it (32 bytes) and its canonical bytes."""
-    return hashlib.sha256(_DOMAIN + previous + entry).digest()
+def leaf_data(  # noqa: PLR0913, PLR0917 - the columns, each by itself
+    previous: bytes,
+    sequence: int,
+    kind: str,
+    conversation: bytes,
+    stream: bytes,
+    epoch: int,
+    offset: int,
+    subject: bytes,
+    at: int,
+    content: bytes,
+) -> bytes:
+    """Return the bytes that an entry's hash covers, without RFC 6962's leading zero.
+
+    `previous` and `content` are hashes of 32 bytes, `conversation`, `stream` and `subject` UUIDs of 16.
+    """
+    return _PREFIX[1:] + _pack(
+        previous, sequence, kind.encode(), conversation, stream, epoch, offset, subject, at, content
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the journal holds of one entry: the hashes as stored, and its bytes and content hash as recomputed."""
+def entry_hash(  # noqa: PLR0913, PLR0917
+    previous: bytes,
+    sequence: int,
+    kind: str,
+    conversation: bytes,
+    stream: bytes,
+    epoch: int,
+    offset: int,
+    subject: bytes,
+    at: int,
+    content: bytes,
+) -> bytes:
+    """Return the hash of an entry; the arguments are those of `leaf_data`."""
+    return _sha256(
+        _PREFIX + _pack(previous, sequence, kind.encode(), conversation, stream, epoch, offset, subject, at, content)
+    ).digest()
+
+
+class Row(NamedTuple):
+    """What the ledger holds of one entry, in the order of its columns; UUIDs as 16 bytes."""
 
     sequence: int
-    entry: bytes
+    kind: str
+    conversation: bytes
+    stream: bytes
+    epoch: int
+    offset: int
+    subject: bytes
+    at: int
+    content: bytes
     previous: bytes
     hash: bytes
-    content_stored: bytes
-    content_found: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The first bad entry and what is wrong with it."""
+    """What is wrong, and with which record: an entry's number, or 0 for what stands in another table."""
 
     sequence: int
     what: str
+
+    def __str__(self) -> str:
+        return f"Entry {self.sequence} is bad: {self.what}" if self.sequence else f"The record is bad: {self.what}"
 
 
 class Verifier:
@@ -43,22 +93,28 @@ class Verifier:
     def check(self, rows: Iterable[Row]) -> Problem | None:
         """Return the first problem in `rows`, None when they continue the chain."""
         for row in rows:
-            what = self._problem(row)
+            what = self.problem(row)
             if what:
                 return Problem(row.sequence, what)
-            self.sequence = row.sequence
-            self.previous = row.hash
         return None
 
-    def _problem(self, row: Row) -> str:
-        if row.sequence != self.sequence + 1:
-            return f"entries from {self.sequence + 1} to {row.sequence - 1} are missing"
+    def problem(self, row: Row) -> str:
+        """Return what is wrong with the next row, empty for nothing."""
+        sequence = row.sequence
+        if sequence != self.sequence + 1:
+            return f"entries from {self.sequence + 1} to {sequence - 1} are missing"
         if row.previous != self.previous:
             return "it does not follow the entry before"
-        if row.content_found is None:
-            return "its content is missing"
-        if row.content_found != row.content_stored:
-            return "its content was changed"
-        if link(row.previous, row.entry) != row.hash:
+        kind = row.kind.encode()
+        try:
+            data = _PREFIX + _pack(
+                row.previous, sequence, kind, row.conversation, row.stream, row.epoch, row.offset, row.subject, row.at,
+                row.content,
+            )  # fmt: skip
+        except struct.error:
             return "it was changed"
+        if len(kind) > 8 or _sha256(data).digest() != row.hash:
+            return "it was changed"
+        self.sequence = sequence
+        self.previous = row.hash
         return ""

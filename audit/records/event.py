@@ -1,19 +1,21 @@
-"""An event of the record, and its canonical bytes."""
+"""An event of the record, and the bytes of its content."""
 
-import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
-import rfc8785
+import orjson
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
+NOWHERE = UUID(int=0)
+
 
 class Kind(StrEnum):
-    """What an event says (docs/reference/record.md)."""
+    """What an event says, in at most 8 letters (docs/reference/record.md)."""
 
     PROMPT = "prompt"
     CHUNK = "chunk"
@@ -21,12 +23,20 @@ class Kind(StrEnum):
     FAULT = "fault"
     CONTROL = "control"
     DELIVERY = "delivery"
+    # Of the record itself: a row of another table was written, somebody looked, content was erased.
+    STATE = "state"
+    ACCESS = "access"
+    ERASURE = "erasure"
 
 
 # The kinds that are events of a stream and have an offset in it.
 IN_STREAM = (Kind.CHUNK, Kind.DONE, Kind.FAULT)
 # The kinds that end a stream.
 ENDS = (Kind.DONE, Kind.FAULT)
+# The kinds that belong to nobody: sealed under the record's own key, and never erased.
+SYSTEM = (Kind.STATE, Kind.ACCESS, Kind.ERASURE)
+# The kinds whose details make the summary of a turn (records.summary).
+SUMMED = (Kind.PROMPT, Kind.DONE, Kind.FAULT, Kind.DELIVERY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +58,30 @@ class Event:
     meta: Mapping[str, Json] = field(default_factory=dict)
 
 
-def canonical_content(text: str, meta: Mapping[str, Json]) -> bytes:
-    """Return the bytes of an event's content, by RFC 8785. Raises ValueError for what JSON cannot hold."""
-    return _canonical({"meta": dict(meta), "text": text})
-
-
-def content_hash(content: bytes) -> bytes:
-    """Return the 32 bytes that stand for the content in the entry."""
-    return hashlib.sha256(b"aura.content/1\0" + content).digest()
-
-
-def canonical_entry(sequence: int, event: Event, content: bytes) -> bytes:
-    """Return the bytes that are hashed for an event at its place in the journal; `content` is the hash of its content."""
-    return _canonical(
-        {
-            "seq": sequence,
-            "kind": event.kind.value,
-            "conversation": event.conversation.hex,
-            "stream": event.stream.hex,
-            "epoch": event.epoch,
-            "offset": event.offset,
-            "actor": event.actor,
-            "at": event.at,
-            "content": content.hex(),
-        }
-    )
-
-
-def _canonical(value: Json) -> bytes:
+def content_bytes(text: str, meta: Mapping[str, Json]) -> bytes:
+    """Return the bytes of an event's content: JSON with sorted names. Raises ValueError for what JSON cannot hold."""
     try:
-        return rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        _check(meta)
+        return orjson.dumps({"meta": dict(meta), "text": text}, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+    except (TypeError, RecursionError) as error:
         raise ValueError(f"this event cannot be recorded: {error}") from None
+
+
+def read_content(data: bytes) -> tuple[str, dict[str, Any]]:
+    """Return the text and the details that `content_bytes` wrote. Raises ValueError for anything else."""
+    value = orjson.loads(data)
+    if not isinstance(value, dict) or not isinstance(value.get("text"), str) or not isinstance(value.get("meta"), dict):
+        raise ValueError("this is not the content of an event")
+    return value["text"], value["meta"]
+
+
+def _check(value: object) -> None:
+    """Raise TypeError for a float that JSON has no word for: orjson would write null in its place."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            _check(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check(item)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise TypeError(f"{value} is no number of JSON")

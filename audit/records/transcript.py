@@ -1,11 +1,11 @@
 """Transcripts: the events of a conversation folded into turns that a person reads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
-from audit.records.event import Event, Kind
+from audit.records.event import SYSTEM, Event, Kind
+from audit.records.summary import number
 
 
 @dataclass(slots=True)
@@ -51,6 +51,8 @@ def fold(events: Iterable[Event]) -> list[Turn]:
     turns: list[Turn] = []
     answers: dict[UUID, Turn] = {}
     for event in events:
+        if event.kind in SYSTEM:
+            continue
         if event.kind == Kind.PROMPT:
             turns.append(_question(event))
         answer = answers.get(event.stream)
@@ -71,8 +73,8 @@ def _question(event: Event) -> Turn:
         epoch=event.epoch,
         state="done",
         actor=event.actor,
-        text_bytes=_number(meta, "text_bytes"),
-        wire_bytes=_number(meta, "wire_bytes"),
+        text_bytes=number(meta, "text_bytes"),
+        wire_bytes=number(meta, "wire_bytes"),
         methods={str(meta["method"]): 1} if meta.get("method") else {},
     )
 
@@ -89,20 +91,15 @@ def _apply(turn: Turn, event: Event) -> None:
             turn.model = str(event.meta.get("model", ""))
             turn.tier = str(event.meta.get("tier", ""))
             for name, attribute in _NUMBERS.items():
-                setattr(turn, attribute, _number(event.meta, name))
+                setattr(turn, attribute, number(event.meta, name))
         case Kind.FAULT:
             turn.next_offset = event.offset + 1
             turn.state = "fault"
             turn.fault = event.text
         case Kind.DELIVERY:
-            turn.text_bytes += _number(event.meta, "text_bytes")
-            turn.wire_bytes += _number(event.meta, "wire_bytes")
+            turn.text_bytes += number(event.meta, "text_bytes")
+            turn.wire_bytes += number(event.meta, "wire_bytes")
             methods = event.meta.get("methods")
             for name, count in methods.items() if isinstance(methods, dict) else ():
                 if isinstance(count, int):
                     turn.methods[name] = turn.methods.get(name, 0) + count
-
-
-def _number(meta: Mapping[str, Any], name: str) -> int:
-    value = meta.get(name, 0)
-    return value if isinstance(value, int) else 0

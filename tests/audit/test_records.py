@@ -1,14 +1,14 @@
 """The pure half of the record: canonical bytes, chain, transcripts."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.records.chain import GENESIS, Problem, Row, Verifier, link
-from audit.records.event import Event, Kind, canonical_content, canonical_entry, content_hash
+from audit.records.chain import GENESIS, Problem, Row, Verifier, entry_hash, leaf_data
+from audit.records.event import Event, Kind, content_bytes, read_content
+from audit.records.merkle import leaf_hash
 from audit.records.transcript import fold
 
 CONVERSATION, STREAM, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -21,11 +21,19 @@ def event(kind: Kind, offset: int = 0, text: str = "", stream: UUID = STREAM, **
 def rows(count: int) -> list[Row]:
     found, previous = [], GENESIS
     for number in range(1, count + 1):
-        one = event(Kind.CHUNK, number, f"text {number}")
-        hashed = content_hash(canonical_content(one.text, one.meta))
-        data = canonical_entry(number, one, hashed)
-        own = link(previous, data)
-        found.append(Row(number, data, previous, own, hashed, hashed))
+        columns = (
+            number,
+            "chunk",
+            CONVERSATION.bytes,
+            STREAM.bytes,
+            1,
+            number,
+            OTHER.bytes,
+            10 + number,
+            bytes([number] * 32),
+        )
+        own = entry_hash(previous, *columns)
+        found.append(Row(*columns, previous, own))
         previous = own
     return found
 
@@ -34,19 +42,40 @@ def test_a_whole_chain_is_good() -> None:
     assert Verifier().check(rows(5)) is None
 
 
+def test_the_hash_of_an_entry_is_the_leaf_hash_of_its_bytes() -> None:
+    (row,) = rows(1)
+    columns = (
+        row.sequence,
+        row.kind,
+        row.conversation,
+        row.stream,
+        row.epoch,
+        row.offset,
+        row.subject,
+        row.at,
+        row.content,
+    )
+    assert row.hash == leaf_hash(leaf_data(GENESIS, *columns))
+
+
+@pytest.mark.parametrize("name", Row._fields)
+def test_a_change_of_any_column_is_found(name: str) -> None:
+    good = rows(5)
+    was = getattr(good[2], name)
+    changed = was + 1 if isinstance(was, int) else ("fault" if isinstance(was, str) else bytes([was[0] ^ 1]) + was[1:])
+    problem = Verifier().check([*good[:2], good[2]._replace(**{name: changed}), *good[3:]])
+    assert problem is not None
+    assert problem.sequence == (4 if name == "sequence" else 3)
+
+
 @pytest.mark.parametrize(
     ("change", "at", "what"),
     [
-        (lambda r: [*r[:2], replace(r[2], entry=r[2].entry + b" "), *r[3:]], 3, "it was changed"),
-        (lambda r: [*r[:2], replace(r[2], content_found=bytes(32)), *r[3:]], 3, "its content was changed"),
-        (lambda r: [*r[:2], replace(r[2], content_found=None), *r[3:]], 3, "its content is missing"),
         (lambda r: [*r[:1], *r[3:]], 4, "entries from 2 to 3 are missing"),
-        (
-            lambda r: [*r[:2], replace(r[2], previous=bytes(31) + b"x"), *r[3:]],
-            3,
-            "it does not follow the entry before",
-        ),
-        (lambda r: [replace(r[0], hash=bytes(32)), *r[1:]], 1, "it was changed"),
+        (lambda r: [*r[:2], r[2]._replace(previous=bytes(32)), *r[3:]], 3, "it does not follow the entry before"),
+        (lambda r: [r[0]._replace(hash=bytes(32)), *r[1:]], 1, "it was changed"),
+        (lambda r: [r[0]._replace(kind="x" * 9), *r[1:]], 1, "it was changed"),
+        (lambda r: [r[0]._replace(epoch=2**40), *r[1:]], 1, "it was changed"),
     ],
 )
 def test_the_first_bad_entry_is_named(change, at: int, what: str) -> None:
@@ -56,14 +85,15 @@ def test_the_first_bad_entry_is_named(change, at: int, what: str) -> None:
 @given(st.text(), st.dictionaries(st.text(max_size=5), st.integers(-(2**53) + 1, 2**53 - 1) | st.text(), max_size=4))
 def test_content_has_one_form(text: str, meta: dict) -> None:
     backwards = dict(reversed(meta.items()))
-    assert canonical_content(text, meta) == canonical_content(text, backwards)
-    assert canonical_content(text + "x", meta) != canonical_content(text, meta)
+    assert content_bytes(text, meta) == content_bytes(text, backwards)
+    assert content_bytes(text + "x", meta) != content_bytes(text, meta)
+    assert read_content(content_bytes(text, meta)) == (text, meta)
 
 
-@pytest.mark.parametrize("meta", [{"n": 2**60}, {"n": float("nan")}, {"n": object()}])
+@pytest.mark.parametrize("meta", [{"n": 2**60}, {"n": float("nan")}, {"n": [1, {"m": float("inf")}]}, {"n": object()}])
 def test_what_json_cannot_hold_is_refused(meta: dict) -> None:
     with pytest.raises(ValueError, match="cannot be recorded"):
-        canonical_content("", meta)
+        content_bytes("", meta)
 
 
 def test_a_conversation_reads_as_turns() -> None:

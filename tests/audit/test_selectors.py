@@ -11,12 +11,12 @@ from audit import selectors
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="reads the plans of SQLite"),
+    pytest.mark.vendor("sqlite"),  # reads the plans of SQLite
 ]
 
 
 @pytest.mark.parametrize(
-    ("name", "index"), [("stream_events", "audit_by_stream"), ("transcript", "audit_by_conversation")]
+    ("name", "index"), [("stream_history", "audit_by_stream"), ("transcript", "audit_by_conversation")]
 )
 def test_a_stream_and_a_conversation_are_found_by_their_index(name: str, index: str) -> None:
     user = get_user_model().objects.create_user("ada")

@@ -1,0 +1,103 @@
+"""What the pages of the record have in common: who may what, why they look, and writing through the ledger."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_protect
+
+from audit import tracking
+from audit.errors import AuditError
+from audit.models import Tracked
+
+PURPOSE = "audit_purpose"
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Shows, and changes nothing."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class TrackedAdmin(admin.ModelAdmin):
+    """Edits rows that stand on the ledger: each change goes there with the row, in the journal's transaction."""
+
+    @method_decorator(csrf_protect)
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        # Not in a transaction of the page's own: the journal writes on another connection.
+        response: HttpResponse = self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+        return response
+
+    @method_decorator(csrf_protect)
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response: HttpResponse = self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined]
+        return response
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        verb = "changed" if change else "added"
+        tracking.keep(obj, text=f"{obj._meta.model_name} was {verb}", actor=request.user.get_username())
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        tracking.drop(obj, text=f"{obj._meta.model_name} was deleted", actor=request.user.get_username())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        rows: list[Tracked] = list(queryset)
+        tracking.drop(*rows, text=f"{queryset.model._meta.model_name} was deleted", actor=request.user.get_username())
+
+
+def purpose(request: HttpRequest) -> str:
+    """Return why this session looks at the record, empty when it has not said so."""
+    return str(request.session.get(PURPOSE, ""))
+
+
+def ask_purpose(request: HttpRequest) -> HttpResponse:
+    """Return the way to the page that asks why, and from there back here."""
+    return HttpResponseRedirect(f"{reverse('admin:audit_purpose')}?{urlencode({'next': request.get_full_path()})}")
+
+
+def must(request: HttpRequest, *permissions: str) -> None:
+    """Raise PermissionDenied unless the user has one of the app's permissions."""
+    if not any(request.user.has_perm(f"audit.{name}") for name in permissions):
+        raise PermissionDenied
+
+
+View = Callable[..., HttpResponse]
+
+
+def told(view: View) -> View:
+    """Turn errors of the record into messages on the page that the user came from."""
+
+    @wraps(view)
+    def wrapped(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(self, request, *args, **kwargs)
+        except AuditError as error:
+            messages.error(request, _("This could not be done: %(why)s.") % {"why": error})
+            back = request.headers.get("Referer", "")
+            same = back.startswith(f"{request.scheme}://{request.get_host()}/") and request.method == "POST"
+            return HttpResponseRedirect(back if same else reverse("admin:index"))
+
+    return wrapped

@@ -1,0 +1,95 @@
+"""The ledger in the admin: entries, the log of accesses among them, and signed heads."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from audit import access, selectors
+from audit.admin.base import ReadOnlyAdmin, ask_purpose, must, purpose, told
+from audit.models import Checkpoint, Entry
+from audit.records.event import SYSTEM, content_bytes
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnlyAdmin):
+    """The ledger as it is stored. What an entry says is opened on its own page, and that is logged."""
+
+    list_display = ("seq", "when", "kind", "subject", "what", "offset", "short_hash")
+    list_filter = ("kind",)
+    search_fields = ("=seq", "=subject__name")
+    search_help_text = _("Number of an entry, or name of a user")
+    list_select_related = ("content", "subject")
+    show_full_result_count = False
+    fields = (
+        "seq", "kind", "when", "subject", "conversation", "stream", "epoch", "offset", "body",
+        "content_hash_hex", "previous_hash_hex", "hash_hex",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @told
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        must(request, "read_record")
+        if not purpose(request):
+            return ask_purpose(request)
+        found = self.get_object(request, object_id)
+        if found is not None:
+            access.log_access(
+                request.user.get_username(),
+                "viewed",
+                purpose(request),
+                conversation=found.conversation_id,
+                entry=found.seq,
+            )
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    @admin.display(description=_("time"), ordering="at")
+    def when(self, obj: Entry) -> datetime:
+        return datetime.fromtimestamp(obj.at / 1_000_000, UTC)
+
+    @admin.display(description=_("what"))
+    def what(self, obj: Entry) -> str:
+        """What an entry of the record itself says; what users said is not shown in a list."""
+        if obj.kind not in [kind.value for kind in SYSTEM]:
+            return ""
+        event = selectors.event_of(obj)
+        if event is None:
+            return ""
+        why = event.meta.get("why", "")
+        return f"{event.text} ({why})" if why else event.text
+
+    @admin.display(description=_("content"))
+    def body(self, obj: Entry) -> str:
+        event = selectors.event_of(obj)
+        if event is None:
+            return str(_("erased"))
+        return format_html('<bdi dir="auto">{}</bdi>', content_bytes(event.text, event.meta).decode())
+
+    @admin.display(description=_("hash"))
+    def short_hash(self, obj: Entry) -> str:
+        return bytes(obj.hash).hex()[:12]
+
+    @admin.display(description=_("hash"))
+    def hash_hex(self, obj: Entry) -> str:
+        return bytes(obj.hash).hex()
+
+    @admin.display(description=_("hash before"))
+    def previous_hash_hex(self, obj: Entry) -> str:
+        return bytes(obj.previous).hex()
+
+    @admin.display(description=_("hash of the content"))
+    def content_hash_hex(self, obj: Entry) -> str:
+        return bytes(obj.content_hash).hex()
+
+
+@admin.register(Checkpoint)
+class CheckpointAdmin(ReadOnlyAdmin):
+    """Signed heads."""
+
+    list_display = ("size",)
+    fields = ("size", "note")

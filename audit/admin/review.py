@@ -1,0 +1,48 @@
+"""Rules, flags and saved filters in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from audit.admin.base import ReadOnlyAdmin, TrackedAdmin
+from audit.models import Flag, Rule, SavedFilter
+
+
+@admin.register(Rule)
+class RuleAdmin(TrackedAdmin):
+    """Rules beside the built-in ones; a rule of the name of a built-in one stands in its place."""
+
+    list_display = ("name", "category", "value", "enabled")
+    list_filter = ("category", "enabled")
+
+
+@admin.register(Flag)
+class FlagAdmin(ReadOnlyAdmin):
+    """What the rules found."""
+
+    list_display = ("at", "category", "rule", "side", "detail", "conversation_id")
+    list_filter = ("category", "side", "at")
+
+
+@admin.register(SavedFilter)
+class SavedFilterAdmin(TrackedAdmin):
+    """Searches that reviewers keep; shared ones are everybody's to use, and their owner's to change."""
+
+    list_display = ("name", "user", "query", "shared")
+    fields = ("name", "query", "shared")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(Q(user=request.user.pk) | Q(shared=True))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.user_id == request.user.pk)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or obj.user_id == request.user.pk)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            obj.user_id = request.user.pk
+        super().save_model(request, obj, form, change)

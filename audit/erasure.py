@@ -1,0 +1,204 @@
+"""Erasure: of everything that a subject said, or of the content of old conversations. A legal hold beats both.
+
+The ledger stays whole: content goes, its hash stays, and an ERASURE entry says what was taken and why. A subject's key goes
+with the ciphertext, so what a backup still holds cannot be read either.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from audit import immutability, signals, tracking, vault
+from audit.errors import NotFound, OnHold
+from audit.models import (
+    Conversation,
+    Entry,
+    Examination,
+    Flag,
+    Hold,
+    Key,
+    Note,
+    Receipt,
+    SavedFilter,
+    Subject,
+    Summary,
+    Word,
+)  # fmt: skip
+from audit.records.event import SYSTEM, Event, Kind
+from audit.vault import signers
+
+_SYSTEM = [kind.value for kind in SYSTEM]
+# Seconds that cleaning the files waits for readers of the old state to finish.
+SCRUB_PATIENCE = 5.0
+
+
+@dataclass(slots=True)
+class _Taken:
+    rows: tracking.Rows
+    streams: list[UUID]
+    entries: int
+
+
+def active_holds() -> QuerySet[Hold]:
+    """Return the legal holds that stand."""
+    return Hold.objects.filter(released=None)
+
+
+def held(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
+    """Return those of the conversations that a legal hold protects, by themselves or by their subject."""
+    holds = active_holds()
+    return conversations.filter(
+        Q(pk__in=holds.exclude(conversation=None).values("conversation"))
+        | Q(subject__in=holds.exclude(subject=None).values("subject"))
+    )
+
+
+def erase_subject(subject: Subject, *, by: str, reason: str, keep_account: bool = False) -> Receipt:
+    """Erase everything that a subject said, their key, their name, and their account unless it is to be kept.
+
+    Returns the signed receipt. Raises OnHold while a legal hold stands, NotFound for who was erased before.
+    """
+    if subject.erased or subject.pk == vault.RECORD:
+        raise NotFound("there is nothing to erase of that subject")
+    receipt = Receipt(pk=uuid4(), subject=subject, by=by)
+    user, name = subject.user, subject.name or ""
+    conversations = list(Conversation.objects.filter(subject=subject).values_list("pk", flat=True))
+    taken: list[_Taken] = []
+
+    def work(head: int) -> list[Event]:
+        own = Conversation.objects.filter(subject=subject)
+        if active_holds().filter(subject=subject).exists() or held(own).exists():
+            raise OnHold("a legal hold forbids to erase this; release it first")
+        entries = Entry.objects.filter(subject=subject).exclude(kind__in=_SYSTEM)
+        found = _take(entries, own)
+        for conversation in own:
+            conversation.user, conversation.sealed_title = None, b""
+            found.rows.append(tracking.save(conversation))
+        found.rows += tracking.delete_all(Key.objects.filter(subject=subject))
+        if user is not None:
+            found.rows += tracking.delete_all(SavedFilter.objects.filter(user=user))
+        subject.name, subject.user, subject.erased = None, None, timezone.now()
+        found.rows += [tracking.save(subject), tracking.save(vault.bump())]
+        _write_receipt(receipt, head, found, len(conversations), subject=subject.pk.hex)
+        found.rows.append(tracking.save(receipt))
+        if user is not None and not keep_account:
+            _anonymise(user, subject.pk)
+        taken.append(found)
+        meta: dict[str, Any] = {"subject": subject.pk.hex, "through": head, "entries": found.entries}
+        return [tracking.state(found.rows, reason, actor=by, meta=meta, kind=Kind.ERASURE)]
+
+    tracking.write(work)
+    vault.vault().forget()
+    _finish(user, name, conversations, taken[-1].streams)
+    return receipt
+
+
+def erase_conversations(identifiers: Sequence[UUID], *, by: str, reason: str) -> Receipt:
+    """Erase the content of conversations, their titles, notes and flags. Returns the signed receipt. Raises OnHold."""
+    receipt = Receipt(pk=uuid4(), by=by)
+    taken: list[_Taken] = []
+
+    def work(head: int) -> list[Event]:
+        own = Conversation.objects.filter(pk__in=identifiers)
+        if held(own).exists():
+            raise OnHold("a legal hold forbids to erase this; release it first")
+        found = _take(Entry.objects.filter(conversation__in=identifiers).exclude(kind__in=_SYSTEM), own)
+        for conversation in own:
+            conversation.sealed_title = b""
+            found.rows.append(tracking.save(conversation))
+        names = [identifier.hex for identifier in identifiers]
+        _write_receipt(receipt, head, found, len(names))
+        found.rows.append(tracking.save(receipt))
+        taken.append(found)
+        meta: dict[str, Any] = {"conversations": names, "through": head, "entries": found.entries}
+        return [tracking.state(found.rows, reason, actor=by, meta=meta, kind=Kind.ERASURE)]
+
+    tracking.write(work)
+    _finish(None, "", list(identifiers), taken[-1].streams)
+    return receipt
+
+
+def _take(entries: QuerySet[Entry], conversations: QuerySet[Conversation]) -> _Taken:
+    """Delete content and everything made from it, inside the journal's transaction."""
+    numbers = list(entries.order_by().values_list("seq", flat=True))
+    streams = list(entries.order_by().values_list("stream", flat=True).distinct())
+    immutability.erase_content(connection, numbers)
+    rows: tracking.Rows = []
+    for first in range(0, len(streams), 500):
+        some = streams[first : first + 500]
+        Summary.objects.filter(stream__in=some)._raw_delete("default")
+        Word.objects.filter(stream__in=some)._raw_delete("default")
+        rows += tracking.delete_all(Examination.objects.filter(stream__in=some))
+        rows += tracking.delete_all(Flag.objects.filter(stream__in=some))
+    rows += tracking.delete_all(Note.objects.filter(conversation__in=conversations))
+    return _Taken(rows, streams, len(numbers))
+
+
+def _write_receipt(receipt: Receipt, head: int, taken: _Taken, conversations: int, **more: str) -> None:
+    receipt.at = timezone.now()
+    receipt.entries, receipt.conversations = taken.entries, conversations
+    told = {
+        "receipt": str(receipt.pk),
+        "at": receipt.at.isoformat(),
+        "by": receipt.by,
+        "entries": taken.entries,
+        "conversations": conversations,
+        "through": head,
+        **more,
+    }
+    receipt.note = signers()[0].note(f"aura/erasure\n{json.dumps(told, sort_keys=True)}\n")
+
+
+def _anonymise(user: Any, subject: UUID) -> None:
+    """Leave an account that nobody can use and that names nobody."""
+    users = get_user_model()
+    user.username = f"erased-{subject.hex[:16]}"
+    user.first_name = user.last_name = user.email = ""
+    user.is_active = user.is_staff = user.is_superuser = False
+    user.set_unusable_password()
+    user.save()
+    user.groups.clear()
+    LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(users), object_id=str(user.pk)).delete()
+
+
+def _finish(user: Any, name: str, conversations: list[UUID], streams: list[UUID]) -> None:
+    signals.erased.send(sender=None, user=user, name=name, conversations=conversations, streams=streams)
+    scrub()
+
+
+def scrub() -> bool:
+    """Leave nothing of deleted rows in the database's files; return whether that could be done now.
+
+    SQLite: connections delete with zeros (`secure_delete`), and the write-ahead log is emptied into the file. PostgreSQL:
+    the small tables of keys and names are written anew, and the content's dead rows are vacuumed, by who owns them.
+    """
+    if connection.in_atomic_block:
+        return False
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT pg_has_role(current_user, relowner, 'USAGE') FROM pg_class WHERE relname = 'audit_key'"
+            )
+            if not cursor.fetchone()[0]:
+                return False
+            cursor.execute("VACUUM FULL audit_key, audit_subject, audit_conversation, audit_note")
+            cursor.execute("VACUUM audit_content, audit_word, audit_summary")
+            return True
+        end = time.monotonic() + SCRUB_PATIENCE
+        while True:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if cursor.fetchone()[0] == 0:
+                return True
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)

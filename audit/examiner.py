@@ -1,0 +1,212 @@
+"""Examines turns once they have ended: flags by the rules, words for search. Off the path of the answer.
+
+The journal offers every stream that ends; a thread takes them, many at a time, and puts what it finds on the record. What a
+killed process leaves, `examine_pending` finds (a Celery task runs it).
+"""
+
+import atexit
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, connections
+from django.utils import timezone
+
+from audit import selectors, tracking, vault
+from audit.models import Conversation, Examination, Flag, Review, Rule, Subject, Summary
+from audit.records.event import Event, Kind
+from audit.records.rules import BUILT_IN, Hit, RuleSpec, examine
+from audit.records.words import blind, words_digest, words_of
+
+log = logging.getLogger(__name__)
+
+# Streams that may wait for the thread; further ones are left to `examine_pending`.
+QUEUE_LIMIT = 10_000
+BATCH = 50
+# Seconds to wait for more when a stream has ended: one visit to the database for many costs a fraction of one for each.
+PAUSE = 1.0
+
+
+class Examiner:
+    """The thread that examines what this process records."""
+
+    def __init__(self) -> None:
+        self._streams: deque[UUID] = deque(maxlen=QUEUE_LIMIT)
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+
+    def offer(self, streams: Iterable[UUID]) -> None:
+        """Have streams that ended examined soon. Returns at once."""
+        if not settings.AUDIT_EXAMINE:
+            return
+        with self._wake:
+            self._streams.extend(streams)
+            if self._streams and self._thread is None and not self._closing:
+                self._thread = threading.Thread(target=self._run, name="examiner", daemon=True)
+                self._thread.start()
+            self._wake.notify()
+
+    def close(self) -> None:
+        """Examine what waits, then end the thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+        with self._wake:
+            self._closing, self._thread = False, None
+
+    def _run(self) -> None:
+        try:
+            while True:
+                with self._wake:
+                    while not self._streams and not self._closing:
+                        self._wake.wait()
+                    self._wake.wait_for(lambda: self._closing or len(self._streams) >= BATCH, PAUSE)
+                    some = [self._streams.popleft() for _ in range(min(BATCH, len(self._streams)))]
+                if not some:
+                    return
+                try:
+                    examine_streams(some)
+                except Exception:
+                    log.exception("%d turns could not be examined now", len(some))
+        finally:
+            connections.close_all()
+
+
+def examine_pending(limit: int = 1000) -> int:
+    """Examine turns that have ended and were not examined, at most `limit` of them; return how many."""
+    done = Examination.objects.values("stream")
+    waiting = Summary.objects.exclude(state="open").exclude(stream__in=done).order_by("at")
+    streams = list(waiting.values_list("stream", flat=True)[:limit])
+    for first in range(0, len(streams), BATCH):
+        examine_streams(streams[first : first + BATCH])
+    return len(streams)
+
+
+def examine_streams(streams: Iterable[UUID]) -> None:
+    """Flag turns, index their words, and open reviews for flagged conversations."""
+    turns = _turns(streams)
+    if not turns:
+        return
+    rules, key = rules_in_force(), search_key()
+    found = [_look(turn, rules, key) for turn in turns]
+    names = [one.stream for one in found]
+
+    def work(_head: int) -> list[Event]:
+        examined = set(Examination.objects.filter(stream__in=names).values_list("stream", flat=True))
+        present = set(Summary.objects.filter(stream__in=names).values_list("stream", flat=True))
+        # The others were examined by another process, or erased, meanwhile.
+        rows = _keep([one for one in found if one.stream not in examined and one.stream in present])
+        return [tracking.state(rows, "turns were examined")] if rows else []
+
+    tracking.write(work)
+
+
+def rules_in_force() -> list[RuleSpec]:
+    """Return the built-in rules and those of the table, whose rows come before built-in ones of the same name."""
+    rows = list(Rule.objects.all())
+    named = {row.name for row in rows}
+    own = [RuleSpec(row.name, row.category, row.value) for row in rows if row.enabled]
+    return [*(rule for rule in BUILT_IN if rule.name not in named), *own]
+
+
+def search_key() -> bytes | None:
+    """Return the key that blinds words, None before anything was recorded."""
+    record = Subject.objects.filter(pk=vault.RECORD).first()
+    owner = vault.vault().owner(record, vault.SEARCH) if record is not None else None
+    return owner.key if owner is not None else None
+
+
+@dataclass(slots=True)
+class _Turn:
+    stream: UUID
+    conversation: UUID
+    prompt: str = ""
+    answer: list[str] = field(default_factory=list)
+    cost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    stream: UUID
+    conversation: UUID
+    hits: list[Hit]
+    words: set[int]
+
+
+def _turns(streams: Iterable[UUID]) -> list[_Turn]:
+    """Return what was said in those streams that have a prompt."""
+    turns: dict[UUID, _Turn] = {}
+    for stream, conversation, kind, text, meta in selectors.said_in(streams):
+        if kind == Kind.PROMPT:
+            turns[stream] = _Turn(stream, conversation, text)
+        elif stream in turns and kind == Kind.CHUNK:
+            turns[stream].answer.append(text)
+        elif stream in turns and kind == Kind.DONE:
+            cost = meta.get("cost", 0)
+            turns[stream].cost = cost if isinstance(cost, int) else 0
+    return list(turns.values())
+
+
+def _look(turn: _Turn, rules: list[RuleSpec], key: bytes | None) -> _Found:
+    answer = "".join(turn.answer)
+    words = blind(words_of(turn.prompt) | words_of(answer), key) if key is not None else set()
+    return _Found(turn.stream, turn.conversation, examine(rules, turn.prompt, answer, turn.cost), words)
+
+
+def _keep(found: list[_Found]) -> tracking.Rows:
+    """Write what was found, inside a journal's transaction; return the rows."""
+    now = timezone.now()
+    native = connection.features.has_native_uuid_field
+    words: list[tuple[int, Any]] = [
+        (word, one.stream if native else one.stream.hex) for one in found for word in one.words
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO audit_word (word, stream) VALUES (%s, %s) ON CONFLICT DO NOTHING", words)
+    rows = tracking.add(
+        [
+            Examination(stream=one.stream, conversation_id=one.conversation, at=now, digest=words_digest(one.words))
+            for one in found
+        ]
+    )
+    for one in found:
+        if one.hits and Conversation.objects.filter(pk=one.conversation).exists():
+            rows += _flag(one, now)
+    return rows
+
+
+def _flag(one: _Found, now: datetime) -> tracking.Rows:
+    rows = [
+        tracking.save(
+            Flag(
+                stream=one.stream, conversation_id=one.conversation, side=hit.side, rule=hit.rule, category=hit.category,
+                detail=hit.detail, at=now,
+            )
+        )
+        for hit in one.hits
+    ]  # fmt: skip
+    review = Review.objects.filter(pk=one.conversation).first()
+    if review is None:
+        rows.append(tracking.save(Review(conversation_id=one.conversation, opened=now, changed=now)))
+    elif review.status == Review.CLEARED:
+        review.status, review.proposed_by, review.decided_by, review.changed = Review.OPEN, None, None, now
+        rows.append(tracking.save(review))
+    return rows
+
+
+_examiner = Examiner()
+atexit.register(_examiner.close)
+
+
+def examiner() -> Examiner:
+    """Return the examiner of this process."""
+    return _examiner

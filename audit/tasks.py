@@ -1,0 +1,17 @@
+"""Celery tasks of the record."""
+
+from celery import shared_task
+
+from audit import examiner, retention
+
+
+@shared_task(name="audit.tasks.examine")
+def examine() -> None:
+    """Examine the turns that a killed process left unexamined."""
+    examiner.examine_pending()
+
+
+@shared_task(name="audit.tasks.apply_retention")
+def apply_retention() -> None:
+    """Erase what the retention policies no longer allow to keep."""
+    retention.apply(by="retention")
