@@ -1,14 +1,19 @@
 """Budgets, spend and API keys in the admin."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from routing_ai import selectors, services
-from routing_ai.models import ApiKey, Budget, Spend
+from routing_ai import charts, reports, selectors, services
+from routing_ai.models import ApiKey, Budget, Spend, TierModel
 
 
 @admin.register(Budget)
@@ -16,10 +21,11 @@ class BudgetAdmin(admin.ModelAdmin):
     """Budgets by day; what is used today stands beside the limit."""
 
     list_display = ("__str__", "daily_limit", "time_zone", "used_today", "left_today")
-    list_select_related = ("user",)
+    list_select_related = ("user", "team", "api_key")
+    fields = ("user", "team", "api_key", "daily_limit", "time_zone")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if not Budget.objects.filter(user=None).exists():
+        if not Budget.objects.filter(user=None, team=None, api_key=None).exists():
             account = selectors.budgets_today()[0]
             words = _("Everybody together: $%(used)s of $%(limit)s used today (LLM_DAILY_BUDGET).")
             self.message_user(request, words % {"used": account["used"], "limit": account["limit"]}, messages.INFO)
@@ -27,11 +33,35 @@ class BudgetAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("used today, US dollars"))
     def used_today(self, obj: Budget) -> str:
-        return str(selectors.budgets_today(obj.user_id)[-1]["used"])
+        return str(selectors.budget_today(obj)["used"])
 
     @admin.display(description=_("left today, US dollars"))
     def left_today(self, obj: Budget) -> str:
-        return str(selectors.budgets_today(obj.user_id)[-1]["left"])
+        return str(selectors.budget_today(obj)["left"])
+
+
+GROUPS = {"day": _("day"), "user": _("user"), "tier": _("tier"), "model": _("model"), "key": _("API key")}
+CHART_BARS, REPORT_DAYS, DAYS_LIMIT = 100, 30, 400
+
+
+def _days(first: str, last: str) -> tuple[date, date]:
+    """Return the days of a report: those that were asked for, else the last REPORT_DAYS."""
+    default = reports.last_days(REPORT_DAYS)
+    try:
+        begin = date.fromisoformat(first) if first else default[0]
+        end = date.fromisoformat(last) if last else default[1]
+    except ValueError:
+        return default
+    return max(begin, end - timedelta(days=DAYS_LIMIT)), end
+
+
+@admin.register(TierModel)
+class TierModelAdmin(admin.ModelAdmin):
+    """Which models answer in which tier, in which order, at which price."""
+
+    list_display = ("tier", "position", "provider", "model", "price_in", "price_out", "active")
+    list_filter = ("tier", "provider", "active")
+    ordering = ("tier", "position")
 
 
 @admin.register(Spend)
@@ -54,6 +84,42 @@ class SpendAdmin(admin.ModelAdmin):
     list_select_related = ("user",)
     date_hierarchy = "created"
 
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path("report/", self.admin_site.admin_view(self.report), name="routing_ai_spend_report"),
+            *super().get_urls(),
+        ]
+
+    def report(self, request: HttpRequest) -> HttpResponse:
+        """Show what was spent and saved, as a table with a chart, or as CSV."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        by = request.GET.get("by", "day")
+        if by not in GROUPS:
+            by = "day"
+        first, last = _days(request.GET.get("first", ""), request.GET.get("last", ""))
+        rows = reports.costs(by, first, last)
+        if request.GET.get("format") == "csv":
+            response = HttpResponse(reports.as_csv(by, rows), content_type="text/csv; charset=utf-8")
+            response["Content-Disposition"] = f'attachment; filename="aura-costs-{by}-{first}-{last}.csv"'
+            return response
+        shown = rows[:CHART_BARS]
+        words = (str(_("spent")), str(_("always the best")))
+        names, spent, best = [row.name for row in shown], [row.spent for row in shown], [row.best for row in shown]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Cost report"),
+            "by": by,
+            "by_words": GROUPS[by],
+            "groups": GROUPS.items(),
+            "first": first,
+            "last": last,
+            "rows": rows,
+            "total": reports.total(rows),
+            "chart": mark_safe(charts.bars(names, spent, best, words)),
+        }
+        return TemplateResponse(request, "admin/routing_ai/spend/report.html", context)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -71,7 +137,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
     list_display = ("name", "user", "prefix", "created", "last_used", "revoked")
     list_select_related = ("user",)
     list_filter = ("revoked",)
-    fields = ("user", "name")
+    fields = ("user", "name", "scopes", "models_allowed", "requests_a_minute", "tokens_a_minute")
     actions = ("revoke",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -81,8 +147,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        key, secret = services.create_key(obj.user, obj.name)
-        obj.pk = key.pk
+        secret = services.save_new(obj)
         words = _("The key is %(secret)s. Copy it now: it is not shown again.") % {"secret": secret}
         self.message_user(request, words, messages.WARNING)
 

@@ -3,6 +3,8 @@
 RoutingError           has a `code` (the name of a fault in docs/reference/protocol.md), `retry`, `retry_after` in seconds
 ├── NoModel            nothing is configured, or installed, that could answer
 ├── BudgetExhausted    nothing affordable is left today
+├── RateLimited        the API key has used what it may in a minute
+├── CannotContinue     the answer broke off, and no model of the tier can go on with it
 └── ProviderError      the model's endpoint
     ├── ProviderFailed     refused, or broke before the first token
     ├── ProviderCut        broke off in mid-answer
@@ -27,6 +29,16 @@ class NoModel(RoutingError):
 
 class BudgetExhausted(RoutingError):
     code = "budget_exhausted"
+
+
+class RateLimited(RoutingError):
+    code = "rate_limited"
+    retry = True
+
+
+class CannotContinue(RoutingError):
+    code = "interrupted"
+    retry = True
 
 
 class ProviderError(RoutingError):

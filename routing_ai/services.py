@@ -1,162 +1,268 @@
 """Asking a model: choose, reserve, stream, settle."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from channels.db import database_sync_to_async
+from django.conf import settings
 
-from routing_ai import catalogue, ledger
-from routing_ai.errors import NoModel, ProviderError, RoutingError
-from routing_ai.keys import create_key, revoke_key, verify_key
-from routing_ai.ledger import Order
+from routing_ai import answers, attempts, catalogue, leaving
+from routing_ai.cache import CacheControl, cache
+from routing_ai.errors import BudgetExhausted, CannotContinue, NoModel, ProviderError, ProviderFailed, RoutingError
+from routing_ai.healing import Evidence, heal
+from routing_ai.hybrid import Draft, engine
+from routing_ai.keys import create_key, revoke_key, save_new, verify_key
+from routing_ai.leaving import set_redactor
+from routing_ai.ledger import Order, ledger
 from routing_ai.policy import prices
-from routing_ai.policy.choice import Choice, choose
-from routing_ai.policy.tiers import Tier, TierSpec, cheaper
-from routing_ai.providers.base import Call, Token, Usage
+from routing_ai.policy.choice import Choice, choose, question
+from routing_ai.policy.tiers import TierSpec, after_failure, at_first
+from routing_ai.providers.base import Token, ToolCalls
+from routing_ai.quality import get_metrics, monitor
+from routing_ai.runs import Completed, Request, Run
 
-__all__ = ["Completed", "Request", "Token", "check_providers", "complete", "create_key", "revoke_key", "verify_key"]
+__all__ = [
+    "CacheControl",
+    "Completed",
+    "Draft",
+    "Request",
+    "Token",
+    "ToolCalls",
+    "check_providers",
+    "close_ledger",
+    "complete",
+    "create_key",
+    "forget",
+    "get_metrics",
+    "hybrid",
+    "keep_house",
+    "revoke_key",
+    "save_new",
+    "set_redactor",
+    "verify_key",
+]
 
 log = logging.getLogger(__name__)
 
-DEFAULT_MAX_TOKENS = 1_024
+# Characters of a question above which it is looked at by a thread: it takes more than a millisecond.
+LONG_QUESTION = 1_500
+# The health below which a model waits until others have been asked.
+FIT = 0.5
+# Models asked for one question, at most.
+MODELS_LIMIT = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A question for the router. `model` is a tier's name, "auto" or empty; `extra` goes to the endpoint as it is."""
+async def complete(request: Request) -> AsyncGenerator[Token | ToolCalls | Completed]:
+    """Yield the answer as it comes, and last how it ended.
 
-    user_id: int
-    messages: Sequence[Mapping[str, Any]]
-    model: str = ""
-    stream: UUID | None = None
-    max_tokens: int = DEFAULT_MAX_TOKENS
-    temperature: float = 0.7
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """The end of an answer: who gave it, what it cost (10^-9 US dollars), how long it took, why that tier."""
-
-    model: str
-    tier: str
-    finish: str
-    prompt_tokens: int
-    completion_tokens: int
-    cost_nano: int
-    first_token_ms: int
-    duration_ms: int
-    reason: str
-
-
-class _Run:
-    """One call and its reservation."""
-
-    def __init__(self, request: Request, choice: Choice, spec: TierSpec, reservation: int) -> None:
-        self.request = request
-        self.choice = choice
-        self.spec = spec
-        self.reservation = reservation
-        self.begun = time.monotonic()
-        self.first_token: float | None = None
-        self.size = 0
-        self.usage: Usage | None = None
-
-    async def parts(self) -> AsyncGenerator[Token]:
-        """Yield the answer's text, and keep the accounts right whatever way it ends."""
-        request = self.request
-        call = Call(self.spec.model, request.messages, request.max_tokens, request.temperature, request.extra)
-        try:
-            async with aclosing(catalogue.provider(self.spec.provider).stream(call)) as parts:
-                async for part in parts:
-                    if isinstance(part, Usage):
-                        self.usage = part
-                    else:
-                        self.first_token = self.first_token or time.monotonic()
-                        self.size += len(part.text.encode())
-                        yield part
-        finally:
-            await self._account()
-
-    def counts(self) -> tuple[int, int]:
-        """Return the tokens of prompt and answer: as reported, else as many as there can have been."""
-        if self.usage is not None and (self.usage.prompt_tokens or self.usage.completion_tokens):
-            return self.usage.prompt_tokens, self.usage.completion_tokens
-        return prices.worst_prompt_tokens(self.request.messages), min(self.size, self.request.max_tokens)
-
-    async def _account(self) -> None:
-        if self.first_token is None and self.usage is None:
-            await database_sync_to_async(ledger.release, thread_sensitive=False)(self.reservation)
-            return
-        prompt, completion = self.counts()
-        cost = prices.cost_nano(self.spec, prompt, completion)
-        await database_sync_to_async(ledger.settle, thread_sensitive=False)(self.reservation, cost, prompt, completion)
-
-    def completed(self) -> Completed:
-        """Return the end, after `parts` has come to its own."""
-        prompt, completion = self.counts()
-        now = time.monotonic()
-        return Completed(
-            model=self.spec.model,
-            tier=self.spec.tier.value,
-            finish=self.usage.finish if self.usage else "stop",
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            cost_nano=prices.cost_nano(self.spec, prompt, completion),
-            first_token_ms=round(((self.first_token or now) - self.begun) * 1000),
-            duration_ms=round((now - self.begun) * 1000),
-            reason=self.choice.reason,
-        )
-
-
-async def complete(request: Request) -> AsyncGenerator[Token | Completed]:
-    """Yield the text of an answer as it comes, and last how it ended.
-
-    A tier that the budgets do not admit gives way to a cheaper one; a provider that fails before its first token gives
-    way to the next cheaper tier with another model. Raises RoutingError. Closing the iterator ends the call upstream
-    and settles what was used.
+    A tier that the budgets do not admit gives way to a cheaper one. A model that fails before its first token is asked
+    again, then gives way to another of its tier, of a better tier, of a cheaper one. Raises RoutingError. Closing the
+    iterator ends the calls upstream and settles what was used.
     """
-    try:
-        choice = choose(request.model, request.messages)
-    except ValueError:
-        raise NoModel(f"There is no tier called {request.model!r}: use auto, nano, fast, smart or genius.") from None
-    left = _candidates(choice.tier)
+    if not catalogue.chosen.known:
+        await database_sync_to_async(catalogue.refresh, thread_sensitive=False)()
+    key = answers.key(request)
+    if key:
+        found = answers.known(key, request)
+        if found is not None:
+            async for known in answers.tell(request, found):
+                yield known
+            return
+    plan = await _plan(request)
     while True:
-        run = await _begin(request, choice, left)
-        left = [spec for spec in left if (spec.provider, spec.model) != (run.spec.provider, run.spec.model)]
+        run = await _begun(request, plan)
+        texts: list[str] = []
+        async with aclosing(run):
+            # A failure after the first token is final: the reader has it.
+            async for part in run.parts():
+                if key and isinstance(part, Token):
+                    texts.append(part.text)
+                yield part
+            await run.account()
+            completed = _completed(run, plan.choice)
+            _count(run, completed)
+            if key and completed.finish == "stop":
+                answers.keep(key, request, "".join(texts), completed)
+            yield completed
+            return
+
+
+class _Plan:
+    """Which models may be asked for one question, in which order, and which have been."""
+
+    def __init__(self, choice: Choice, first: list[TierSpec], then: list[TierSpec]) -> None:
+        self.choice = choice
+        self._first = first
+        self._then = then
+        self._asked: set[tuple[str, str]] = set()
+
+    def candidates(self) -> list[TierSpec]:
+        """Return the models that may be asked next. Raises ProviderFailed when all that are left rest after failures."""
+        specs = self._then if self._asked else self._first
+        left = [spec for spec in specs if spec.name not in self._asked]
+        awake = [spec for spec in left if not attempts.resting(spec.provider)]
+        if left and not awake:
+            wait = min(attempts.resting(spec.provider) for spec in left)
+            names = ", ".join(sorted({spec.provider for spec in left}))
+            raise ProviderFailed(
+                f"{names} failed again and again and is left alone for now", retry_after=max(1.0, wait)
+            )
+        # Models that do badly now are asked when the others have been.
+        awake.sort(key=lambda spec: monitor.health(spec.model) < FIT)
+        return awake if len(self._asked) < MODELS_LIMIT else []
+
+    def asked(self, spec: TierSpec) -> None:
+        self._asked.add(spec.name)
+
+
+def hybrid(request: Request) -> AsyncGenerator[Token | ToolCalls | Completed | Draft]:
+    """Do as `complete`, with drafts of what comes next between the parts; see `routing_ai.hybrid`."""
+    scope = "all" if settings.AURA_CACHE_SHARED else f"user {request.user_id}"
+    return engine.run(complete(request), scope)
+
+
+async def _plan(request: Request) -> _Plan:
+    try:
+        intelligent = settings.ENABLE_INTELLIGENT_ROUTING
+        if request.model in ("", "auto") and intelligent and len(question(request.messages)) > LONG_QUESTION:
+            choice = await asyncio.to_thread(choose, request.model, request.messages)
+        else:
+            choice = choose(request.model, request.messages, intelligent=intelligent)
+    except ValueError:
+        specs = catalogue.named(request.model)
+        if not specs:
+            known = "use auto, nano, fast, smart or genius, or a model that GET /v1/models lists"
+            raise NoModel(f"There is no tier called {request.model[:128]!r}, and no model: {known}.") from None
+        return _Plan(Choice(specs[0].tier, "asked for by name"), specs, specs)
+    first, then = at_first(catalogue.chains(), choice.tier), after_failure(catalogue.chains(), choice.tier)
+    if request.begun:
+        first, then = _continuing(first), _continuing(then)
+        if not first:
+            raise CannotContinue("The server stopped in mid-answer. Please ask again.")
+    return _Plan(choice, first, then)
+
+
+def _continuing(specs: list[TierSpec]) -> list[TierSpec]:
+    return [spec for spec in specs if catalogue.provider(spec.provider).continues]
+
+
+async def _begun(request: Request, plan: _Plan) -> Run:
+    """Return a call that has its first token. Raises RoutingError."""
+    failure: ProviderError | None = None
+    while True:
+        candidates = plan.candidates()
+        if not candidates:
+            assert failure is not None
+            raise failure
         try:
-            async with aclosing(run.parts()) as parts:
-                async for token in parts:
-                    yield token
+            return await _race(request, plan, candidates)
         except ProviderError as error:
-            if run.first_token is not None or not left:
+            log.warning("the next model is asked: %s", error)
+            failure = error
+        except BudgetExhausted:
+            if failure is None:
                 raise
-            log.warning("%s failed, the next model is asked: %s", run.spec.model, error)
-            continue
-        yield run.completed()
-        return
+            raise failure from None
 
 
-def _candidates(tier: Tier) -> list[TierSpec]:
-    """Return the models to try, that of the tier first, then those of cheaper tiers, each once."""
-    tiers = catalogue.tiers()
-    found: dict[tuple[str, str], TierSpec] = {}
-    for candidate in (tier, *cheaper(tier)):
-        spec = tiers[candidate]
-        found.setdefault((spec.provider, spec.model), spec)
-    return list(found.values())
+Starts = dict[asyncio.Future[None], Run]
 
 
-async def _begin(request: Request, choice: Choice, specs: list[TierSpec]) -> _Run:
-    worst = {spec: prices.worst_nano(spec, request.messages, request.max_tokens) for spec in specs}
-    order = Order(request.user_id, request.stream, choice.reason)
-    spec, number = await database_sync_to_async(ledger.reserve, thread_sensitive=False)(order, specs, worst)
-    return _Run(request, choice, spec, number)
+async def _race(request: Request, plan: _Plan, candidates: list[TierSpec]) -> Run:
+    """Ask the first model that the budgets admit, and, when it is slow and that is wanted, the next one too; return the one
+    that speaks first."""
+    hedge_after = settings.AURA_HEDGE_AFTER if request.hedge_after is None else request.hedge_after
+    run = await _reserve(request, plan, candidates)
+    if not hedge_after:
+        await run.start()
+        return run
+    starts: Starts = {asyncio.ensure_future(run.start()): run}
+    winner: Run | None = None
+    try:
+        done, _ = await asyncio.wait(starts, timeout=hedge_after)
+        others = [spec for spec in candidates if spec.name != run.spec.name]
+        if not done and others:
+            try:
+                second = await _reserve(request, plan, others)
+            except RoutingError as error:
+                log.info("no second model is asked: %s", error)
+            else:
+                starts[asyncio.ensure_future(second.start())] = second
+        winner = await _first(starts)
+        return winner
+    finally:
+        for start in starts:
+            start.cancel()
+        await asyncio.gather(*starts, return_exceptions=True)
+        for other in starts.values():
+            if other is not winner:
+                await other.aclose()
+
+
+async def _first(starts: Starts) -> Run:
+    waiting = set(starts)
+    failure: BaseException | None = None
+    while waiting:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for start in done:
+            failure = start.exception()
+            if failure is None:
+                return starts[start]
+    assert failure is not None
+    raise failure
+
+
+async def _reserve(request: Request, plan: _Plan, specs: list[TierSpec]) -> Run:
+    order = Order(request.user_id, request.stream, plan.choice.reason, request.key_id)
+    run = await Run.reserved(request, order, specs)
+    plan.asked(run.spec)
+    return run
+
+
+def _count(run: Run, completed: Completed) -> None:
+    """Tell the monitor how an answer went."""
+    seconds = (completed.duration_ms - completed.first_token_ms) / 1000
+    monitor.answered(
+        run.spec.model,
+        target_ms=run.spec.latency_ms,
+        first_token_ms=completed.first_token_ms,
+        tokens=completed.completion_tokens,
+        seconds=max(seconds, 0.001),
+    )
+
+
+def _completed(run: Run, choice: Choice) -> Completed:
+    prompt, completion = run.counts()
+    now = time.monotonic()
+    reason = choice.reason
+    if run.spec.tier != choice.tier:
+        reason = f"{reason}; {choice.tier.value} could not answer"
+    if run.redacted:
+        reason = f"{reason}; {leaving.NOTE}"
+    return Completed(
+        model=run.spec.model,
+        tier=run.spec.tier.value,
+        finish=run.usage.finish if run.usage else "stop",
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        cost_nano=prices.cost_nano(run.spec, prompt, completion),
+        first_token_ms=round(((run.first_token or now) - run.begun) * 1000),
+        duration_ms=round((now - run.begun) * 1000),
+        reason=reason,
+    )
+
+
+def continues(model: str, messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether an answer that breaks off can be gone on with, by the tier that would be asked first."""
+    try:
+        spec = catalogue.tiers()[choose(model, messages, intelligent=settings.ENABLE_INTELLIGENT_ROUTING).tier]
+        return catalogue.provider(spec.provider).continues
+    except (ValueError, RoutingError):
+        return False
 
 
 async def check_providers() -> None:
@@ -170,6 +276,10 @@ async def check_providers() -> None:
 
 async def warm_up() -> None:
     """Load the embedded model when a tier uses it, so that the first question does not wait for it."""
+    try:
+        await database_sync_to_async(catalogue.refresh, thread_sensitive=False)()
+    except Exception:
+        log.exception("the models of the tiers could not be read")
     if any(spec.provider == "embedded" for spec in catalogue.tiers().values()):
         try:
             await catalogue.provider("embedded").check()
@@ -177,11 +287,26 @@ async def warm_up() -> None:
             log.warning("%s", error)
 
 
+def keep_house(evidence: Evidence) -> None:
+    """Stamp the reservations of this process and close those of processes that are gone; to be called about once a minute,
+    in a thread. `evidence` says what the record has of their streams."""
+    ledger().renew()
+    heal(evidence)
+
+
+def forget() -> None:
+    """Forget what was answered: the cache of answers, and what drafts were learned from."""
+    cache.clear()
+    engine.forget()
+
+
+def close_ledger() -> None:
+    """Write what waits to be settled. Waits."""
+    ledger().close()
+
+
 async def close_providers() -> None:
     """Release connections and models."""
-    for name in {spec.provider for spec in catalogue.tiers().values()}:
-        try:
-            await catalogue.provider(name).aclose()
-        except NoModel:
-            continue
+    await catalogue.close()
     catalogue.reset()
+    attempts.breakers.clear()

@@ -2,17 +2,20 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One question to a model. `extra` is passed through to the endpoint as it is (tools, images, response format)."""
+    """One question to a model. `extra` is passed through to the endpoint as it is (tools, response format, top_p).
+
+    `temperature` None leaves it to the endpoint.
+    """
 
     model: str
     messages: Sequence[Mapping[str, Any]]
     max_tokens: int
-    temperature: float = 0.7
+    temperature: float | None = 0.7
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -24,6 +27,13 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCalls:
+    """The tools that the model wants called, whole, in OpenAI's shape: id, type, function (name, arguments)."""
+
+    calls: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """The end of an answer. `finish` is stop, length, tool_call or content_filter; counts are 0 when unknown."""
 
@@ -32,12 +42,17 @@ class Usage:
     completion_tokens: int = 0
 
 
+Part: TypeAlias = Token | ToolCalls | Usage
+
+
 class Provider(Protocol):
     """Answers calls. Errors are those of `routing_ai.errors`."""
 
     name: str
+    # Whether a last message of the assistant is gone on with, instead of answered.
+    continues: bool
 
-    def stream(self, call: Call) -> AsyncGenerator[Token | Usage]:
+    def stream(self, call: Call) -> AsyncGenerator[Part]:
         """Yield the answer as it comes, and last its usage. Closing the iterator ends the call upstream at once."""
         ...
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from routing_ai.errors import NoModel
-from routing_ai.providers.base import Call, Token, Usage
-from routing_ai.providers.openai_compatible import OpenAICompatibleProvider
+from routing_ai.providers.base import Call, Part
+from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ MODEL = "smollm2-135m-instruct"
 SLOTS = 4
 CONTEXT = 2_048  # tokens a slot
 ANSWER_LIMIT = 256  # tokens; a model of this size rambles beyond
+# Four answers share the cores: a fifth question waits for its turn, and a long prompt holds up the others.
+PATIENT = Timeouts(first_token=180.0, between=60.0)
 # Measured: with this short system prompt and no sampling the model answers simple questions best.
 SYSTEM = "You are a helpful assistant."
 MISSING = "The embedded model is not installed: run ./aura up, or configure a model (docs/reference/models.md)."
@@ -44,13 +46,14 @@ class EmbeddedProvider:
     """Loads the model on first use, once a process."""
 
     name = "embedded"
+    continues = True
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._server: Any = None
         self._endpoint: OpenAICompatibleProvider | None = None
 
-    async def stream(self, call: Call) -> AsyncGenerator[Token | Usage]:
+    async def stream(self, call: Call) -> AsyncGenerator[Part]:
         """Yield the answer; see `Provider`. Raises NoModel when the model is not installed."""
         endpoint = await self._ready()
         messages = [{"role": "system", "content": SYSTEM}, *call.messages]
@@ -95,7 +98,9 @@ class EmbeddedProvider:
             key = secrets.token_urlsafe(32)
             parameters.api_keys = [key]
             self._server = xllamacpp.Server(parameters)
-            self._endpoint = OpenAICompatibleProvider(self.name, f"{self._server.listening_address}/v1", key)
+            self._endpoint = OpenAICompatibleProvider(
+                self.name, f"{self._server.listening_address}/v1", key, timeouts=PATIENT
+            )
             log.info("the embedded model %s is loaded", MODEL)
 
     async def aclose(self) -> None:

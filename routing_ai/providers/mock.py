@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 
-from routing_ai.providers.base import Call, Token, Usage
+from routing_ai.providers.base import Call, Part, Token, Usage
 
 _SHAPE = re.compile(r"mock-(\d{1,5})-(\d{1,5})\Z")
 _WORDS = [
@@ -30,20 +30,27 @@ class MockProvider:
     """`mock-<words>-<gap>` streams that many words with that many milliseconds between; any other name echoes."""
 
     name = "mock"
+    continues = True
 
-    async def stream(self, call: Call) -> AsyncGenerator[Token | Usage]:
+    async def stream(self, call: Call) -> AsyncGenerator[Part]:
         """Yield the answer; see `Provider`."""
+        *before, last = call.messages
+        begun = str(last.get("content", "")) if last.get("role") == "assistant" else ""
+        asked = before[-1] if begun and before else last
         shape = _SHAPE.match(call.model)
         if shape:
-            count, gap = int(shape[1]), int(shape[2]) / 1000
-            words = [_word(number, count) for number in range(count)]
+            words, gap = words_of(int(shape[1])), int(shape[2]) / 1000
         else:
             gap = 0.0
-            words = re.findall(r"\s*\S+|\s+$", str(call.messages[-1].get("content", "")))
+            words = re.findall(r"\s*\S+|\s+$", str(asked.get("content", "")))
         for number, word in enumerate(words[: call.max_tokens]):
+            if len(word) <= len(begun):
+                begun = begun[len(word) :]
+                continue
             if number:
                 await asyncio.sleep(gap)
-            yield Token(word)
+            yield Token(word[len(begun) :])
+            begun = ""
         prompt = sum(len(str(message.get("content", "")).split()) for message in call.messages)
         finish = "length" if len(words) > call.max_tokens else "stop"
         yield Usage(finish, prompt, min(len(words), call.max_tokens))
@@ -53,6 +60,11 @@ class MockProvider:
 
     async def aclose(self) -> None:
         """Nothing to release."""
+
+
+def words_of(count: int) -> list[str]:
+    """Return what `mock-<count>-...` says, word by word; joined they are the answer."""
+    return [_word(number, count) for number in range(count)]
 
 
 def _word(number: int, count: int) -> str:

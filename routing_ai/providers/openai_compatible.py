@@ -9,44 +9,55 @@ import aiohttp
 import orjson
 
 from routing_ai.errors import ProviderCut, ProviderFailed, ProviderTimeout
-from routing_ai.providers.base import Call, Token, Usage
+from routing_ai.providers.base import Call, Part, Token, ToolCalls, Usage
 from routing_ai.providers.sse import EventParser, LineTooLong
 
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
 MESSAGE_LIMIT = 300
+TOOLS_LIMIT = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait for a connection, for the first token, and between tokens."""
+    """Seconds to wait for a connection, for the first token, and for anything at all after it.
+
+    Once an answer has begun, an endpoint that only sends signs of life must bring a token within `first_token`, too.
+    """
 
     connect: float = 5.0
     first_token: float = 60.0
-    between: float = 30.0
+    between: float = 10.0
 
 
 class OpenAICompatibleProvider:
-    """Talks to `base_url` (with its `/v1`) with a key, which may be empty."""
+    """Talks to `base_url` (with its `/v1`) with a key, which may be empty.
 
-    def __init__(self, name: str, base_url: str, key: str = "", *, timeouts: Timeouts | None = None) -> None:
+    `continues` says that the endpoint goes on with a last message of the assistant; OpenAI's own answers it instead.
+    `limit_name` is what the endpoint calls the limit of tokens: OpenAI's own has a newer name, which others do not know.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        key: str = "",
+        *,
+        timeouts: Timeouts | None = None,
+        continues: bool = False,
+        limit_name: str = "max_tokens",
+    ) -> None:
         self.name = name
+        self._limit_name = limit_name
+        self.continues = continues
         self._base_url = base_url.rstrip("/")
         self._key = key
         self._timeouts = timeouts or Timeouts()
         self._http: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def stream(self, call: Call) -> AsyncGenerator[Token | Usage]:
+    async def stream(self, call: Call) -> AsyncGenerator[Part]:
         """Yield tokens, then usage. An answer that ends without saying why it ended is ProviderCut, not an end."""
-        body = {
-            **call.extra,
-            "model": call.model,
-            "messages": list(call.messages),
-            "max_tokens": call.max_tokens,
-            "temperature": call.temperature,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
+        body = self._body(call)
         started = False
         response: aiohttp.ClientResponse | None = None
         try:
@@ -57,7 +68,7 @@ class OpenAICompatibleProvider:
             if response.status != 200:
                 raise await _refusal(self.name, response)
             async for part in self._parts(response):
-                started = started or isinstance(part, Token)
+                started = True
                 yield part
         except TimeoutError:
             raise ProviderTimeout(f"{self.name} was silent for too long") from None
@@ -69,25 +80,44 @@ class OpenAICompatibleProvider:
             if response is not None:
                 response.close()
 
-    async def _parts(self, response: aiohttp.ClientResponse) -> AsyncGenerator[Token | Usage]:
+    def _body(self, call: Call) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            **call.extra,
+            "model": call.model,
+            "messages": list(call.messages),
+            self._limit_name: call.max_tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if call.temperature is not None:
+            body["temperature"] = call.temperature
+        return body
+
+    async def _parts(self, response: aiohttp.ClientResponse) -> AsyncGenerator[Part]:
         parser = EventParser()
         answer = _Answer()
-        wait = self._timeouts.first_token
-        while True:
-            async with asyncio.timeout(wait):
+        loop = asyncio.get_running_loop()
+        progress = loop.time()
+        while not answer.over:
+            due = progress + self._timeouts.first_token
+            if answer.began:
+                due = min(due, loop.time() + self._timeouts.between)
+            async with asyncio.timeout_at(due):
                 chunk = await response.content.readany()
             if not chunk:
                 break
-            for data in parser.feed(chunk):
-                text = answer.read(self.name, data)
+            # What comes in one read goes on as one: each part costs a visit to every layer above.
+            texts = [answer.read(self.name, data) for data in parser.feed(chunk)]
+            if texts.count(None) < len(texts):
+                progress = loop.time()
+                text = "".join(filter(None, texts))
                 if text:
-                    wait = self._timeouts.between
                     yield Token(text)
-            if answer.over:
-                break
         if not answer.finish:
             kind = ProviderCut if answer.began else ProviderFailed
             raise kind(f"{self.name} broke off before the answer was whole")
+        if answer.tools:
+            yield ToolCalls(answer.tool_calls())
         yield Usage(answer.finish, answer.prompt_tokens, answer.completion_tokens)
 
     async def check(self) -> None:
@@ -133,18 +163,26 @@ class _Answer:
         self.over = False
         self.prompt_tokens = 0
         self.completion_tokens = 0
+        self.tools: dict[int, dict[str, str]] = {}
 
-    def read(self, name: str, data: bytes) -> str:
-        """Take the data of one event and return the text in it."""
+    def tool_calls(self) -> list[dict[str, Any]]:
+        """Return the tools to be called, in OpenAI's shape."""
+        return [
+            {"id": tool["id"], "type": "function", "function": {"name": tool["name"], "arguments": tool["arguments"]}}
+            for _, tool in sorted(self.tools.items())
+        ]
+
+    def read(self, name: str, data: bytes) -> str | None:
+        """Take the data of one event and return the text in it; None when it brings the answer no further."""
         if data == b"[DONE]":
             self.over = True
-            return ""
+            return None
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
             raise ProviderFailed(f"{name} sent what is not JSON") from None
         if not isinstance(event, dict):
-            return ""
+            return None
         if event.get("error"):
             kind = ProviderCut if self.began else ProviderFailed
             raise kind(f"{name}: {_message(event)}")
@@ -154,15 +192,36 @@ class _Answer:
             self.completion_tokens = _count(usage, "completion_tokens")
         choices = event.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+            return None
+        choice = choices[0]
+        if choice.get("finish_reason"):
+            self.finish = _FINISH.get(str(choice["finish_reason"]), "stop")
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            return None
+        if delta.get("tool_calls"):
+            self._take_tools(delta["tool_calls"])
             return ""
-        if choices[0].get("finish_reason"):
-            self.finish = _FINISH.get(str(choices[0]["finish_reason"]), "stop")
-        delta = choices[0].get("delta")
-        text = delta.get("content") if isinstance(delta, dict) else None
+        text = delta.get("content")
         if not isinstance(text, str) or not text:
-            return ""
+            # Thinking that is not shown is progress all the same.
+            return "" if delta.get("reasoning") or delta.get("reasoning_content") else None
         self.began = True
         return text
+
+    def _take_tools(self, pieces: Any) -> None:
+        """Add pieces of calls of tools: each names its place, the first also id and name, all add to the arguments."""
+        for place, piece in enumerate(pieces if isinstance(pieces, list) else []):
+            if not isinstance(piece, dict) or not isinstance(piece.get("function"), dict):
+                continue
+            index = piece.get("index", place)
+            if not isinstance(index, int) or len(self.tools) >= TOOLS_LIMIT:
+                continue
+            self.began = True
+            tool = self.tools.setdefault(index, {"id": "", "name": "", "arguments": ""})
+            tool["id"] = str(piece.get("id") or tool["id"])
+            tool["name"] = str(piece["function"].get("name") or tool["name"])
+            tool["arguments"] += str(piece["function"].get("arguments") or "")
 
 
 def _count(usage: dict[str, Any], name: str) -> int:

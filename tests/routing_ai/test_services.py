@@ -12,7 +12,6 @@ from django.contrib.auth import get_user_model
 from routing_ai import catalogue
 from routing_ai.errors import BudgetExhausted, NoModel, ProviderCut, ProviderFailed
 from routing_ai.models import Budget, Spend
-from routing_ai.policy.choice import choose
 from routing_ai.policy.tiers import Tier
 from routing_ai.services import Completed, Request, Token, check_providers, close_providers, complete
 from tests.routing_ai.upstream import Upstream
@@ -133,21 +132,6 @@ def test_a_price_that_nobody_states_is_high_not_free(settings, caplog: pytest.Lo
     assert not spec.priced
     assert "no price is stated" in caplog.text
     catalogue.reset()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "text", "tier"),
-    [
-        ("", "Hi", Tier.NANO),
-        ("auto", "x" * 100, Tier.FAST),
-        ("", "Prove that there are infinitely many primes, step by step, please, now.", Tier.SMART),
-        ("genius", "Hi", Tier.GENIUS),
-    ],
-)
-def test_the_choice_is_explained(wanted: str, text: str, tier: Tier) -> None:
-    choice = choose(wanted, [{"role": "user", "content": text}])
-    assert choice.tier == tier
-    assert choice.reason
 
 
 @pytest.mark.model

@@ -2,9 +2,17 @@
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 from aiohttp import web
+
+TOOL_PIECES: list[dict[str, Any]] = [
+    {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ""}},
+    {"index": 0, "function": {"arguments": '{"city": "Ber'}},
+    {"index": 1, "id": "call_2", "type": "function", "function": {"name": "time", "arguments": "{}"}},
+    {"index": 0, "function": {"arguments": 'lin"}'}},
+]
 
 
 class Upstream:
@@ -47,6 +55,8 @@ class Upstream:
     async def _answer(self, request: web.Request, model: str) -> web.StreamResponse:
         if model == "slow-headers":
             await asyncio.sleep(30)
+        if model.startswith("flaky-") and self.began <= int(model[6:]):
+            return web.json_response({"error": {"message": "not yet"}}, status=503)
         if model.startswith("status-"):
             error = {"error": {"message": "no luck today"}}
             return web.json_response(error, status=int(model[7:]), headers={"Retry-After": "7"})
@@ -54,29 +64,64 @@ class Upstream:
         await response.prepare(request)
         if model == "silent":
             await asyncio.sleep(30)
-        if model == "garbage":
-            await response.write(b"data: {not json\n\n")
+        if model.startswith("late-"):
+            await asyncio.sleep(int(model[5:]) / 1000)
+        if model in WHOLE:
+            for data in WHOLE[model]:
+                await response.write(_event(data))
             return response
-        if model == "error-event":
-            await response.write(b'data: {"error": {"message": "out of memory"}}\n\n')
-            return response
+        return await self._words(request, response, model)
+
+    async def _words(self, request: web.Request, response: web.StreamResponse, model: str) -> web.StreamResponse:
         for word in ("One", " two", " ثلاثة", " four"):
-            await response.write(_event({"choices": [{"delta": {"content": word}, "finish_reason": None}]}))
+            await response.write(_event(_choice({"content": word})))
             if model == "cut":
                 assert request.transport is not None
                 request.transport.close()
                 return response
+            while model == "alive":
+                await response.write(b": still here\n\n")
+                await asyncio.sleep(0.05)
             if model in ("stall", "endless"):
                 await asyncio.sleep(30)
         if model == "no-end":
             return response
-        await response.write(
-            _event({"choices": [{"delta": {}, "finish_reason": "length" if model == "long" else "stop"}]})
-        )
-        await response.write(_event({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 4}}))
-        await response.write(b"data: [DONE]\n\n")
+        await response.write(_event(_choice({}, "length" if model == "long" else "stop")))
+        await response.write(_event(json.dumps({"choices": [], "usage": USAGE}).encode()))
+        await response.write(_event(b"[DONE]"))
         return response
 
 
-def _event(data: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(data).encode() + b"\n\n"
+def _event(data: bytes) -> bytes:
+    return b"data: " + data + b"\n\n"
+
+
+def _choice(delta: dict[str, Any], finish: str | None = None) -> bytes:
+    return json.dumps({"choices": [{"delta": delta, "finish_reason": finish}]}).encode()
+
+
+USAGE = {"prompt_tokens": 11, "completion_tokens": 4}
+# Answers that come at once.
+WHOLE = {
+    "garbage": [b"{not json"],
+    "error-event": [b'{"error": {"message": "out of memory"}}'],
+    "empty": [_choice({"content": ""}, "stop"), b"[DONE]"],
+    "tools": [*(_choice({"tool_calls": [piece]}) for piece in TOOL_PIECES), _choice({}, "tool_calls"), b"[DONE]"],
+}
+
+
+class ThreadedUpstream(Upstream):
+    """The same on an event loop of its own, for tests that have none or whose loop is busy."""
+
+    def __enter__(self) -> "ThreadedUpstream":
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.start(), self._loop).result(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self.stop(), self._loop).result(70)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

@@ -1,0 +1,173 @@
+"""One call and its reservation: whatever way it ends, the accounts are right afterwards."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from routing_ai import catalogue, leaving, tracing
+from routing_ai.attempts import Attempt
+from routing_ai.cache import CacheControl
+from routing_ai.errors import ProviderError, RoutingError
+from routing_ai.ledger import Cost, Order, Reservation, ledger
+from routing_ai.policy import prices
+from routing_ai.policy.tiers import Tier, TierSpec
+from routing_ai.providers.base import Call, Part, Token, ToolCalls, Usage
+from routing_ai.quality import monitor
+
+DEFAULT_MAX_TOKENS = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question for the router. `model` is a tier's name, a model's, "auto" or empty; `extra` goes to the endpoint as it
+    is.
+
+    `begun` is the beginning of an answer that broke off: it is gone on with, by models that can. `hedge_after` (seconds)
+    asks a second model too when the first has said nothing by then; None is AURA_HEDGE_AFTER, 0 never. `cache` is what the
+    request says of the cache of answers; None leaves it to the settings.
+    """
+
+    user_id: int
+    messages: Sequence[Mapping[str, Any]]
+    model: str = ""
+    stream: UUID | None = None
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    temperature: float | None = 0.7
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    begun: str = ""
+    key_id: int | None = None
+    hedge_after: float | None = None
+    cache: CacheControl | None = None
+
+    @property
+    def all_messages(self) -> Sequence[Mapping[str, Any]]:
+        """Return the messages as the model gets them."""
+        return [*self.messages, {"role": "assistant", "content": self.begun}] if self.begun else self.messages
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The end of an answer: who gave it, what it cost (10^-9 US dollars), how long it took, why that tier."""
+
+    model: str
+    tier: str
+    finish: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_nano: int
+    first_token_ms: int
+    duration_ms: int
+    reason: str
+
+
+class Run:
+    """`reserved`, then `start`, then `parts`, then `account`; `aclose` at any point ends the call and accounts for it."""
+
+    def __init__(self, request: Request, reservation: Reservation) -> None:
+        self.request = request
+        self.spec = reservation.spec
+        self.begun = time.monotonic()
+        self.first_token: float | None = None
+        self.usage: Usage | None = None
+        # Whether the model was given less than was said.
+        self.redacted = False
+        self._reservation = reservation
+        self._attempt: Attempt | None = None
+        self._size = 0
+        self._accounted = False
+        self._span = tracing.NO_SPAN
+
+    @classmethod
+    async def reserved(cls, request: Request, order: Order, specs: Sequence[TierSpec]) -> "Run":
+        """Return a call of the first of `specs` that the budgets admit. Raises BudgetExhausted."""
+        tokens = prices.worst_prompt_tokens(request.all_messages, request.extra)
+        worst = {spec: prices.cost_nano(spec, tokens, request.max_tokens) for spec in specs}
+        return cls(request, await ledger().reserve(order, specs, worst, request.max_tokens))
+
+    async def start(self) -> None:
+        """Return when the first token is there. Raises RoutingError; the reservation is released then, and settled with the
+        price of the prompt when the caller is cancelled, because the endpoint may have read it."""
+        self._span = tracing.begin(self.spec, self.request.max_tokens, self.request.temperature)
+        try:
+            attempt = await self._asked()
+        except RoutingError as error:
+            self._span.failed(error)
+            if isinstance(error, ProviderError) and error.retry:
+                monitor.failed(self.spec.model, self.spec.latency_ms)
+            await self._release()
+            raise
+        except BaseException:
+            await self.account()
+            raise
+        self._attempt = attempt
+        self.first_token = time.monotonic()
+        self._span.first_token(self.first_token - self.begun)
+
+    async def _asked(self) -> Attempt:
+        request, spec = self.request, self.spec
+        messages, self.redacted = await leaving.prepared(request.all_messages, spec.provider)
+        call = Call(spec.model, messages, request.max_tokens, request.temperature, request.extra)
+        attempt = Attempt(spec.provider, call)
+        await attempt.start()
+        return attempt
+
+    async def parts(self) -> AsyncGenerator[Token | ToolCalls]:
+        """Yield the answer after `start`. Raises ProviderError."""
+        assert self._attempt is not None
+        async for part in self._parts(self._attempt):
+            if isinstance(part, Usage):
+                self.usage = part
+                continue
+            text = part.text if isinstance(part, Token) else str(part.calls)
+            self._size += len(text.encode())
+            yield part
+
+    async def _parts(self, attempt: Attempt) -> AsyncGenerator[Part]:
+        try:
+            async for part in attempt.parts():
+                yield part
+        except ProviderError as error:
+            monitor.failed(self.spec.model, self.spec.latency_ms)
+            self._span.failed(error)
+            raise
+
+    async def aclose(self) -> None:
+        """End the call upstream and settle what it used, unless that is done."""
+        try:
+            if self._attempt is not None:
+                await self._attempt.aclose()
+        finally:
+            await self.account()
+
+    def counts(self) -> tuple[int, int]:
+        """Return the tokens of prompt and answer: as reported, else as many as there can have been."""
+        if self.usage is not None and (self.usage.prompt_tokens or self.usage.completion_tokens):
+            return self.usage.prompt_tokens, self.usage.completion_tokens
+        prompt = prices.worst_prompt_tokens(self.request.all_messages, self.request.extra)
+        return prompt, min(self._size, self.request.max_tokens)
+
+    async def account(self) -> None:
+        """Settle what was used, once."""
+        if self._accounted:
+            return
+        self._accounted = True
+        prompt, completion = self.counts()
+        best = catalogue.tiers()[Tier.GENIUS]
+        nano = prices.cost_nano(self.spec, prompt, completion)
+        cost = Cost(
+            nano,
+            prices.cost_nano(best, prompt, completion),
+            prompt,
+            completion,
+        )
+        monitor.spent(self.spec.model, prompt, nano)
+        self._span.end(prompt, completion, self.usage.finish if self.usage else "", nano)
+        # A caller that is cancelled while it waits has given the order already.
+        await asyncio.wrap_future(ledger().submit_settle(self._reservation, cost))
+
+    async def _release(self) -> None:
+        self._accounted = True
+        await ledger().release(self._reservation)

@@ -1,0 +1,89 @@
+"""The cost report, in the admin and as CSV."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from xml.etree import ElementTree
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.utils import timezone
+
+from routing_ai import charts, reports
+from routing_ai.models import Spend
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def spends():
+    ada, eve = (get_user_model().objects.create_user(name) for name in ("ada", "=eve"))
+    now = timezone.now()
+    for user, tier, nano, best, days in (
+        (ada, "nano", 1, 10**9, 0),
+        (ada, "smart", 10**9, 10**9, 1),
+        (eve, "nano", 2, 3, 1),
+        (eve, "nano", 5, 3, 2),
+    ):
+        Spend.objects.create(
+            user=user, tier=tier, model=f"m-{tier}", nano=nano, best_nano=best, state=Spend.SETTLED,
+            created=now - timedelta(days=days), renewed=now, prompt_tokens=10, completion_tokens=5,
+        )  # fmt: skip
+    Spend.objects.create(user=eve, tier="nano", nano=10**12, state=Spend.RESERVED, created=now, renewed=now)
+
+
+def test_the_sums_are_exact_to_the_last_digit(spends) -> None:
+    first, last = reports.last_days(7)
+    by_user = {row.name: row for row in reports.costs("user", first, last)}
+    assert by_user["ada"].spent == Decimal("1.000000001")
+    assert by_user["ada"].saved == Decimal("0.999999999")
+    assert by_user["=eve"].saved == 0
+    assert [row.name for row in reports.costs("tier", first, last)] == ["smart", "nano"]
+    days = reports.costs("day", first, last)
+    assert [row.calls for row in days] == [0, 0, 0, 0, 1, 2, 1]
+    assert reports.total(days).completion_tokens == 20
+    assert reports.costs("key", first, last)[0].name == "-"
+    assert reports.costs("model", last, last)[0].calls == 1
+
+
+def test_the_days_are_those_of_the_time_zone(settings) -> None:
+    settings.TIME_ZONE = "Asia/Riyadh"
+    late = datetime(2026, 3, 28, 22, 30, tzinfo=UTC)
+    user = get_user_model().objects.create_user("ada")
+    Spend.objects.create(user=user, tier="nano", nano=1, state=Spend.SETTLED, created=late, renewed=late)
+    first, last = reports.last_days(2, late)
+    assert [row.calls for row in reports.costs("day", first, last)] == [0, 1]
+    assert last.isoformat() == "2026-03-29"
+
+
+def test_csv_can_be_read_and_runs_nothing(spends) -> None:
+    rows = list(csv.DictReader(io.StringIO(reports.as_csv("user", reports.costs("user", *reports.last_days(7))))))
+    assert [row["user"] for row in rows] == ["ada", "'=eve"]
+    assert Decimal(rows[0]["saved_usd"]) == Decimal("0.999999999")
+
+
+def test_a_chart_is_well_formed_whatever_the_names() -> None:
+    values = [Decimal(1), Decimal("0.5")]
+    drawn = ElementTree.fromstring(charts.bars(['<script>"', "b&"], values, values, ("spent", "best")))
+    assert len(drawn.findall(".//{*}rect")) == 4
+    assert "<script>" in (drawn.find(".//{*}title").text or "")
+    ElementTree.fromstring(charts.bars([], [], [], ("a", "b")))
+
+
+def test_the_page_is_for_those_who_may_see_spends(spends) -> None:
+    get_user_model().objects.create_superuser("root", password="x")
+    get_user_model().objects.create_user("staff", password="x", is_staff=True)
+    client = Client()
+    client.force_login(get_user_model().objects.get(username="staff"))
+    assert client.get("/admin/routing_ai/spend/report/").status_code == 403
+    client.force_login(get_user_model().objects.get(username="root"))
+    page = client.get("/admin/routing_ai/spend/report/?by=user&first=nonsense")
+    assert page.status_code == 200
+    assert "aura-chart" in page.content.decode()
+    assert "0.999999999" in page.content.decode()
+    assert "Cost report" in client.get("/admin/routing_ai/spend/").content.decode()
+    exported = client.get("/admin/routing_ai/spend/report/?by=tier&format=csv")
+    assert exported["Content-Type"].startswith("text/csv")
+    assert exported.content.decode().startswith("tier,calls")
