@@ -1,0 +1,34 @@
+import numpy as np
+
+from streaming.audio.activity import FRAME, LoudnessDetector
+
+
+def noise(level: float, seed: int = 1) -> np.ndarray:
+    return (np.random.default_rng(seed).standard_normal(FRAME) * level).astype(np.float32)
+
+
+def test_speech_stands_out_of_silence_and_of_noise() -> None:
+    for floor in (0.0, 0.002, 0.02):
+        detector = LoudnessDetector()
+        for number in range(40):
+            quiet = detector(noise(floor, number))
+        assert quiet < 0.35
+        assert detector(noise(0.2)) > 0.9
+
+
+def test_a_noise_that_stays_is_taken_for_noise() -> None:
+    detector = LoudnessDetector()
+    detector(noise(0.001))
+    first = detector(noise(0.02))
+    for number in range(400):
+        last = detector(noise(0.02, number))
+    assert first > 0.5
+    assert last < 0.35
+
+
+def test_reset_forgets() -> None:
+    detector, fresh = LoudnessDetector(), LoudnessDetector()
+    for number in range(50):
+        detector(noise(0.1, number))
+    detector.reset()
+    assert detector(noise(0.05)) == fresh(noise(0.05))
