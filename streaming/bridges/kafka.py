@@ -1,0 +1,174 @@
+"""Apache Kafka. `kafka://[USER:PASSWORD@]HOST:PORT[,HOST:PORT ...][?OPTION=VALUE]`, the channel is the topic.
+
+Options: `security` (PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL), `mechanism` (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512),
+`idempotent` (true; false for brokers that cannot), `largest` (bytes of a message, as the broker's message.max.bytes),
+`patience` (seconds until a broker that does not answer counts as away).
+A message's stream is its key, so that a stream is in one partition and in order.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import SplitResult, unquote
+
+from streaming.bridges import base
+from streaming.bridges.base import BATCH, WAIT, Delivery, Message
+from streaming.bridges.errors import BadAddress, Refused, Unavailable
+
+# Seconds of silence behind which the broker is asked whether it is there: the client waits for one for ever.
+SILENCE = 3.0
+
+
+class Kafka:
+    """See `Bridge`."""
+
+    def __init__(self, url: SplitResult) -> None:
+        given = base.options(
+            url, security="PLAINTEXT", mechanism="PLAIN", idempotent="true", largest="1000000", patience="10"
+        )
+        self._aiokafka = base.client("aiokafka", "bridges-kafka")
+        login, _, hosts = url.netloc.rpartition("@")
+        if not hosts or not given["largest"].isdigit() or not given["patience"].isdigit():
+            raise BadAddress("kafka: an address is kafka://HOST:PORT,HOST:PORT; largest and patience are numbers")
+        user, _, password = login.partition(":")
+        self._idempotent = given["idempotent"] == "true"
+        self._largest = int(given["largest"])
+        self._patience = float(given["patience"])
+        self._where: dict[str, Any] = {
+            "bootstrap_servers": hosts.split(","),
+            "security_protocol": given["security"],
+            "sasl_mechanism": given["mechanism"],
+            "sasl_plain_username": unquote(user) or None,
+            "sasl_plain_password": unquote(password) or None,
+            "ssl_context": ssl.create_default_context() if given["security"].endswith("SSL") else None,
+            "request_timeout_ms": int(self._patience * 1000),
+        }
+
+    async def source(self, channel: str, positions: Mapping[str, str]) -> "_Source":
+        """See `Bridge`."""
+        consumer = self._aiokafka.AIOKafkaConsumer(
+            channel, **self._where, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+        source = _Source(consumer, channel, self._patience)
+        async with _said(), base.closing_on_failure(source.aclose):
+            async with asyncio.timeout(2 * self._patience):
+                await consumer.start()
+                await source.assign(positions)
+        return source
+
+    async def sink(self, channel: str, _mark: str = "") -> "_Sink":
+        """See `Bridge`."""
+        producer = self._aiokafka.AIOKafkaProducer(
+            **self._where, acks="all", enable_idempotence=self._idempotent, max_request_size=self._largest, linger_ms=5
+        )
+        sink = _Sink(producer, channel, self._largest, self._patience)
+        async with _said(), base.closing_on_failure(sink.aclose):
+            async with asyncio.timeout(2 * self._patience):
+                await producer.start()
+        return sink
+
+
+class _Source:
+    ordered = True
+
+    def __init__(self, consumer: Any, topic: str, patience: float) -> None:
+        self._consumer = consumer
+        self._topic = topic
+        self._patience = patience
+        self._heard = time.monotonic()
+
+    async def assign(self, positions: Mapping[str, str]) -> None:
+        """Go to the positions; partitions that have none, also those to come, are read from their start."""
+        places = sorted(self._consumer.assignment())
+        if not places:
+            raise Unavailable(f"Kafka has no topic {self._topic!r}")
+        first = await self._consumer.beginning_offsets(places)
+        for place in places:
+            known = positions.get(str(place.partition))
+            self._consumer.seek(place, max(first[place], int(known) + 1) if known is not None else first[place])
+
+    async def receive(self, limit: int = BATCH) -> Sequence[Delivery]:
+        async with _said():
+            found = await self._consumer.getmany(timeout_ms=int(WAIT * 1000), max_records=limit)
+            if found:
+                self._heard = time.monotonic()
+            elif time.monotonic() > self._heard + SILENCE:
+                async with asyncio.timeout(self._patience):
+                    await self._consumer.beginning_offsets(sorted(self._consumer.assignment())[:1])
+                self._heard = time.monotonic()
+        return [
+            Delivery(
+                Message.arrived(record.value or b"", _texts(record.headers)),
+                str(place.partition),
+                str(record.offset),
+                record.offset,
+            )
+            for place, records in found.items()
+            for record in records
+        ]
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None: ...
+
+    async def aclose(self) -> None:
+        await _close(self._consumer)
+
+
+class _Sink:
+    mark = ""
+
+    def __init__(self, producer: Any, topic: str, largest: int, patience: float) -> None:
+        self._patience = patience
+        self._producer = producer
+        self._topic = topic
+        self._largest = largest
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        from aiokafka.errors import MessageSizeTooLargeError
+
+        waiting = []
+        refused: Refused | None = None
+        async with _said():
+            for index, message in enumerate(messages):
+                headers = [(name, value.encode()) for name, value in message.all_headers().items()]
+                try:
+                    waiting.append(
+                        await self._producer.send(
+                            self._topic, message.body, key=message.stream.encode() or None, headers=headers
+                        )
+                    )
+                except MessageSizeTooLargeError:
+                    refused = Refused(index, f"Kafka takes messages of at most {self._largest} bytes")
+                    break
+            async with asyncio.timeout(2 * self._patience):
+                await asyncio.gather(*waiting)
+        if refused is not None:
+            raise refused
+
+    async def aclose(self) -> None:
+        await _close(self._producer)
+
+
+def _texts(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
+    return {name: value.decode(errors="replace") for name, value in headers if value is not None}
+
+
+@asynccontextmanager
+async def _said() -> AsyncIterator[None]:
+    """Turn the client's errors into Unavailable."""
+    from aiokafka.errors import KafkaError
+
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise Unavailable(f"Kafka: {error or type(error).__name__}") from None
+
+
+async def _close(client: Any) -> None:
+    # A task of its own: the client lets the cancellations of its inner tasks out.
+    stopping = asyncio.create_task(client.stop())
+    await asyncio.wait({stopping}, timeout=5)
+    stopping.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)

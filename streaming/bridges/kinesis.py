@@ -1,0 +1,208 @@
+"""Amazon Kinesis. `kinesis://[KEY:SECRET@]REGION[?endpoint=URL&envelope=true]`, the channel is the stream.
+
+Without a key the client finds one as all AWS clients do (environment, profile, role). Kinesis has no headers: with
+`envelope=true` they stand before the body, as `aura1`, a line end, a JSON object, and a line end. Shards that were split or
+merged are read to their end before those that follow them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import SplitResult, unquote
+
+import orjson
+
+from streaming.bridges import base
+from streaming.bridges.base import BATCH, WAIT, Delivery, Message
+from streaming.bridges.errors import BadAddress, Refused, Unavailable
+
+ENVELOPE = b"aura1\n"
+# A record, body and partition key together; a request.
+RECORD_LIMIT = 1_048_576
+REQUEST_RECORDS, REQUEST_BYTES = 500, 5 * 1_048_576 - 65_536
+# Where a shard that was read to its end stands.
+END = "end"
+# Seconds between two looks at a shard: Kinesis takes five a second from all readers together.
+LOOK = 0.25
+# Seconds between two looks at which shards there are.
+SHARDS_LOOK = 30.0
+
+
+class Kinesis:
+    """See `Bridge`."""
+
+    def __init__(self, url: SplitResult) -> None:
+        given = base.options(url, endpoint="", envelope="true")
+        self._session = base.client("aiobotocore.session", "bridges-kinesis")
+        if not url.hostname:
+            raise BadAddress("kinesis: an address is kinesis://REGION")
+        self._envelope = given["envelope"] == "true"
+        self._where: dict[str, Any] = {"region_name": url.hostname, "endpoint_url": given["endpoint"] or None}
+        if url.username:
+            self._where["aws_access_key_id"] = unquote(url.username)
+            self._where["aws_secret_access_key"] = unquote(url.password or "")
+
+    async def source(self, channel: str, positions: Mapping[str, str]) -> "_Source":
+        """See `Bridge`."""
+        return _Source(*await self._client(), channel, positions)
+
+    async def sink(self, channel: str, _mark: str = "") -> "_Sink":
+        """See `Bridge`."""
+        return _Sink(*await self._client(), channel, envelope=self._envelope)
+
+    async def _client(self) -> tuple[AsyncExitStack, Any]:
+        from aiobotocore.config import AioConfig
+
+        # No retries by the client: a reader that begins again at its checkpoint is the one way out of trouble.
+        config = AioConfig(connect_timeout=5, read_timeout=15, retries={"max_attempts": 0})
+        stack = AsyncExitStack()
+        async with _said():
+            made = self._session.get_session().create_client("kinesis", config=config, **self._where)
+            return stack, await stack.enter_async_context(made)
+
+
+class _Source:
+    ordered = True
+
+    def __init__(self, stack: AsyncExitStack, client: Any, stream: str, positions: Mapping[str, str]) -> None:
+        self._stack = stack
+        self._client = client
+        self._stream = stream
+        self._positions = dict(positions)
+        self._iterators: dict[str, str] = {}
+        self._looked = -SHARDS_LOOK
+
+    async def receive(self, limit: int = BATCH) -> Sequence[Delivery]:
+        clock = asyncio.get_running_loop().time
+        end = clock() + WAIT
+        async with _said():
+            while True:
+                if clock() > self._looked + SHARDS_LOOK:
+                    await self._find_shards()
+                    self._looked = clock()
+                found = [one for shard in list(self._iterators) for one in await self._read(shard, limit)]
+                if found or clock() >= end:
+                    return found
+                await asyncio.sleep(LOOK)
+
+    async def _find_shards(self) -> None:
+        """Begin to read shards whose parents have been read to their ends."""
+        answer = await self._client.list_shards(StreamName=self._stream)
+        shards = {shard["ShardId"]: shard for shard in answer["Shards"]}
+        for name, shard in shards.items():
+            parents = {shard.get("ParentShardId"), shard.get("AdjacentParentShardId")} & set(shards)
+            open_parents = [parent for parent in parents if self._positions.get(parent) != END]
+            if name in self._iterators or self._positions.get(name) == END or open_parents:
+                continue
+            position = self._positions.get(name)
+            start = (
+                {"ShardIteratorType": "TRIM_HORIZON"}
+                if position is None
+                else {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position}
+            )
+            answer = await self._client.get_shard_iterator(StreamName=self._stream, ShardId=name, **start)
+            self._iterators[name] = answer["ShardIterator"]
+
+    async def _read(self, shard: str, limit: int) -> list[Delivery]:
+        answer = await self._client.get_records(ShardIterator=self._iterators[shard], Limit=limit)
+        found = [_delivery(shard, record) for record in answer["Records"]]
+        if answer.get("NextShardIterator"):
+            self._iterators[shard] = answer["NextShardIterator"]
+        else:
+            # The end is not told to the books: read again after a restart, an ended shard says at once that it is.
+            del self._iterators[shard]
+            self._positions[shard] = END
+            self._looked = -SHARDS_LOOK
+        return found
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None: ...
+
+    async def aclose(self) -> None:
+        await _close(self._stack)
+
+
+class _Sink:
+    mark = ""
+
+    def __init__(self, stack: AsyncExitStack, client: Any, stream: str, *, envelope: bool) -> None:
+        self._stack = stack
+        self._client = client
+        self._stream = stream
+        self._envelope = envelope
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        records = [self._record(message) for message in messages]
+        large = next((i for i, one in enumerate(records) if len(one["Data"]) + 256 > RECORD_LIMIT), len(records))
+        async with _said():
+            for part in _requests(records[:large]):
+                await self._put(part)
+        if large < len(records):
+            raise Refused(large, f"Kinesis takes messages of at most {RECORD_LIMIT} bytes")
+
+    def _record(self, message: Message) -> dict[str, Any]:
+        data = message.body
+        if self._envelope:
+            data = ENVELOPE + orjson.dumps(message.all_headers()) + b"\n" + data
+        return {"Data": data, "PartitionKey": message.stream or "-"}
+
+    async def _put(self, records: Sequence[dict[str, Any]]) -> None:
+        """Put records of different streams, or one: a request may succeed in parts, and no part of a stream may overtake."""
+        answer = await self._client.put_records(StreamName=self._stream, Records=list(records))
+        failed = [one.get("ErrorMessage") or one["ErrorCode"] for one in answer["Records"] if one.get("ErrorCode")]
+        if failed:
+            raise Unavailable(f"Kinesis: {failed[0]}")
+
+    async def aclose(self) -> None:
+        await _close(self._stack)
+
+
+def _requests(records: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the records in rounds with at most one of each partition key, each as one request or more."""
+    rounds: list[list[dict[str, Any]]] = []
+    turns: dict[str, int] = {}
+    for record in records:
+        turn = turns[record["PartitionKey"]] = turns.get(record["PartitionKey"], -1) + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append(record)
+    made: list[list[dict[str, Any]]] = []
+    for one in rounds:
+        made.append([])
+        size = 0
+        for record in one:
+            size += len(record["Data"]) + 256
+            if made[-1] and (len(made[-1]) == REQUEST_RECORDS or size > REQUEST_BYTES):
+                made.append([])
+                size = len(record["Data"]) + 256
+            made[-1].append(record)
+    return made
+
+
+def _delivery(shard: str, record: dict[str, Any]) -> Delivery:
+    data, headers = bytes(record["Data"]), {}
+    if data.startswith(ENVELOPE):
+        head, _, rest = data[len(ENVELOPE) :].partition(b"\n")
+        with suppress(orjson.JSONDecodeError):
+            found = orjson.loads(head)
+            if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
+                data, headers = rest, found
+    number = record["SequenceNumber"]
+    return Delivery(Message.arrived(data, headers), shard, number, int(number))
+
+
+@asynccontextmanager
+async def _said() -> AsyncIterator[None]:
+    """Turn the client's errors into Unavailable."""
+    from aiohttp import ClientError as HttpError
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError, HttpError, OSError) as error:
+        raise Unavailable(f"Kinesis: {error or type(error).__name__}") from None
+
+
+async def _close(stack: AsyncExitStack) -> None:
+    with suppress(Exception):
+        await stack.aclose()

@@ -1,0 +1,159 @@
+"""Google Pub/Sub. `pubsub://PROJECT[?endpoint=HOST:PORT]`; the channel is a topic to write to, a subscription to read from.
+
+The client finds its credentials as all of Google's do (GOOGLE_APPLICATION_CREDENTIALS, the machine's account). With
+`endpoint` it speaks to an emulator, without any. A message's stream is its ordering key; a subscription that keeps the order
+must be made with message ordering on. Pub/Sub itself keeps what was not settled, so there is no position to go back to.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from hashlib import sha256
+from typing import Any
+from urllib.parse import SplitResult
+
+from streaming.bridges import base
+from streaming.bridges.base import BATCH, WAIT, Delivery, Message
+from streaming.bridges.errors import BadAddress, Refused, Unavailable
+
+# Of a publish request: https://cloud.google.com/pubsub/quotas
+REQUEST_MESSAGES, REQUEST_BYTES = 1_000, 9_500_000
+ATTRIBUTE_LIMIT = 1_024
+PATIENCE = 15.0
+
+
+class PubSub:
+    """See `Bridge`."""
+
+    def __init__(self, url: SplitResult) -> None:
+        self._endpoint = base.options(url, endpoint="")["endpoint"]
+        self._api = base.client("google.pubsub_v1", "bridges-pubsub")
+        self._project = url.netloc
+        if not self._project:
+            raise BadAddress("pubsub: an address is pubsub://PROJECT")
+
+    async def source(self, channel: str, _positions: Mapping[str, str]) -> "_Source":
+        """See `Bridge`."""
+        channel_, transport = self._transport("subscriber")
+        client = self._api.SubscriberAsyncClient(**transport)
+        return _Source(client, channel_, f"projects/{self._project}/subscriptions/{channel}")
+
+    async def sink(self, channel: str, _mark: str = "") -> "_Sink":
+        """See `Bridge`."""
+        channel_, transport = self._transport("publisher")
+        client = self._api.PublisherAsyncClient(**transport)
+        return _Sink(client, channel_, f"projects/{self._project}/topics/{channel}", self._api.PubsubMessage)
+
+    def _transport(self, kind: str) -> tuple[Any, dict[str, Any]]:
+        """Return the line to an emulator, and what the client is made with."""
+        if not self._endpoint:
+            return None, {}
+        import grpc.aio
+
+        service = base.client(f"google.pubsub_v1.services.{kind}.transports", "bridges-pubsub")
+        line = grpc.aio.insecure_channel(self._endpoint)
+        made = getattr(service, f"{kind.title()}GrpcAsyncIOTransport")
+        return line, {"transport": made(channel=line)}
+
+
+class _Source:
+    ordered = False
+
+    def __init__(self, client: Any, line: Any, subscription: str) -> None:
+        self._client = client
+        self._line = line
+        self._subscription = subscription
+        self._handles: dict[str, str] = {}
+
+    async def receive(self, limit: int = BATCH) -> Sequence[Delivery]:
+        from google.api_core.exceptions import DeadlineExceeded
+
+        request = {"subscription": self._subscription, "max_messages": limit}
+        async with _said():
+            try:
+                answer = await self._client.pull(request=request, timeout=WAIT, retry=None)
+            except DeadlineExceeded:
+                return []
+        found = []
+        for one in answer.received_messages:
+            message = one.message
+            self._handles[message.message_id] = one.ack_id
+            # Numbers in practice; anything else is made one.
+            known = message.message_id
+            number = int(known) if known.isdigit() else int.from_bytes(sha256(known.encode()).digest()[:7])
+            arrived = Message.arrived(message.data, dict(message.attributes))
+            found.append(Delivery(arrived, "", message.message_id, number))
+        return found
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        handles = [self._handles.pop(one.position) for one in deliveries if one.position in self._handles]
+        if handles:
+            async with _said():
+                request = {"subscription": self._subscription, "ack_ids": handles}
+                await self._client.acknowledge(request=request, timeout=PATIENCE, retry=None)
+
+    async def aclose(self) -> None:
+        await _close(self._client, self._line)
+
+
+class _Sink:
+    mark = ""
+
+    def __init__(self, client: Any, line: Any, topic: str, kind: Any) -> None:
+        self._client = client
+        self._line = line
+        self._topic = topic
+        self._kind = kind
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        part: list[Any] = []
+        size = 0
+        for index, message in enumerate(messages):
+            headers = message.all_headers()
+            length = len(message.body) + sum(len(name) + len(value.encode()) for name, value in headers.items()) + 256
+            reason = ""
+            if length > REQUEST_BYTES:
+                reason = f"Pub/Sub takes messages of at most {REQUEST_BYTES} bytes"
+            elif any(len(value.encode()) > ATTRIBUTE_LIMIT for value in headers.values()):
+                reason = f"Pub/Sub takes headers of at most {ATTRIBUTE_LIMIT} bytes"
+            elif not message.body and not headers:
+                reason = "Pub/Sub takes no message without a body and headers"
+            if reason or size + length > REQUEST_BYTES or len(part) == REQUEST_MESSAGES:
+                await self._publish(part)
+                part, size = [], 0
+            if reason:
+                raise Refused(index, reason)
+            part.append(self._kind(data=message.body, attributes=headers, ordering_key=message.stream))
+            size += length
+        await self._publish(part)
+
+    async def _publish(self, part: Sequence[Any]) -> None:
+        """Send a request, which is taken whole or not at all."""
+        if part:
+            async with _said():
+                request = {"topic": self._topic, "messages": part}
+                await self._client.publish(request=request, timeout=PATIENCE, retry=None)
+
+    async def aclose(self) -> None:
+        await _close(self._client, self._line)
+
+
+@asynccontextmanager
+async def _said() -> AsyncIterator[None]:
+    """Turn the client's errors into Unavailable."""
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+    from grpc.aio import AioRpcError
+
+    try:
+        yield
+    except (GoogleAPIError, GoogleAuthError, AioRpcError, OSError, asyncio.InvalidStateError) as error:
+        raise Unavailable(f"Pub/Sub: {error or type(error).__name__}") from None
+
+
+async def _close(client: Any, line: Any) -> None:
+    with suppress(Exception):
+        if line is not None:
+            await line.close()
+        else:
+            await client.transport.close()

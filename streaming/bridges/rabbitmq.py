@@ -1,0 +1,186 @@
+"""RabbitMQ Streams. `rabbitmq://USER:PASSWORD@HOST[:5552][/VHOST][?create=true&tls=true]`, the channel is the stream."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import SplitResult, unquote
+
+from streaming.bridges import base
+from streaming.bridges.base import Delivery, Message
+from streaming.bridges.errors import BadAddress, Refused, Unavailable
+from streaming.bridges.queued import Queued
+
+# Bytes of a frame; RabbitMQ takes 1 MiB by default.
+FRAME = 900_000
+PATIENCE = 10.0
+
+
+class _NoRecovery:
+    """No reconnects by the client: a reader that begins again at its checkpoint is the one way out of trouble."""
+
+    async def recover(self, *_given: Any, **_named: Any) -> None: ...
+
+
+class RabbitMQ:
+    """See `Bridge`."""
+
+    def __init__(self, url: SplitResult) -> None:
+        given = base.options(url, create="false", tls="false")
+        self._rstream = base.client("rstream", "bridges-rabbitmq")
+        self._create = given["create"] == "true"
+        try:
+            port = url.port or 5552
+        except ValueError as error:
+            raise BadAddress(f"rabbitmq: {error}") from None
+        self._where: dict[str, Any] = {
+            "host": url.hostname or "localhost",
+            "port": port,
+            "vhost": unquote(url.path.removeprefix("/")) or "/",
+            "username": unquote(url.username or "guest"),
+            "password": unquote(url.password or "guest"),
+            "ssl_context": ssl.create_default_context() if given["tls"] == "true" else None,
+            "max_retries": 1,
+            "recovery_strategy": _NoRecovery(),
+        }
+
+    async def source(self, channel: str, positions: Mapping[str, str]) -> "_Source":
+        """See `Bridge`."""
+        source = _Source()
+        consumer = source.consumer = self._rstream.Consumer(**self._where, on_close_handler=source.on_close)
+        async with _said(), base.closing_on_failure(source.aclose):
+            await self._find(consumer, channel)
+            await source.subscribe(self._rstream, channel, int(positions.get("", "-1")) + 1)
+        return source
+
+    async def sink(self, channel: str, _mark: str = "") -> "_Sink":
+        """See `Bridge`."""
+        sink = _Sink(self._rstream, channel)
+        producer = sink.producer = self._rstream.Producer(**self._where, on_close_handler=sink.on_close)
+        async with _said(), base.closing_on_failure(sink.aclose):
+            await producer.start()
+            await self._find(producer, channel)
+        return sink
+
+    async def _find(self, client: Any, stream: str) -> None:
+        if self._create:
+            await client.create_stream(stream, exists_ok=True)
+        elif not await client.stream_exists(stream):
+            raise Unavailable(f"RabbitMQ has no stream {stream!r}: make it, or add ?create=true")
+
+
+class _Source(Queued):
+    consumer: Any = None
+
+    async def subscribe(self, rstream: Any, stream: str, start: int) -> None:
+        async def arrived(message: Any, context: Any) -> None:
+            # The broker sends whole chunks, so some of what is before the place comes again.
+            if context.offset >= start:
+                await self.put(_delivery(message, context.offset))
+
+        await self.consumer.subscribe(
+            stream,
+            arrived,
+            decoder=rstream.amqp_decoder,
+            offset_specification=rstream.ConsumerOffsetSpecification(rstream.OffsetType.OFFSET, start),
+        )
+
+    async def on_close(self, info: Any) -> None:
+        self.fail(f"RabbitMQ: {info.reason}")
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await _close(self.consumer)
+
+
+class _Sink:
+    mark = ""
+    producer: Any = None
+
+    def __init__(self, rstream: Any, stream: str) -> None:
+        self._rstream = rstream
+        self._stream = stream
+        self._waiting: asyncio.Future[None] | None = None
+        self._unconfirmed: set[int] = set()
+        self._next = 0
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        part: list[tuple[int, Any]] = []
+        size = 0
+        for index, message in enumerate(messages):
+            made = self._made(message)
+            length = len(bytes(made)) + 16
+            if length > FRAME:
+                await self._publish(part)
+                raise Refused(index, f"RabbitMQ takes messages of at most {FRAME} bytes")
+            if size + length > FRAME:
+                await self._publish(part)
+                part, size = [], 0
+            part.append((index, made))
+            size += length
+        await self._publish(part)
+
+    def _made(self, message: Message) -> Any:
+        self._next += 1
+        headers = message.all_headers()
+        made = self._rstream.AMQPMessage(body=message.body, application_properties=headers or None)
+        made.publishing_id = self._next
+        return made
+
+    async def _publish(self, part: Sequence[tuple[int, Any]]) -> None:
+        """Send a frame and wait until the broker has confirmed all that is in it."""
+        if not part:
+            return
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._unconfirmed = {made.publishing_id for _, made in part}
+        async with _said():
+            await self.producer.send_batch(
+                self._stream, [made for _, made in part], on_publish_confirm=self._on_confirm
+            )
+            async with asyncio.timeout(PATIENCE):
+                await self._waiting
+
+    async def _on_confirm(self, status: Any) -> None:
+        self._unconfirmed.discard(status.message_id)
+        if self._waiting is None or self._waiting.done():
+            return
+        if not status.is_confirmed:
+            self._waiting.set_exception(Unavailable(f"RabbitMQ did not take a message (code {status.response_code})"))
+        elif not self._unconfirmed:
+            self._waiting.set_result(None)
+
+    async def on_close(self, info: Any) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(Unavailable(f"RabbitMQ: {info.reason}"))
+
+    async def aclose(self) -> None:
+        await _close(self.producer)
+
+
+def _delivery(message: Any, offset: int) -> Delivery:
+    body = message.body if isinstance(message.body, bytes) else b"".join(message.data or [])
+    given = message.application_properties or {}
+    headers = {_text(name): _text(value) for name, value in given.items()}
+    return Delivery(Message.arrived(body, headers), "", str(offset), offset)
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+@asynccontextmanager
+async def _said() -> AsyncIterator[None]:
+    """Turn the client's errors into Unavailable."""
+    from rstream.exceptions import ClientError, ServerError
+
+    try:
+        yield
+    except (ServerError, ClientError, OSError, AssertionError, EOFError) as error:
+        raise Unavailable(f"RabbitMQ: {type(error).__name__} {error}".rstrip()) from None
+
+
+async def _close(client: Any) -> None:
+    with suppress(Exception):
+        async with asyncio.timeout(5):
+            await client.close()

@@ -1,0 +1,166 @@
+"""The parts of the bridges that need no broker and no database."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.bridges import brokers, kinesis, redis
+from streaming.bridges.backoff import Backoff
+from streaming.bridges.base import EPOCH, OFFSET, STREAM, Message, client
+from streaming.bridges.errors import BadAddress, MissingClient
+from streaming.bridges.seen import RUNS_LIMIT, Seen
+from streaming.flow.mapping import DEPTH_LIMIT, NODES_LIMIT, Mapping
+
+EVENT = {"kind": "paid", "data": {"order": 7, "lines": [1, 2], "by": None}, "from": "ada"}
+
+
+@given(st.lists(st.integers(0, 300), max_size=200))
+def test_seen_is_a_set_however_it_is_kept(numbers: list[int]) -> None:
+    seen, plain = Seen(), set()
+    for number in numbers:
+        assert seen.add(number) == (number not in plain)
+        plain.add(number)
+        seen = Seen(json.loads(json.dumps(seen.runs)))
+    assert {number for number in range(301) if number in seen} == plain
+    assert all(a[1] + 1 < b[0] for a, b in zip(seen.runs, seen.runs[1:], strict=False))
+
+
+def test_seen_forgets_the_oldest_of_too_many_holes_and_never_takes_a_new_number_for_an_old_one() -> None:
+    seen = Seen()
+    assert all(seen.add(number) for number in range(0, 4 * RUNS_LIMIT, 2))
+    assert len(seen.runs) == RUNS_LIMIT
+    assert 4 * RUNS_LIMIT - 2 in seen
+    assert 1 not in seen
+
+
+def test_a_copy_is_of_its_own() -> None:
+    seen = Seen([[0, 3]])
+    copy = seen.copy()
+    copy.add(4)
+    assert (seen.runs, copy.runs) == ([[0, 3]], [[0, 4]])
+
+
+@given(st.binary(max_size=20), st.text(min_size=1, max_size=40), st.integers(0, 2**61), st.integers(0, 2**61))
+def test_a_message_comes_back_from_its_headers(body: bytes, stream: str, epoch: int, offset: int) -> None:
+    message = Message(body, stream, epoch, offset, {"kind": "x"})
+    assert Message.arrived(body, message.all_headers()) == message
+
+
+@given(st.dictionaries(st.sampled_from([STREAM, EPOCH, OFFSET, "other"]), st.text(max_size=30)))
+def test_any_headers_make_a_message(headers: dict[str, str]) -> None:
+    message = Message.arrived(b"", headers)
+    assert 0 <= message.offset < 2**62
+    assert STREAM not in message.headers
+    if not message.stream:
+        assert (message.epoch, message.offset) == (1, 0)
+
+
+@pytest.mark.parametrize("offset", ["", "-1", "1e3", "٣", "9" * 19, "9" * 400])
+def test_an_offset_that_is_none_makes_it_a_message_of_others(offset: str) -> None:
+    assert Message.arrived(b"", {STREAM: "s", EPOCH: "1", OFFSET: offset}).stream == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ('"$"', EVENT),
+        ('"$data.order"', 7),
+        ('"$$data"', "$data"),
+        ('{"order": "$data.order", "shop": "aura", "n": 3}', {"order": 7, "shop": "aura", "n": 3}),
+        ('["$kind", ["$data.lines"], "$data.none", "$data.by", "$kind.deeper"]', ["paid", [[1, 2]], None, None, None]),
+    ],
+)
+def test_a_mapping_fills_its_template(text: str, made: object) -> None:
+    mapping = Mapping.parse(text)
+    assert mapping is not None
+    assert mapping.apply(EVENT) == made
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "a mapping is JSON"),
+        ('"$a..b"', "is not a path"),
+        ('"$' + ".".join("a" * (DEPTH_LIMIT + 1)) + '"', "is not a path"),
+        ("[" * (DEPTH_LIMIT + 1) + "]" * (DEPTH_LIMIT + 1), "nested at most"),
+        ("[" * 100_000, "nested at most|is JSON"),
+        (json.dumps([1] * NODES_LIMIT), "at most 64 values"),
+    ],
+)
+def test_a_mapping_that_cannot_be_is_refused_in_words(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Mapping.parse(text)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_any_template_is_filled_or_refused(template: object) -> None:
+    try:
+        mapping = Mapping.parse(json.dumps(template))
+    except ValueError:
+        return
+    assert mapping is None or json.dumps(mapping.apply(EVENT))
+
+
+def test_pauses_double_are_random_and_bounded() -> None:
+    backoff = Backoff(first=1, limit=10)
+    assert [backoff.failed(1.0) for _ in range(6)] == [1, 2, 4, 8, 10, 10]
+    assert backoff.failed(0.25) == 2.5
+    backoff.succeeded()
+    assert backoff.failed(1.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("ftp://host", "begins with one of"),
+        ("kafka://", "an address is kafka://"),
+        ("kafka://h:1?largest=big", "are numbers"),
+        ("redis://h?color=red", "there is no option color; there are: maxlen"),
+        ("redis://h?maxlen=-1", "maxlen is a number"),
+        ("rabbitmq://h:port/", "rabbitmq"),
+        ("pubsub://", "pubsub://PROJECT"),
+        ("kinesis://", "kinesis://REGION"),
+        ("nats://[", "makes no sense"),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_refused_in_words(address: str, words: str) -> None:
+    with pytest.raises(BadAddress, match=words):
+        brokers.to(address)
+
+
+def test_a_missing_client_is_named_with_its_extra() -> None:
+    with pytest.raises(MissingClient, match=r"pip install '\.\[bridges-kafka\]'"):
+        client("a_client_that_is_not_there", "bridges-kafka")
+
+
+@given(st.dictionaries(st.binary(max_size=8) | st.sampled_from([b"body", b"headers"]), st.binary(max_size=30)))
+def test_any_entry_of_redis_is_a_message(fields: dict[bytes, bytes]) -> None:
+    delivery = redis._delivery("1700000000000-3", dict(fields))
+    assert delivery.rank == (1_700_000_000_000 << 20) + 3
+    if b"body" in fields:
+        assert delivery.message.body == fields[b"body"]
+    else:
+        assert len(json.loads(delivery.message.body)) <= len(fields)
+
+
+@given(st.binary(max_size=60), st.booleans())
+def test_any_record_of_kinesis_is_a_message(data: bytes, enveloped: bool) -> None:
+    record = {"Data": (kinesis.ENVELOPE if enveloped else b"") + data, "SequenceNumber": "49" * 20}
+    message = kinesis._delivery("shard", record).message
+    assert record["Data"].endswith(message.body)
+
+
+def test_a_request_of_kinesis_has_one_record_of_a_stream() -> None:
+    records = [{"PartitionKey": f"s{number % 3}", "Data": bytes([number])} for number in range(8)]
+    requests = kinesis._requests(records)
+    assert [[one["Data"][0] for one in request] for request in requests] == [[0, 1, 2], [3, 4, 5], [6, 7]]
+    assert len(kinesis._requests([{"PartitionKey": str(n), "Data": b""} for n in range(1_001)])) == 3
+    large = [{"PartitionKey": str(n), "Data": bytes(1_000_000)} for n in range(12)]
+    assert [len(request) for request in kinesis._requests(large)] == [5, 5, 2]
