@@ -11,3 +11,13 @@ class StreamingConfig(AppConfig):
     path = str(Path(__file__).parent)
     verbose_name = _("Streaming")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from audit.signals import erased
+        from streaming.jobs import services as jobs
+        from streaming.registry import registry
+        from streaming.replay import redis as replay
+
+        erased.connect(jobs.forget, dispatch_uid="streaming.jobs.forget")
+        erased.connect(replay.forget, dispatch_uid="streaming.replay.forget")
+        erased.connect(registry.ended.forget, dispatch_uid="streaming.ended.forget")

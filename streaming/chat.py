@@ -1,24 +1,32 @@
 """The chat: a source that answers a message with a model's words."""
 
 import asyncio
+import json
 import logging
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from contextvars import Context
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from channels.db import database_sync_to_async
 from django.conf import settings
+from django.contrib.auth import get_user_model
 
 from audit import selectors as record
 from audit import services as audit_services
+from audit.errors import Conflict
 from audit.journal import journal
 from audit.records.event import Kind
+from compression.samples import sampler
 from routing_ai import services as routing
 from routing_ai.errors import RoutingError
-from streaming import recorded
+from streaming import database, origin, recorded
 from streaming.coalesce import Coalesced
 from streaming.errors import EmptyPrompt, TooLarge
+from streaming.load import load
 from streaming.messages import Message
+from streaming.mirror import Mirror
 from streaming.protocol.codes import FaultCode, Finish
 from streaming.recorded import RecordedStream
 from streaming.registry import registry
@@ -30,26 +38,63 @@ log = logging.getLogger(__name__)
 HISTORY_LIMIT = 6_000
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a program asks for: all the messages that the model gets, and how it is to answer; see `routing.Request`."""
+
+    messages: Sequence[Mapping[str, Any]]
+    max_tokens: int
+    temperature: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    key_id: int | None = None
+    hedge_after: float | None = None
+    cache: routing.CacheControl | None = None
+
+
 async def ask(message: Message, user: Any) -> Stream | RecordedStream:
     """Put a message on the record, have it answered, and return the stream of the answer.
 
     A message whose stream exists already is not asked again: its stream is returned. Raises StreamingError when it cannot
     be asked (empty, too large, too many streams at once), and audit's NotAllowed for a conversation of somebody else.
     """
-    kept = await recorded.load(user, message.stream)
-    known = registry.get(message.user_id, message.stream) or kept
+    known = await find(user, message.stream)
     if known is not None:
         return known
-    if not message.text.strip():
-        raise EmptyPrompt("write something first")
     if len(message.text.encode()) > settings.STREAMING_MESSAGE_LIMIT:
         raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes")
+    stream, turns = await _opened(message, user, turns=True)
+    history = [*_history(turns), {"role": "user", "content": message.text}]
+    _start(stream, _request(message, history))
+    return stream
+
+
+async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
+    """Do as `ask` for a program, which brings the messages so far itself. `message.stream` must be a new name."""
+    stream, _ = await _opened(message, user)
+    request = routing.Request(
+        user_id=message.user_id,
+        messages=wanted.messages,
+        model=message.model,
+        stream=message.stream,
+        max_tokens=wanted.max_tokens,
+        temperature=wanted.temperature,
+        extra=wanted.extra,
+        key_id=wanted.key_id,
+        hedge_after=wanted.hedge_after,
+        cache=wanted.cache,
+    )
+    _start(stream, request)
+    return stream
+
+
+async def _opened(message: Message, user: Any, *, turns: bool = False) -> tuple[Stream, list[Any]]:
+    """Put the message on the record; return the stream of its answer, and with `turns` those before it."""
+    if not message.text.strip():
+        raise EmptyPrompt("write something first")
     stream = registry.open(message)
     try:
-        await database_sync_to_async(audit_services.open_conversation, thread_sensitive=False)(
-            user, message.conversation, message.text
-        )
-        turns = await database_sync_to_async(record.transcript, thread_sensitive=False)(user, message.conversation)
+        before = await database.visit(record.transcript, user, message.conversation) if turns else []
+        await _claim(stream)
         prompt = recorded.entry(
             message,
             Kind.PROMPT,
@@ -57,13 +102,98 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
             text=message.text,
             meta={"requested_model": message.model, **message.meta},
         )
-        await journal().append([prompt])
+        await journal().append([prompt], audit_services.opening(user, message.conversation, message.text))
     except BaseException:
         registry.discard(stream)
         raise
-    # A context of its own: the answer outlives the request that asked for it, and must not hold on to its threads.
-    stream.source = asyncio.create_task(_answer(stream, message, _history(turns)), context=Context())
+    return stream, before
+
+
+async def find(user: Any, name: UUID) -> Stream | RecordedStream | None:
+    """Return the stream of that user, wherever it is written; None when there is none.
+
+    One that a killed server left behind is gone on with, here or in another process, unless it is too old.
+    """
+    known = registry.get(user.pk, name) or registry.ended.get(user.pk, name)
+    if known is not None:
+        return known
+    kept = await recorded.load(user, name)
+    if kept is None or not kept.unended:
+        return kept
+    if recorded.now_us() - kept.last_at > audit_services.ABANDONED_AFTER * 1_000_000:
+        kept.close()
+        return kept
+    known = registry.get(user.pk, name)  # it may have come while the record was read
+    if known is not None:
+        return known
+    prompt = kept.prompt
+    if prompt.meta.get("transport") == "openai":
+        # Its program is gone with its line, and what it asked with.
+        kept.close()
+        return kept
+    model = str(prompt.meta.get("requested_model", ""))
+    message = Message(user.pk, prompt.actor, prompt.conversation, name, prompt.text, model)
+    stream = registry.mirror(message, kept.epoch)
+    stream.publish(kept.events)
+    return _mirrored(stream)
+
+
+async def cancel(stream: Stream) -> None:
+    """Stop an answer, wherever it is written; that somebody asked for it goes on the record first."""
+    await journal().append([recorded.entry(stream.message, Kind.CONTROL, meta={"action": "cancel"})])
+    stream.cancel()
+
+
+def _mirrored(stream: Stream) -> Stream:
+    Mirror(stream, registry.replay, take_over, registry.discard)
     return stream
+
+
+async def _claim(stream: Stream) -> None:
+    """Take the stream as this process's own. Raises Conflict when another process has it."""
+    try:
+        if not await registry.replay.claim(stream.name):
+            raise Conflict("another server answers that already")
+    except OSError as error:
+        # Nobody can take it away either: an unreachable store makes every stream look owned.
+        log.warning("stream %s is not claimed: %s", stream.name, error)
+
+
+async def take_over(stream: Stream) -> bool:
+    """Go on with a stream whose writer is gone; return whether it is this process's own now."""
+    message = stream.message
+    try:
+        if registry.draining or not await registry.replay.claim(stream.name):
+            return False
+    except OSError as error:
+        log.warning("stream %s cannot be taken over yet: %s", stream.name, error)
+        return False
+    user = await database_sync_to_async(get_user_model().objects.get, thread_sensitive=False)(pk=message.user_id)
+    kept = await recorded.load(user, stream.name)
+    if kept is None or not kept.unended:
+        await registry.replay.release(stream.name)
+        if kept is not None:
+            stream.resume_from(kept.events)
+        return stream.ended
+    turns = await database_sync_to_async(record.transcript, thread_sensitive=False)(user, message.conversation)
+    begun = stream.resume_from(kept.events)
+    registry.adopt(stream)
+    log.info("stream %s is gone on with at offset %d", stream.name, stream.next_offset)
+    history = _history([turn for turn in turns if turn.stream != stream.name])
+    _start(stream, _request(message, [*history, {"role": "user", "content": message.text}], begun))
+    return True
+
+
+def _request(message: Message, messages: Sequence[Mapping[str, Any]], begun: str = "") -> routing.Request:
+    """Return the question to the router; the answer goes on behind the words that `begun` it."""
+    return routing.Request(
+        user_id=message.user_id, messages=messages, model=message.model, stream=message.stream, begun=begun
+    )
+
+
+def _start(stream: Stream, request: routing.Request) -> None:
+    # A context of its own: the answer outlives the request that asked for it, and must not hold on to its threads.
+    stream.source = asyncio.create_task(_answer(stream, request), context=origin.context())
 
 
 def _history(turns: list[Any]) -> list[dict[str, str]]:
@@ -82,36 +212,61 @@ def _history(turns: list[Any]) -> list[dict[str, str]]:
     return kept
 
 
-async def _answer(stream: Stream, message: Message, history: list[dict[str, str]]) -> None:
+async def _answer(stream: Stream, request: routing.Request) -> None:
     """Run the model and write its words into the stream."""
-    request = routing.Request(
-        user_id=message.user_id,
-        messages=[*history, {"role": "user", "content": message.text}],
-        model=message.model,
-        stream=message.stream,
-    )
+    taken = False
     try:
         async with StreamContext(stream) as context:
             try:
-                await _relay(context, message, request)
+                await _relay(context, request)
             except RoutingError as error:
                 retry_after = round((error.retry_after or 0) * 1000)
                 await context.fail(FaultCode.named(error.code), str(error), retry_after)
     except asyncio.CancelledError:
         pass  # the stream has ended as cancelled; there is nobody above to tell
+    except Conflict:
+        taken = True
+        log.warning("stream %s is written by another process now", stream.name)
     finally:
-        registry.discard(stream)
+        stream.source = None
+        if taken:
+            registry.give_up(stream)
+            _mirrored(stream)
+        else:
+            registry.discard(stream)
+            await registry.replay.release(stream.name)
 
 
-async def _relay(context: StreamContext, message: Message, request: routing.Request) -> None:
-    delay, size = settings.STREAMING_CHUNK_DELAY, settings.STREAMING_CHUNK_SIZE
-    async with aclosing(routing.complete(request)) as parts, Coalesced(parts, size, delay) as batches:
+def can_hand_over(stream: Stream) -> bool:
+    """Return whether another process could go on with the answer."""
+    message = stream.message
+    return not message.by_program and routing.continues(message.model, [{"role": "user", "content": message.text}])
+
+
+async def _relay(context: StreamContext, request: routing.Request) -> None:
+    stream = context.stream
+    said = [request.begun]
+    answer = routing.hybrid(request) if settings.ENABLE_HYBRID_STREAMING else routing.complete(request)
+    async with aclosing(answer) as parts, Coalesced(parts, load.chunking) as batches:
         async for batch in batches:
+            stream.tentative = next((part.text for part in reversed(batch) if isinstance(part, routing.Draft)), "")
             text = "".join(part.text for part in batch if isinstance(part, routing.Token))
             if text:
-                await context.emit_chunk(message, text)
-            if isinstance(batch[-1], routing.Completed):
-                await context.finish(**_end(batch[-1]))
+                said.append(text)
+                await context.emit_chunk(stream.message, text)
+            for part in batch:
+                if isinstance(part, routing.ToolCalls):
+                    stream.tool_calls, stream.tools_from = part.calls, stream.next_offset
+                    await context.emit_chunk(stream.message, _tools_text(part, stream.next_offset > 0))
+                elif isinstance(part, routing.Completed):
+                    await context.finish(**_end(part))
+                    sampler.record(stream.message.user_id, "".join(said))
+
+
+def _tools_text(part: routing.ToolCalls, behind: bool) -> str:
+    """Return the tools to be called as text, for the record and for people."""
+    code = json.dumps(part.calls, ensure_ascii=False, indent=1)
+    return ("\n\n" if behind else "") + f"```json\n{code}\n```"
 
 
 def _end(completed: routing.Completed) -> dict[str, Any]:

@@ -1,30 +1,35 @@
 """Coalescing: a fast trickle of small pieces becomes fewer, larger ones within a bounded delay."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
+# A source that gives much at once gets it on the record in few commits.
+AHEAD = 16
+
 
 class Coalesced(Generic[Item]):
-    """Iterates over a source in batches: `async for items in Coalesced(source, size, delay)`.
+    """Iterates over a source in batches: `async for items in Coalesced(source, chunking)`.
 
-    A batch is given as soon as its items measure `size`, or `delay` seconds after its first one came. What comes while
-    the caller works on a batch waits, up to four times `size`; then the source waits. An error of the source is raised
-    after the items that came before it. Call `aclose` (or leave `async with`) to end the source.
+    `chunking` returns size and delay, and may answer differently from batch to batch. The first batch is given at once: its
+    reader waits for a sign of life. A later one is given as soon as its items measure the size, or delay seconds after its
+    first one came. What comes while the caller works on a batch waits, up to AHEAD times the size; then the source waits. An
+    error of the source is raised after the items that came before it. Leave `async with` to end the source.
     """
 
-    def __init__(self, source: AsyncIterator[Item], size: int, delay: float) -> None:
+    def __init__(self, source: AsyncIterator[Item], chunking: Callable[[], tuple[int, float]]) -> None:
         self._source = source
-        self._size = size
-        self._delay = delay
+        self._chunking = chunking
+        self._size, self._delay = chunking()
         self._items: list[Item] = []
         self._waiting = 0
         self._event = asyncio.Event()
         self._taken = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._begun = False
 
     async def __aenter__(self) -> "Coalesced[Item]":
         self._pump = asyncio.create_task(self._run())
@@ -44,7 +49,7 @@ class Coalesced(Generic[Item]):
             self._items.append(item)
             self._waiting += len(getattr(item, "text", ""))
             self._event.set()
-            while self._waiting > 4 * self._size:
+            while self._waiting > AHEAD * self._size:
                 self._taken.clear()
                 await self._taken.wait()
 
@@ -53,7 +58,8 @@ class Coalesced(Generic[Item]):
         assert pump is not None, "use it with `async with`"
         while True:
             await self._event.wait()
-            if self._waiting < self._size and not pump.done():
+            self._size, self._delay = self._chunking()
+            if self._begun and self._waiting < self._size and not pump.done():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._delay):
                         await self._full()
@@ -61,6 +67,7 @@ class Coalesced(Generic[Item]):
             items, self._items, self._waiting = self._items, [], 0
             self._taken.set()
             if items:
+                self._begun = True
                 yield items
             if pump.done() and not self._items:
                 pump.result()

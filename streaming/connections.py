@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
+from compression.codec.library import Library
+from compression.selectors import active_library_async
 from streaming.protocol.codes import CloseCode
 from streaming.sessions import Session
 from streaming.tally import Tally
 
 log = logging.getLogger(__name__)
+
+# Seconds between two looks at which library is active. It is asked for once a second at most.
+WATCH = 0.5
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +38,9 @@ class Connections:
         self._open: set[Connection] = set()
         self._per_user: Counter[int] = Counter()
         self._heart: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._again = False
         self.draining = False
         self.opened = 0
         self.past = Tally()
@@ -49,6 +57,8 @@ class Connections:
             return CloseCode.DRAINING
         if self._per_user[user_id] >= settings.STREAMING_SESSIONS_PER_USER:
             return CloseCode.TOO_MANY_SESSIONS
+        if len(self._open) >= settings.STREAMING_SESSIONS:
+            return CloseCode.OVERLOADED
         return None
 
     def add(self, connection: Connection) -> None:
@@ -58,6 +68,8 @@ class Connections:
         self.opened += 1
         if self._heart is None or self._heart.done():
             self._heart = asyncio.create_task(self._beat())
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(self._watch_library())
 
     def remove(self, connection: Connection) -> None:
         """Count a connection out."""
@@ -83,7 +95,25 @@ class Connections:
                     owed = 0.0
                 if connection in self._open and not connection.session.ping():
                     log.info("a connection went silent: %s", connection.session.name.hex())
-                    await _close(connection, CloseCode.STALE)
+                    # Not waited for: the others are due for their heartbeats.
+                    closing = asyncio.create_task(_close(connection, CloseCode.STALE))
+                    self._closing.add(closing)
+                    closing.add_done_callback(self._closing.discard)
+
+    async def _watch_library(self) -> None:
+        """Have all sessions go over to another library when it becomes the active one, here or in another process."""
+        seen: Library | None = None
+        while self._open:
+            library = await active_library_async()
+            # Twice: a session that was greeted in that moment may have got the old one.
+            if library is not seen or self._again:
+                self._again = library is not seen
+                seen = library
+                for number, connection in enumerate(self):
+                    connection.session.offer(library)
+                    if number % 100 == 99:
+                        await asyncio.sleep(0)
+            await asyncio.sleep(WATCH)
 
     async def drain(self) -> None:
         """Ask every client to go on elsewhere, give them a moment, then close what is left."""
@@ -94,8 +124,7 @@ class Connections:
             if not self._open:
                 return
             await asyncio.sleep(0.1)
-        for connection in self:
-            await _close(connection, CloseCode.DRAINING)
+        await asyncio.gather(*(_close(connection, CloseCode.DRAINING) for connection in self))
 
 
 async def _close(connection: Connection, code: CloseCode) -> None:

@@ -6,6 +6,9 @@ StreamingError          has a `code` of the protocol and says whether the same a
 ├── TooManyStreams      the user's limit is reached
 ├── TooLarge            a prompt over the message limit
 ├── EmptyPrompt         a prompt without text
+├── Malformed           a request that makes no sense
+├── RateLimited         more than the user's share in a short time
+├── Overloaded          the server sheds load
 └── Draining            the server takes no new work
 """
 
@@ -38,6 +41,26 @@ class TooLarge(StreamingError):
 
 class EmptyPrompt(StreamingError):
     code = FaultCode.EMPTY_PROMPT
+
+
+class Malformed(StreamingError):
+    code = FaultCode.MALFORMED
+
+
+class RateLimited(StreamingError):
+    code = FaultCode.RATE_LIMITED
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Overloaded(StreamingError):
+    code = FaultCode.OVERLOADED
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Draining(StreamingError):

@@ -39,6 +39,8 @@ def origin_allowed(scope: dict[str, Any]) -> bool:
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return True
     address = urlsplit(origin)
+    if settings.SESSION_COOKIE_SECURE and address.scheme != "https":
+        return False
     return address.netloc == _header(scope, b"host") and validate_host(address.hostname or "", settings.ALLOWED_HOSTS)
 
 

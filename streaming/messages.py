@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
+
+from streaming.protocol.codes import Priority
+
+# Characters of a key under which a client may ask the same again.
+KEY_LIMIT = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +16,7 @@ class Message:
 
     `stream` names the answer, `actor` is how the record names the user, `model` the tier or model asked for (empty: the
     router's choice), `meta` goes on the record with the message (method and bytes on the wire, for example).
+    `by_program` says that a program asks, many things at once perhaps, and not a person.
     """
 
     user_id: int
@@ -20,3 +26,10 @@ class Message:
     text: str
     model: str = ""
     meta: Mapping[str, object] = field(default_factory=dict)
+    priority: Priority = Priority.NORMAL
+    by_program: bool = False
+
+
+def stream_name(user_id: int, key: str) -> UUID:
+    """Return the name of an answer: the same for the same key of the same user (RFC 9562, version 5), else random."""
+    return uuid5(UUID(int=user_id), key) if key else uuid4()

@@ -92,27 +92,46 @@ def _number(meta: Mapping[str, Any], name: str) -> int:
 
 
 class RecordedStream:
-    """A stream that no process here is writing any more, read from the record."""
+    """A stream that no process here is writing any more, read from the record.
 
-    def __init__(self, name: UUID, conversation: UUID, epoch: int, events: list[StreamEvent]) -> None:
-        self.name = name
-        self.conversation = conversation
+    `prompt` is what it answers, `last_at` when the last event came (microseconds since the Unix epoch). With `unended` its
+    end is missing: it is being written elsewhere, or its server was killed.
+    """
+
+    def __init__(self, prompt: Event, events: list[StreamEvent], epoch: int, last_at: int) -> None:
+        self.prompt = prompt
+        self.name = prompt.stream
+        self.conversation = prompt.conversation
         self.epoch = epoch
-        self._events = events
+        self.events = events
+        self.last_at = last_at
+
+    @property
+    def ended(self) -> bool:
+        return not self.unended
+
+    @property
+    def unended(self) -> bool:
+        return not self.events or isinstance(self.events[-1], StreamChunk)
 
     @property
     def next_offset(self) -> int:
-        return len(self._events)
+        return len(self.events)
+
+    def close(self) -> None:
+        """Give a stream that nobody will go on with the end that healing will put on the record."""
+        if self.unended:
+            self.events.append(StreamFault(len(self.events), FaultCode.INTERRUPTED, INTERRUPTED))
 
     async def read(self, offset: int = 0, epoch: int = 0) -> AsyncGenerator[StreamEvent]:
         """Yield the events from `offset` on. Raises ResumeImpossible."""
         self.check(offset, epoch)
-        for event in self._events[offset:]:
+        for event in self.events[offset:]:
             yield event
 
     def check(self, offset: int, epoch: int) -> None:
         """Raise ResumeImpossible unless reading from there is possible."""
-        if (epoch or self.epoch) != self.epoch or offset > len(self._events):
+        if (epoch or self.epoch) != self.epoch or offset > len(self.events):
             raise ResumeImpossible("that part of the answer is no longer kept: load the conversation anew")
 
     def release(self, *, leaving: bool) -> None:
@@ -121,12 +140,9 @@ class RecordedStream:
 
 async def load(user: Any, name: UUID) -> RecordedStream | None:
     """Return the stream of that user from the record, None when there is none."""
-    events: list[Event] = await database_sync_to_async(selectors.stream_events, thread_sensitive=False)(user, name)
-    if not events:
+    found: list[Event] = await database_sync_to_async(selectors.stream_history, thread_sensitive=False)(user, name)
+    if not found or found[0].kind != Kind.PROMPT:
         return None
-    first = events[0]
-    found = [from_record(event) for event in events]
-    if isinstance(found[-1], StreamChunk):
-        # Nobody writes it any more and it has no end: its server was killed, and healing has not come by yet.
-        found.append(StreamFault(len(found), FaultCode.INTERRUPTED, INTERRUPTED))
-    return RecordedStream(name, first.conversation, first.epoch, found)
+    prompt, *events = found
+    epoch = events[0].epoch if events else prompt.epoch
+    return RecordedStream(prompt, [from_record(event) for event in events], epoch, found[-1].at)

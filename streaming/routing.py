@@ -1,7 +1,19 @@
-"""WebSocket paths."""
+"""Paths that are not Django's: WebSockets, and answers that begin while the request still comes."""
 
+from channels.auth import AuthMiddlewareStack
 from django.urls import path
 
+from streaming.jobs.endpoint import InputApplication, applications
+from streaming.transports.audio import AudioConsumer
 from streaming.transports.websocket import ChatConsumer
 
-websocket_urlpatterns = [path("ws/chat/", ChatConsumer.as_asgi())]
+# One protocol on both: a client that only listens to topics says so by where it connects.
+websocket_urlpatterns = [
+    path("ws/chat/", ChatConsumer.as_asgi()),
+    path("ws/events/", ChatConsumer.as_asgi()),
+    path("ws/audio/<str:session_id>/", AudioConsumer.as_asgi()),
+]
+http_urlpatterns = [
+    *(path(f"deep_tree_echo/{name}", AuthMiddlewareStack(application)) for name, application in applications.items()),
+    path("deep_tree_echo/jobs/<str:job>/input", AuthMiddlewareStack(InputApplication())),
+]

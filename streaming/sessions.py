@@ -4,55 +4,82 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
 
 from audit.errors import AuditError
-from audit.journal import journal
-from audit.records.event import Kind
 from compression import selectors as compression
 from compression.codec.errors import CodecError
 from compression.codec.library import Library
 from compression.codec.payload import CompressionMethod, Encoded
-from streaming import chat, coding, recorded
+from streaming import chat, coding, delivery, subscriptions
 from streaming.errors import StreamingError
+from streaming.load import load
 from streaming.messages import Message
 from streaming.protocol import frames
 from streaming.protocol.codec import SessionCodec, encode_raw, text_check
-from streaming.protocol.codes import Action, FaultCode, LibraryAction
+from streaming.protocol.codes import Action, FaultCode, Finish, LibraryAction, Priority
 from streaming.protocol.errors import FaultError
 from streaming.protocol.frames import Frame
-from streaming.protocol.session import (
+from streaming.protocol.issued import Issued
+from streaming.protocol.pieces import PieceWriter
+from streaming.protocol.requests import (
+    Acked,
     Asked,
+    BargeInAsked,
     CancelAsked,
     Greeted,
-    Group,
     LibraryAcked,
+    LibraryPrimed,
+    PublishAsked,
     ResumeAsked,
-    ServerSession,
     SessionEvent,
+    SubscribeAsked,
+    VoiceCame,
 )
+from streaming.protocol.session import Group, ServerSession
 from streaming.recorded import RecordedStream
 from streaming.registry import registry
 from streaming.streams import Stream
+from streaming.subscriptions import Subscription
 from streaming.tally import Tally
 
 log = logging.getLogger(__name__)
 
+# Events of one client that may wait for their commit.
+PUBLISHING_LIMIT = 256
+
+
+class Voice(Protocol):
+    """What hears and speaks for a session (`streaming.voice`)."""
+
+    async def receive(self, frame: frames.Voice | frames.Audio) -> None:
+        """Act on a frame about speech. Raises FaultError."""
+        ...
+
+    async def barge_in(self) -> None:
+        """Be silent at once, and end the answer."""
+        ...
+
+    def summary(self) -> dict[str, Any]:
+        """Return counts and times."""
+        ...
+
 
 class Reader:
-    """One channel of a session: the stream it reads, the task that reads it, what went over the wire."""
+    """One channel of a session: what it reads, the task that reads it, what went over the wire."""
 
-    def __init__(self, stream: Stream | RecordedStream, message: Message) -> None:
+    def __init__(self, stream: Stream | RecordedStream | Subscription, message: Message) -> None:
         self.stream = stream
         self.message = message
         self.task: asyncio.Task[None] | None = None
         self.room = asyncio.Event()
         self.tally = Tally()
+        self.pieces: PieceWriter | None = None
 
 
 class Session:
@@ -70,9 +97,13 @@ class Session:
         self.codec = SessionCodec(settings.STREAMING_MESSAGE_LIMIT, plain)
         self.tally = Tally()
         self.client = ""
+        self.voice: Voice | None = None
+        # Set whenever frames have gone out.
+        self.moved = asyncio.Event()
         self._transmit = transmit
         self._readers: dict[int, Reader] = {}
-        self._offered: dict[int, Library] = {}
+        self._issued = Issued(self.codec)
+        self._publishing: set[asyncio.Task[None]] = set()
         self._writer: asyncio.Task[None] | None = None
         self._again = False
         self._left = False
@@ -100,19 +131,48 @@ class Session:
                 await self._ask(event.prompt)
             case ResumeAsked():
                 await self._resume(event)
+            case SubscribeAsked():
+                await self._subscribe(event)
+            case PublishAsked():
+                self._publish(event.frame)
+            case Acked():
+                reader = self._readers.get(event.channel)
+                if reader is not None and isinstance(reader.stream, Subscription):
+                    reader.stream.acknowledge(event.offset)
             case CancelAsked():
-                stream = registry.get(self.user.pk, UUID(bytes=event.stream))
-                if stream is not None:
-                    await journal().append([recorded.entry(stream.message, Kind.CONTROL, meta={"action": "cancel"})])
-                    stream.cancel()
+                await self._cancel(event)
             case LibraryAcked():
-                library = self._offered.pop(event.index, None)
-                if library is not None:
-                    self.codec.use(event.index, library)
+                self._issued.acknowledge(event.index)
+            case LibraryPrimed():
+                await self._prime(event.index)
+            case VoiceCame() | BargeInAsked():
+                await self._speak(event)
+
+    async def _speak(self, event: VoiceCame | BargeInAsked) -> None:
+        if self.voice is None:
+            raise FaultError(FaultCode.NOT_ALLOWED, "this line carries no speech: connect to ws/audio/NAME/")
+        if isinstance(event, VoiceCame):
+            await self.voice.receive(event.frame)
+        else:
+            await self.voice.barge_in()
+
+    def tell(self, *out: Frame) -> None:
+        """Send frames that need no credit."""
+        for frame in out:
+            self.protocol.send(frame)
+        self._wake()
+
+    async def room(self, limit: int) -> None:
+        """Return when fewer than `limit` frames wait for the line. Raises OSError when it is gone."""
+        while self.protocol.waiting >= limit:
+            if self._left:
+                raise ConnectionError("the line is gone")
+            self.moved.clear()
+            await self.moved.wait()
 
     async def _greet(self, hello: frames.Hello) -> None:
         library = await compression.active_library_async()
-        held = bytes.fromhex(library.hash) in hello.library
+        held = library.digest in hello.library
         self.client = hello.client
         self.protocol.send(
             frames.Welcome(
@@ -120,15 +180,32 @@ class Session:
                 session=self.name,
                 heartbeat=round(settings.STREAMING_HEARTBEAT_INTERVAL * 1000),
                 limit=settings.STREAMING_MESSAGE_LIMIT,
-                library=bytes.fromhex(library.hash) if held else b"",
-                index=1 if held else 0,
+                library=library.digest if held else b"",
+                index=self._issued.hold(library) if held else 0,
             )
         )
-        if held:
-            self.codec.use(1, library)
-        elif not self.codec.plain:
-            self._offered[1] = library
-            self.protocol.send(frames.LibraryNotice(0, LibraryAction.OFFER, 1, bytes.fromhex(library.hash)))
+        self._offer(library)
+
+    def offer(self, library: Library) -> None:
+        """Go over to another library: as soon as the client has it, between two messages. Costs nothing if it is in use."""
+        if self._issued.wanted and self._offer(library):
+            self._wake()
+
+    def _offer(self, library: Library) -> bool:
+        notices = [] if self.codec.plain else self._issued.offer(library)
+        for notice in notices:
+            self.protocol.send(notice)
+        return bool(notices)
+
+    async def _prime(self, index: int) -> None:
+        """Let the model of a library count, and say so, when the server has primed it too."""
+        library = self.codec.libraries.get(index)
+        if library is None or not library.dictionary or index in self.codec.models:
+            return
+        model = await compression.model_by_hash_async(library.dictionary)
+        if model is not None and self.codec.libraries.get(index) is library:
+            self.codec.models[index] = model
+            self.protocol.send(frames.LibraryNotice(0, LibraryAction.PRIMED, index))
 
     async def _ask(self, prompt: frames.Prompt) -> None:
         text = await self._text_of(prompt)
@@ -144,13 +221,55 @@ class Session:
                 "text_bytes": len(text.encode()),
                 "wire_bytes": len(prompt.payload),
             },
+            priority=Priority(prompt.priority),
         )
         with _as_faults(prompt.channel):
             stream = await chat.ask(message, self.user)
         # A prompt that was sent before belongs to the conversation that it was sent to then.
-        self._open(prompt.channel, stream, replace(message, conversation=stream.conversation), 0)
+        own = replace(message, conversation=stream.conversation)
+        self._open(prompt.channel, stream, own, 0, priority=own.priority)
 
-    async def _text_of(self, prompt: frames.Prompt) -> str:
+    async def _cancel(self, event: CancelAsked) -> None:
+        """End an answer, or a subscription, which is the session's own."""
+        reader = self._readers.get(event.channel)
+        if reader is not None and isinstance(reader.stream, Subscription):
+            offset = self.protocol.close(event.channel)
+            self._finish(event.channel)
+            self.protocol.send(frames.Done(event.channel, offset=offset, finish=Finish.CANCELLED))
+            return
+        stream = registry.get(self.user.pk, UUID(bytes=event.stream))
+        if stream is not None:
+            with _as_faults(event.channel):
+                await chat.cancel(stream)
+
+    async def _subscribe(self, event: SubscribeAsked) -> None:
+        frame = event.frame
+        with _as_faults(frame.channel):
+            subscription = await subscriptions.subscribe(self.user, frame, event.reliability)
+        message = Message(self.user.pk, self.user.get_username(), subscription.name, subscription.name, "")
+        self._open(frame.channel, subscription, message, subscription.start, frame.topic, event.priority)
+
+    def _publish(self, frame: frames.Publish) -> None:
+        """Have an event published; events that arrive meanwhile do not wait for its commit."""
+        if len(self._publishing) >= PUBLISHING_LIMIT:
+            raise FaultError(FaultCode.RATE_LIMITED, "too many events wait: send fewer at once", 0, 100, frame.id)
+        task = asyncio.create_task(self._published(frame))
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
+
+    async def _published(self, frame: frames.Publish) -> None:
+        try:
+            with _as_faults(0):
+                text = await self._text_of(frame)
+                epoch, offset = await subscriptions.publish(self.user, frame.topic, frame.id, text)
+        except FaultError as error:
+            error.event = frame.id
+            self.protocol.fault(error)
+        else:
+            self.protocol.send(frames.Publish(0, frame.id, epoch=epoch, offset=offset))
+        self._wake()
+
+    async def _text_of(self, prompt: frames.Prompt | frames.Publish) -> str:
         """Return the text of a prompt. Raises FaultError when it is damaged, too large or not there."""
         if not prompt.payload:
             raise FaultError(FaultCode.EMPTY_PROMPT, "write something first", prompt.channel)
@@ -165,24 +284,47 @@ class Session:
 
     async def _resume(self, event: ResumeAsked) -> None:
         name = UUID(bytes=event.stream)
-        stream = registry.get(self.user.pk, name) or await recorded.load(self.user, name)
+        stream = await chat.find(self.user, name)
         if stream is None:
             raise FaultError(FaultCode.UNKNOWN_STREAM, "there is no such answer of yours", event.channel)
         with _as_faults(event.channel):
             stream.check(event.offset, event.epoch)
         message = Message(self.user.pk, self.user.get_username(), stream.conversation, name, "")
-        self._open(event.channel, stream, message, event.offset)
+        self._open(event.channel, stream, message, event.offset, priority=event.priority)
 
     # -- streams to frames -------------------------------------------------------------------------------------
 
-    def _open(self, channel: int, stream: Stream | RecordedStream, message: Message, offset: int) -> None:
+    def _open(
+        self,
+        channel: int,
+        stream: Stream | RecordedStream | Subscription,
+        message: Message,
+        offset: int,
+        topic: str = "",
+        priority: Priority = Priority.NORMAL,
+    ) -> None:
         before = self._readers.pop(channel, None)
         if before is not None:
             self._account(before)
             if before.task is not None:
                 before.task.cancel()
-        self.protocol.open(channel, stream.name.bytes, stream.epoch, offset, stream.conversation.bytes)
+            if isinstance(before.stream, Subscription):
+                before.stream.release(leaving=True)
+        conversation = b"" if topic else stream.conversation.bytes
+        model = self.codec.models.get(self.codec.active)
+        index = self.protocol.open(
+            channel,
+            stream.name.bytes,
+            stream.epoch,
+            offset,
+            conversation,
+            topic=topic,
+            priority=priority,
+            index=self.codec.active if model is not None else 0,
+        )
         reader = self._readers[channel] = Reader(stream, message)
+        if index and model is not None:
+            reader.pieces = PieceWriter(model, stream.name.bytes, stream.epoch, offset)
         reader.task = asyncio.create_task(self._read(channel, reader, offset))
 
     async def _read(self, channel: int, reader: Reader, offset: int) -> None:
@@ -195,9 +337,8 @@ class Session:
                         await reader.room.wait()
                     self.protocol.feed(channel, event)
                     self._wake()
-        except Exception:
-            log.exception("stream %s could not be read", reader.stream.name)
-            fault = FaultError(FaultCode.INTERNAL, "AURA could not read this answer. Try again.", channel)
+        except Exception as error:
+            fault = _read_fault(error, channel, reader.stream.name)
             self.protocol.close(channel)
             self._finish(channel)
             self.protocol.fault(fault)
@@ -217,11 +358,16 @@ class Session:
                 self._again = False
                 await self._send(self.protocol.control_frames())
                 for item in self.protocol.groups():
+                    # A channel that was opened while the line was full: its OPEN goes before its first chunk.
+                    await self._send(self.protocol.control_frames())
                     if isinstance(item, Group):
                         await self._send_group(item)
                     else:
+                        reader = self._readers.get(item.channel)
                         await self._send([item])
-                        self._finish(item.channel)
+                        # While the end went out, a RESUME may have opened the channel anew.
+                        if self._readers.get(item.channel) is reader:
+                            self._finish(item.channel)
                 for reader in self._readers.values():
                     reader.room.set()
         except OSError:
@@ -233,24 +379,49 @@ class Session:
         if not out:
             return 0
         size = await self._transmit(out)
+        self.moved.set()
         self.tally.frames += len(out)
         self.tally.frame_bytes += size
+        wait = load.debt(self.user.pk, size)
+        if wait:
+            await asyncio.sleep(wait)
         return size
 
     async def _send_group(self, group: Group) -> None:
-        encoded = await self._encode(group)
-        text = group.text.encode()
-        check = frames.chunk_check(group.stream, group.epoch, group.offset, group.count, text)
-        size = await self._send([frames.Chunk(group.channel, check, encoded.data, group.count)])
-        self.protocol.spend(size)
-        self.tally.add(encoded.method, len(text), len(encoded.data))
         reader = self._readers.get(group.channel)
-        if reader is not None:
-            reader.tally.add(encoded.method, len(text), len(encoded.data))
+        text = group.text.encode()
+        pieces = reader.pieces if reader is not None else None
+        piece = pieces.put(group.text) if pieces and group.piece and len(text) <= coding.MODEL_INLINE_LIMIT else None
+        if piece is not None:
+            size = await self._send([frames.Piece(group.channel, piece)])
+            self._count(group, reader, size, CompressionMethod.MODEL, len(text), len(piece))
+            return
+        if pieces is not None:
+            pieces.note(group.text, group.count)
+        encoded = await self._encode(group, reader)
+        check = frames.chunk_check(group.stream, group.epoch, group.offset, group.count, text)
+        frame: Frame = (
+            frames.Event(group.channel, group.passed, check, encoded.data)
+            if group.topic
+            else frames.Chunk(group.channel, check, encoded.data, group.count)
+        )
+        size = await self._send([frame])
+        self._count(group, reader, size, encoded.method, len(text), len(encoded.data))
 
-    async def _encode(self, group: Group) -> Encoded:
+    def _count(
+        self, group: Group, reader: Reader | None, size: int, method: CompressionMethod, text: int, payload: int
+    ) -> None:
+        """Count a frame of `size` bytes, whose payload has so many and stands for that many of text."""
+        self.protocol.spend(group.channel, size)
+        self.tally.add(method, text, payload)
+        if reader is not None:
+            reader.tally.add(method, text, payload)
+
+    async def _encode(self, group: Group, reader: Reader | None) -> Encoded:
         if group.raw:
             return encode_raw(group.text)
+        if reader is not None and isinstance(reader.stream, Subscription):
+            return await reader.stream.topic.coded(group.offset, group.text, self.codec)
         return await coding.encode(self.codec, group.text)
 
     # -- the end -----------------------------------------------------------------------------------------------
@@ -260,13 +431,14 @@ class Session:
         reader = self._readers.pop(channel, None)
         if reader is not None:
             self._account(reader)
+            if isinstance(reader.stream, Subscription):
+                if reader.task is not None:
+                    reader.task.cancel()
+                reader.stream.release(leaving=True)
 
     def _account(self, reader: Reader) -> None:
-        """Put on the record what went over the wire; nobody waits for it."""
-        if reader.tally.payloads:
-            meta = {"session": self.name.hex(), "direction": "down", **reader.tally.summary()}
-            with suppress(AuditError):
-                journal().submit([recorded.entry(reader.message, Kind.DELIVERY, meta=meta)])
+        """Put on the record what went over the wire."""
+        delivery.account(reader.message, self.name.hex(), reader.tally)
 
     def ping(self) -> bool:
         """Queue a PING; return False when the client has answered none of the last two."""
@@ -285,10 +457,12 @@ class Session:
     async def leave(self, *, leaving: bool) -> None:
         """End the session: `leaving` when the client said goodbye, not when its line broke."""
         self._left = True
+        self.moved.set()
         readers, self._readers = self._readers, {}
         tasks = [reader.task for reader in readers.values() if reader.task is not None]
         if self._writer is not None:
             tasks.append(self._writer)
+        tasks += self._publishing
         for task in tasks:
             task.cancel()
         if tasks:
@@ -298,7 +472,19 @@ class Session:
             self._account(reader)
 
 
-_CODEC_FAULTS = {"too_large": FaultCode.TOO_LARGE, "unknown_library": FaultCode.UNKNOWN_LIBRARY}
+def _read_fault(error: Exception, channel: int, name: UUID) -> FaultError:
+    """Return the FAULT that ends a channel whose stream could not be read on."""
+    if isinstance(error, StreamingError):
+        return FaultError(error.code, str(error), channel)
+    log.error("stream %s could not be read", name, exc_info=error)
+    return FaultError(FaultCode.INTERNAL, "AURA could not read this answer. Try again.", channel)
+
+
+_CODEC_FAULTS = {
+    "too_large": FaultCode.TOO_LARGE,
+    "unknown_library": FaultCode.UNKNOWN_LIBRARY,
+    "not_primed": FaultCode.UNKNOWN_LIBRARY,
+}
 
 
 @contextmanager

@@ -7,73 +7,96 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from audit.errors import AuditError
+from audit.errors import AuditError, Conflict
 from audit.journal import Journal
 from streaming import recorded
 from streaming.errors import ResumeImpossible
+from streaming.feed import READ_AHEAD, Feed
 from streaming.flow.events import StreamChunk, StreamDone, StreamEnd, StreamEvent, StreamFault
-from streaming.flow.log import OutsideWindow, StreamLog
 from streaming.flow.segment import Segmenter
 from streaming.messages import Message
 from streaming.protocol.codes import FaultCode, Finish
+from streaming.replay.base import Replay, Writer
+from streaming.replay.local import LocalReplay
+
+__all__ = ["READ_AHEAD", "Stream", "StreamContext"]
 
 log = logging.getLogger(__name__)
 
-# A source stops for a reader that has this many bytes still to take.
-READ_AHEAD = 65_536
 UNRECORDED = "The record cannot be written, so the answer had to stop. Please tell the operator."
 
 
-class Stream:
+class Stream(Feed):
     """The answer to a message: an ordered log that one source writes and any number of readers read.
 
     An event is on the record before any reader sees it. `async for text in stream` yields the text from the beginning;
-    `read` yields events from an offset.
+    `read` yields events from an offset. The source runs in one process; in others the same stream is *mirrored*: fed from
+    the replay store, with this process's readers reported to the one that writes.
     """
 
-    def __init__(self, message: Message, journal: Journal, *, window: int, grace: float) -> None:
+    def __init__(
+        self,
+        message: Message,
+        journal: Journal,
+        *,
+        window: int,
+        grace: float,
+        replay: Replay | None = None,
+        start: int = 0,
+        epoch: int = 1,
+    ) -> None:
+        super().__init__(window, epoch, start)
         self.message = message
         self.name = message.stream
+        self.owner_id = message.user_id
         self.conversation = message.conversation
-        self.epoch = 1
         self.check_sum = 0
+        self.text_tail = ""
         self.source: asyncio.Task[None] | None = None
+        # Who writes when no source here does.
+        self.writer: Writer | None = None
         self.stop_reason: StreamFault | None = None
+        self.handed_over = False
+        # Tools that the model wants called, and the offset from which the text only says so for the record.
+        self.tool_calls: Sequence[Mapping[str, Any]] = ()
+        self.tools_from: int | None = None
+        # What the model will probably say behind the last chunk; never on the record.
+        self.tentative = ""
         self._journal = journal
         self._grace = grace
-        self._log = StreamLog(window)
-        self._changed = asyncio.Event()
-        self._moved = asyncio.Event()
-        self._readers: dict[object, int] = {}
+        self._replay = replay or LocalReplay()
         self._abandonment: asyncio.TimerHandle | None = None
 
     @property
-    def ended(self) -> bool:
-        return self._log.ended
+    def watched(self) -> bool:
+        """Return whether anybody reads, here or elsewhere."""
+        return bool(self._readers)
 
     @property
-    def next_offset(self) -> int:
-        return self._log.next
+    def owned(self) -> bool:
+        """Return whether its source runs in this process."""
+        return self.source is not None
 
     # -- the source's side -------------------------------------------------------------------------------------
 
     async def append(self, texts: Sequence[str]) -> None:
-        """Add chunks, one a text, and return when they are on the record and no reader is too far behind."""
-        events = [StreamChunk(self._log.next + number, text) for number, text in enumerate(texts)]
+        """Add chunks, one a text, and return when they are on the record and no reader is too far behind.
+
+        Raises audit's errors: Conflict when another process has taken the stream over.
+        """
+        events = [StreamChunk(self.next_offset + number, text) for number, text in enumerate(texts)]
         await self._write(events)
-        for text in texts:
-            self.check_sum = zlib.crc32(text.encode(), self.check_sum)
-        while self._readers and self._log.backlog(min(self._readers.values())) > READ_AHEAD:
-            self._moved.clear()
-            await self._moved.wait()
+        await self.keep_pace()
 
     async def end(self, event: StreamEnd) -> None:
         """Add the last event. When it cannot be put on the record the readers are told so, and no more."""
         try:
             await self._write([event])
+        except Conflict:
+            raise
         except AuditError:
             log.critical("the end of stream %s is not on the record", self.name, exc_info=True)
-            self._publish([StreamFault(event.offset, FaultCode.INTERNAL, UNRECORDED)])
+            self.publish([StreamFault(event.offset, FaultCode.INTERNAL, UNRECORDED)])
 
     async def _write(self, events: Sequence[StreamEvent]) -> None:
         commit = asyncio.ensure_future(self._commit(events))
@@ -86,59 +109,51 @@ class Stream:
 
     async def _commit(self, events: Sequence[StreamEvent]) -> None:
         await self._journal.append([recorded.to_record(self.message, self.epoch, event) for event in events])
-        self._publish(events)
-
-    def _publish(self, events: Sequence[StreamEvent]) -> None:
+        # Here, not in `append`: a source that is cancelled while it waits has written all the same.
         for event in events:
-            self._log.append(event)
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+            if isinstance(event, StreamChunk):
+                self.check_sum = zlib.crc32(event.text.encode(), self.check_sum)
+        self.publish(events)
+        # Readers in other processes; the record has it already, so a store that fails loses nothing.
+        await self._replay.append(self.name, self.epoch, events)
+
+    def resume_from(self, events: Sequence[StreamEvent]) -> str:
+        """Take up a stream whose writer is gone: `events` are all that stands on the record. Return the text so far."""
+        text = "".join(event.text for event in events if isinstance(event, StreamChunk))
+        self.check_sum = zlib.crc32(text.encode())
+        missing = [event for event in events if event.offset >= self.next_offset]
+        if missing:
+            self.publish(missing)
+        self.text_tail = text
+        return text
 
     # -- the readers' side -------------------------------------------------------------------------------------
 
-    def check(self, offset: int, epoch: int) -> None:
-        """Raise ResumeImpossible unless reading from there is possible."""
-        if (epoch or self.epoch) != self.epoch or offset > self._log.next:
-            raise ResumeImpossible("that part of the answer is no longer kept: load the conversation anew")
-
-    async def read(self, offset: int = 0, epoch: int = 0) -> AsyncGenerator[StreamEvent]:
-        """Yield the events from `offset` on, the last one being the end. Raises ResumeImpossible.
-
-        While the caller works on an event, the source runs ahead by READ_AHEAD bytes at most.
-        """
-        self.check(offset, epoch)
-        reader = object()
-        self._readers[reader] = offset
+    def _join(self, reader: object, offset: int) -> None:
+        super()._join(reader, offset)
         self._stay()
-        try:
-            while True:
-                self._readers[reader] = offset
-                self._moved.set()
-                if offset == self._log.next:
-                    if self._log.ended:
-                        return
-                    await self._changed.wait()
-                    continue
-                try:
-                    yield self._log.get(offset)
-                    offset += 1
-                except OutsideWindow:
-                    for event in await self._older(offset):
-                        self._readers[reader] = offset
-                        yield event
-                        offset += 1
-        finally:
-            del self._readers[reader]
-            self._moved.set()
 
-    async def _older(self, offset: int) -> list[StreamEvent]:
+    def report(self, reader: object, offset: int) -> None:
+        """Count in a reader of another process, or move it on; `leave` counts it out."""
+        if reader not in self._readers:
+            self._join(reader, offset)
+        self._move(reader, offset)
+
+    def leave(self, reader: object) -> None:
+        """Count a reader of another process out."""
+        self._part(reader)
+
+    async def _older(self, offset: int) -> Sequence[StreamEvent]:
         """Return the events from `offset` on that memory no longer holds; the record has them."""
-        kept = await recorded.load(self.message.user_id, self.name)
-        found = [event async for event in kept.read(offset)] if kept is not None else []
-        older = [event for event in found if event.offset < self._log.first]
+        older = [event for event in await self.on_record(offset) if event.offset < self._log.first]
         if not older:
             raise ResumeImpossible("that part of the answer cannot be found on the record")
         return older
+
+    async def on_record(self, offset: int) -> Sequence[StreamEvent]:
+        """Return the events from `offset` on that stand on the record."""
+        kept = await recorded.load(self.message.user_id, self.name)
+        return kept.events[offset:] if kept is not None else []
 
     async def __aiter__(self) -> AsyncGenerator[str]:
         async for event in self.read():
@@ -155,7 +170,9 @@ class Stream:
         if self._readers or self.ended:
             return
         self._stay()
-        if leaving:
+        if self.source is None and self.writer is not None:
+            self.writer.leave(leaving=leaving)
+        elif leaving:
             self.cancel()
         else:
             self._abandonment = asyncio.get_running_loop().call_later(self._grace, self.cancel)
@@ -166,26 +183,41 @@ class Stream:
             self._abandonment = None
 
     def cancel(self) -> None:
-        """End the source; the stream ends as cancelled."""
-        if self.source is not None and not self.ended:
-            self.source.cancel()
+        """End the source, wherever it runs; the stream ends as cancelled."""
+        if self.ended:
+            return
+        if self.source is not None:
+            # Once: a second time it would break off the source's own end, and leave a fault on the record.
+            if not self.source.cancelling():
+                self.source.cancel()
+        elif self.writer is not None:
+            self.writer.cancel()
 
     def interrupt(self, message: str) -> None:
         """End the source because the server stops; the stream ends with a fault that invites to ask again."""
         self.stop_reason = StreamFault(0, FaultCode.INTERRUPTED, message)
         self.cancel()
 
+    def hand_over(self) -> None:
+        """End the source because the server stops, but not the stream: whoever is asked for it next goes on with it."""
+        self.handed_over = True
+        if self.source is not None:
+            self.source.cancel()
+        self.part()
+
 
 class StreamContext:
     """A source's hold on a stream: `async with StreamContext(stream) as context`, then `emit_chunk`.
 
     Whatever way the block is left, the stream ends: by `finish` or `done=True`; else as cancelled when the task was
-    cancelled, and with the fault `internal` for any other exception that leaves the block.
+    cancelled, and with the fault `internal` for any other exception that leaves the block. There are two exceptions: when
+    the stream was handed over, and after Conflict (audit's), another process writes it, and its end is not this source's
+    to give.
     """
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
-        self._segmenter = Segmenter()
+        self._segmenter = Segmenter(stream.text_tail)
 
     async def __aenter__(self) -> Self:
         return self
@@ -220,7 +252,7 @@ class StreamContext:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if self.stream.ended:
+        if self.stream.ended or self.stream.handed_over or isinstance(error, Conflict):
             return False
         reason = self.stream.stop_reason
         if kind is not None and issubclass(kind, asyncio.CancelledError):

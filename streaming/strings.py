@@ -1,10 +1,10 @@
-"""The texts that the chat's scripts show, translated where the page is rendered."""
+"""The texts that the scripts of the pages show, translated where the page is rendered."""
 
 from django.utils.translation import gettext as _
 
 
-def chat_strings() -> dict[str, str]:
-    """Return the texts by the names that `static/aura/chat/` uses. `{name}` stands for a value."""
+def _line_strings() -> dict[str, str]:
+    """Return what `static/aura/chat/line.js` says of the connection."""
     return {
         "connecting": _("Connecting…"),
         "connected": _("Connected"),
@@ -17,6 +17,13 @@ def chat_strings() -> dict[str, str]:
         "reload": _("Reload the page"),
         "signedOut": _("You are signed out."),
         "signIn": _("Sign in"),
+    }
+
+
+def chat_strings() -> dict[str, str]:
+    """Return the texts by the names that `static/aura/chat/` uses. `{name}` stands for a value."""
+    return {
+        **_line_strings(),
         "you": _("You"),
         "model": _("Model"),
         "thinking": _("Thinking…"),
@@ -50,4 +57,187 @@ def chat_strings() -> dict[str, str]:
         "untitled": _("Untitled"),
         "notLoaded": _("The conversation could not be loaded."),
         "tryAgain": _("Try again"),
+        **_voice_strings(),
+    }
+
+
+def _voice_strings() -> dict[str, str]:
+    """Return what `static/aura/chat/voice_panel.js` says."""
+    return {
+        "voice_off": _("The microphone is off."),
+        "voice_opening": _("Waiting for the microphone…"),
+        "voice_listening": _("Listening"),
+        "voice_hearing": _("Hearing you"),
+        "voice_thinking": _("Thinking…"),
+        "voice_speaking": _("Speaking"),
+        "voice_waiting": _("Line lost"),
+        "voiceTimes": _("first sound after {ms} ms"),
+        "voiceDenied": _("The browser may not use the microphone: allow it in the page's settings."),
+        "voiceNoMicrophone": _("There is no microphone."),
+        "voiceBusy": _("Another program is using the microphone."),
+        "voiceInsecure": _("A page may use the microphone only over HTTPS, or from this very machine."),
+        "voiceFailed": _("The microphone cannot be used: {reason}"),
+        "voiceMissing": _("Speech is not understood on this server."),
+        "voiceElsewhere": _("You are talking in another window now."),
+    }
+
+
+def console_strings() -> dict[str, str]:
+    """Return the texts by the names that `static/aura/console/` uses."""
+    return {**_line_strings(), **_answer_strings(), **_trouble_strings(), **_figure_strings(), **_wire_strings()}
+
+
+def _answer_strings() -> dict[str, str]:
+    return {
+        "ready": _("Ready: each question is a request of its own"),
+        "closed": _("Disconnected"),
+        "connect": _("Connect"),
+        "disconnect": _("Disconnect"),
+        "answerText": _("Text of the answer"),
+        "answerTo": _("Answer to: {question}"),
+        "answer_waiting": _("waiting"),
+        "answer_running": _("streaming"),
+        "answer_paused": _("paused"),
+        "answer_done": _("done"),
+        "answer_failed": _("failed"),
+        "pause": _("Pause"),
+        "resume": _("Go on"),
+        "cancel": _("Cancel"),
+        "cancelled": _("Stopped."),
+        "length": _("The answer was cut at its greatest length."),
+        "leftAnswer": _("You left: the server ends it when nobody comes back."),
+        "firstToken": _("first token {ms} ms"),
+        "speed": _("{count} tokens/s"),
+        "bytes": _("{before} → {after} B"),
+        "chunkCount": _("{count} chunks"),
+        "checkFits": _("the whole text fits its check"),
+        "checkFails": _("the text does not fit its check"),
+        "finished": _("The answer is complete."),
+        "failed": _("The answer failed."),
+        "brokeTooOften": _("The line broke too often. Ask again."),
+        "nonsense": _("What came makes no sense. Look at the last message of the log."),
+    }
+
+
+def _trouble_strings() -> dict[str, str]:
+    return {
+        "incident_cut": _("Line cut at offset {offset}, {characters} characters shown."),
+        "incident_cutIdle": _("Line cut while nothing was coming."),
+        "incident_cutNothing": _("No request is running: there is no line to cut."),
+        "incident_again": _("Asked for the rest from offset {offset}."),
+        "incident_back": _(
+            "Back after {milliseconds} ms at offset {offset}: {twice} chunks came twice, {missing} are missing."
+        ),
+        "incident_goesOn": _("Sent again from offset {offset}: {twice} chunks came twice, {missing} are missing."),
+        "incident_anew": _(
+            "HTTP cannot go on where it stood: after {milliseconds} ms the same key gave the same answer from its "
+            "beginning, {twice} chunks again."
+        ),
+        "incident_backIdle": _("Back after {milliseconds} ms."),
+        "incident_armedIn": _("The next chunk will be damaged."),
+        "incident_armedOut": _("The next question will be damaged."),
+        "incident_damaged": _("One bit of byte {byte} of a {name} frame was turned."),
+        "incident_caught": _("Caught: the chunk does not fit its check. Nothing of it is shown."),
+        "incident_caughtByServer": _("Caught: the server says that the question does not fit its check."),
+        "incident_askedAgain": _("The question was sent again."),
+        "incident_whole": _("The answer is whole: {twice} chunks twice, {missing} missing."),
+        "incident_notWhole": _("The answer is not whole: {twice} chunks twice, {missing} missing."),
+        "incident_fault": _("The server says: {message}"),
+    }
+
+
+def _figure_strings() -> dict[str, str]:
+    return {
+        "startTest": _("Start the test"),
+        "stopTest": _("Stop the test"),
+        "roundTrip": _("round trip"),
+        "heartbeatSays": _("Round trips, the longest {peak} ms"),
+        "heartbeatResult": _("Half of the round trips took {median} or less; {lost} lost."),
+        "received": _("received"),
+        "sent": _("sent"),
+        "framesSay": _("Messages in a second: at most {down} received, {up} sent"),
+        "bytesSay": _("Bytes in a second: at most {down} received, {up} sent"),
+        "seconds": _("up {count} s"),
+        "draining": _("draining"),
+        "openOfAll": _("{open} open, {all} in all"),
+        "topic_waiting": _("waiting"),
+        "topic_open": _("subscribed"),
+        "topic_closed": _("ended"),
+        "unsubscribe": _("Unsubscribe"),
+        "eventsOf": _("Events of {topic}"),
+        "topicFacts": _("offset {offset} · {received} events · {passed} left out by the filter"),
+        "here": _("here: {users}"),
+        "published": _("Published as offset {offset}."),
+        "stat_process": _("Process"),
+        "stat_connections": _("Connections"),
+        "stat_streams": _("Streams"),
+        "stat_framesSent": _("Frames sent"),
+        "stat_coding": _("Texts on the wire"),
+    }
+
+
+def _wire_strings() -> dict[str, str]:
+    return {
+        "shownOf": _("{shown} of {all}"),
+        "hold": _("Hold"),
+        "holding": _("Held"),
+        "holdingWith": _("Held, {count} more"),
+        "channel": _("channel {channel}"),
+        "size": _("{size} bytes"),
+        "damagedHere": _("This is what arrived: one bit was turned on purpose."),
+        "noFrame": _("This is no frame: {error}"),
+        "asText": _("The message as text"),
+        "partsOf": _("Parts of the frame"),
+        "bytesOf": _("Bytes of the message"),
+        "moreBytes": _("{count} more bytes are in the export."),
+        "libraryIndex": _("library {index} of this session"),
+        "column_part": _("Part"),
+        "column_place": _("Bytes"),
+        "column_value": _("Value"),
+        "column_meaning": _("Meaning"),
+        "part_head": _("type and channel"),
+        "part_count": _("how many chunks are joined"),
+        "part_check": _("finds damage"),
+        "part_method": _("how the text is coded"),
+        "part_template": _("which template"),
+        "part_length": _("bytes of the next slot"),
+        "part_slot": _("what fills the slot"),
+        "part_text": _("the text, as coded"),
+        "part_tag": _("names the field"),
+        "part_value": _("its value"),
+        "part_data": _("sent back as it came"),
+        "part_unknown": _("cannot be read"),
+        "coding_method": _("Method"),
+        "coding_template": _("Template"),
+        "coding_ratio": _("Size"),
+        "coding_text": _("Text"),
+        "coding_problem": _("Problem"),
+    }
+
+
+def dataset_strings() -> dict[str, str]:
+    """Return the texts by the names that `static/aura/datasets/` uses. `{name}` stands for a value."""
+    return {
+        "choose": _("Choose a file, or write some text."),
+        "making": _("Preparing…"),
+        "working": _("Working"),
+        "dropped": _("The line was dropped. It comes back in a moment."),
+        "resumed": _("The line is back, and the work goes on where it stood."),
+        "lost": _("The line was lost. AURA tries again."),
+        "chooseAgain": _("{done} of {whole} were uploaded. Choose the same file again to send the rest."),
+        "otherFile": _("This is another file: that of the job has {whole}. Choose that one, or cancel."),
+        "forgotten": _("That job is over, or not kept any more."),
+        "done": _("Done: {size} in {seconds} s."),
+        "cancelled": _("Cancelled."),
+        "failed": _("This failed: {reason}"),
+        "uploaded": _("{done} of {whole} uploaded"),
+        "worked": _("{done} of {whole} worked through"),
+        "rate": _("{rate} MB/s"),
+        "whole": _("{count} results, none missing and none twice; lines dropped: {drops}"),
+        "gap": _("Results are missing or came twice at byte {position}."),
+        "novel": _("byte {position}: {novelty}"),
+        "unitB": _("{number} B"),
+        "unitKB": _("{number} KB"),
+        "unitMB": _("{number} MB"),
+        "unitGB": _("{number} GB"),
     }

@@ -1,31 +1,33 @@
 """HTTP: the chat page, answers as responses and event streams, and the statistics."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import AuditError
 from compression import selectors as compression
-from streaming import chat, identity, recorded, selectors
+from streaming import chat, coded, identity, selectors
 from streaming.errors import EmptyPrompt, StreamingError, TooLarge, UnknownStream
-from streaming.messages import Message
+from streaming.messages import KEY_LIMIT, Message, stream_name
 from streaming.protocol.codec import SessionCodec
-from streaming.protocol.codes import FaultCode, Mode
+from streaming.protocol.codes import FaultCode, Mode, Priority
 from streaming.recorded import RecordedStream
-from streaming.registry import registry
+from streaming.speech.engines import engines
 from streaming.streams import Stream
-from streaming.strings import chat_strings
+from streaming.strings import chat_strings, console_strings
 from streaming.transports import http
 from streaming.transports.sse import Position, SseFeed
 
@@ -38,6 +40,7 @@ STATUS = {
     FaultCode.EMPTY_PROMPT: 422,
     FaultCode.MALFORMED: 422,
     FaultCode.TOO_MANY_STREAMS: 429,
+    FaultCode.RATE_LIMITED: 429,
     FaultCode.OVERLOADED: 503,
     FaultCode.NOT_ALLOWED: 403,
 }
@@ -48,7 +51,23 @@ STATUS = {
 @require_GET
 def chat_page(request: HttpRequest) -> HttpResponse:
     """Return the page at `/`."""
-    return render(request, "streaming/chat.html", {"strings": chat_strings()})
+    missing = bool(engines.missing())
+    install = _("Speech is not understood on this server: install its engines (docs/how-to/voice.md).")
+    # Who can do something about it is told what is missing; others are not shown what they cannot have.
+    voice = not missing or getattr(request.user, "is_staff", False)
+    return render(
+        request,
+        "streaming/chat.html",
+        {"strings": chat_strings(), "voice": voice, "voice_missing": install if missing and voice else ""},
+    )
+
+
+@login_required
+@ensure_csrf_cookie
+@require_GET
+def console_page(request: HttpRequest) -> HttpResponse:
+    """Return the page at `/console/`."""
+    return render(request, "streaming/console.html", {"strings": console_strings()})
 
 
 def error_response(code: FaultCode, message: str, status: int, retry_after: float | None = None) -> JsonResponse:
@@ -82,13 +101,17 @@ def for_users(view: View) -> View:
 
 @require_GET
 @for_users
-async def stream_chat(request: HttpRequest, user: Any) -> HttpResponseBase:
-    """Answer `?q=` as Server-Sent Events; `Last-Event-ID` (or `?last_event_id=`) goes on where a line broke."""
+async def stream_chat(request: Any, user: Any) -> HttpResponseBase:
+    """Answer `?q=` as Server-Sent Events; `Last-Event-ID` (or `?last_event_id=`) goes on where a line broke.
+
+    With an `Idempotency-Key` the same request again gives the same answer, for a line that breaks before its first event.
+    """
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return error_response(FaultCode.NOT_ALLOWED, "Another site may not ask in your name.", 403)
     last = request.headers.get("Last-Event-ID") or request.GET.get("last_event_id", "")
+    coding = await coded.chosen(request.scope)
     if last:
-        return await _resumed(user, last)
+        return await _resumed(user, last, coding)
     question = request.GET.get("q", "")
     if not question.strip():
         raise EmptyPrompt("ask something: ?q=your question")
@@ -96,12 +119,21 @@ async def stream_chat(request: HttpRequest, user: Any) -> HttpResponseBase:
         user_id=user.pk,
         actor=user.get_username(),
         conversation=_uuid(request.GET.get("conversation", "")),
-        stream=uuid4(),
+        stream=_stream_name(user, request.headers.get("Idempotency-Key", "")),
         text=question,
         model=request.GET.get("model", "")[:128],
         meta={"method": "raw", "text_bytes": len(question.encode()), "wire_bytes": len(question.encode())},
+        priority=priority_of(request),
     )
-    return await _event_stream(await chat.ask(message, user), message, 0)
+    stream = await chat.ask(message, user)
+    return await _event_stream(stream, replace(message, conversation=stream.conversation), 0, coding)
+
+
+def priority_of(request: HttpRequest) -> Priority:
+    """Return the priority that the header `Priority` asks for (RFC 9218): urgency 0 to 2, 3, and 4 to 7."""
+    found = re.search(r"(?:^|[,\s])u=([0-7])(?:[,;\s]|$)", request.headers.get("Priority", ""))
+    urgency = int(found[1]) if found else 3
+    return Priority.NORMAL if urgency == 3 else Priority.URGENT if urgency < 3 else Priority.BULK
 
 
 def _uuid(text: str) -> UUID:
@@ -111,35 +143,34 @@ def _uuid(text: str) -> UUID:
         raise UnknownStream("conversation: not a UUID") from None
 
 
-async def _resumed(user: Any, last: str) -> HttpResponseBase:
+async def _resumed(user: Any, last: str, coding: coded.Coding) -> HttpResponseBase:
     try:
         position = Position.parse(last)
     except ValueError:
         return error_response(FaultCode.MALFORMED, "Last-Event-ID is not an id of ours.", 422)
-    stream = registry.get(user.pk, position.stream) or await recorded.load(user, position.stream)
+    stream = await chat.find(user, position.stream)
     if stream is None:
         raise UnknownStream("there is no such answer of yours")
     stream.check(position.offset, position.epoch)
-    if isinstance(stream, RecordedStream) and position.offset == stream.next_offset:
+    if stream.ended and position.offset == stream.next_offset:
         # All has been read: 204 tells an EventSource not to come back.
         return HttpResponse(status=204)
     message = Message(user.pk, user.get_username(), stream.conversation, stream.name, "")
-    return await _event_stream(stream, message, position.offset)
+    return await _event_stream(stream, message, position.offset, coding)
 
 
-async def _event_stream(stream: Stream | RecordedStream, message: Message, offset: int) -> StreamingHttpResponse:
+async def _event_stream(
+    stream: Stream | RecordedStream, message: Message, offset: int, coding: coded.Coding
+) -> StreamingHttpResponse:
     codec = SessionCodec(settings.STREAMING_MESSAGE_LIMIT)
     codec.use(1, await compression.active_library_async())
-    feed = SseFeed(stream, message, codec, settings.STREAMING_HEARTBEAT_INTERVAL)
-    response = StreamingHttpResponse(feed.run(offset), content_type="text/event-stream; charset=utf-8")
-    response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"
-    return response
+    feed = SseFeed(stream, message, codec, settings.STREAMING_HEARTBEAT_INTERVAL, coding.coder)
+    return coded.streamed(feed.run(offset), "text/event-stream; charset=utf-8", coding)
 
 
 @require_POST
 @for_users
-async def ai_chat(request: HttpRequest, user: Any) -> HttpResponseBase:
+async def ai_chat(request: Any, user: Any) -> HttpResponseBase:
     """Answer a question with a streamed response: plain text, NDJSON or frames by `Accept`.
 
     The body is JSON (`text`, and if wanted `conversation`, `model`) or plain text. With an `Idempotency-Key` the same
@@ -162,23 +193,25 @@ async def ai_chat(request: HttpRequest, user: Any) -> HttpResponseBase:
         text=asked.get("text", ""),
         model=asked.get("model", "")[:128],
         meta={"method": "raw", "text_bytes": len(request.body), "wire_bytes": len(request.body)},
+        priority=priority_of(request),
     )
     codec = SessionCodec(settings.STREAMING_MESSAGE_LIMIT)
     library = await compression.active_library_async()
     if request.headers.get("AURA-Library", "") == library.hash:
         codec.use(1, library)
     stream = await chat.ask(message, user)
-    feed = http.HttpFeed(stream, replace(message, conversation=stream.conversation), codec, mode)
-    response = StreamingHttpResponse(feed.run(form), content_type=_CONTENT_TYPES[form])
-    response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"
+    message = replace(message, conversation=stream.conversation)
+    # AURA's frames are coded already, better than any of these could.
+    coding = coded.plain() if form == http.FRAMES else await coded.chosen(request.scope)
+    lasting = "Idempotency-Key" in request.headers
+    feed = http.HttpFeed(stream, message, codec, mode, lasting=lasting, coder=coding.coder)
+    response = coded.streamed(feed.run(form), _CONTENT_TYPES[form], coding)
     response["AURA-Stream"] = str(stream.name)
     response["AURA-Conversation"] = str(stream.conversation)
     return response
 
 
 _CONTENT_TYPES = {http.PLAIN: "text/plain; charset=utf-8", http.NDJSON: http.NDJSON, http.FRAMES: http.FRAMES}
-KEY_LIMIT = 255
 
 
 def _question(request: HttpRequest) -> dict[str, str]:
@@ -200,10 +233,9 @@ def _question(request: HttpRequest) -> dict[str, str]:
 
 
 def _stream_name(user: Any, key: str) -> UUID:
-    """Return the name of the answer: the same for the same key of the same user (RFC 9562, version 5)."""
     if len(key) > KEY_LIMIT:
         raise TooLarge(f"an Idempotency-Key has at most {KEY_LIMIT} characters")
-    return uuid5(UUID(int=user.pk), key) if key else uuid4()
+    return stream_name(user.pk, key)
 
 
 @require_GET

@@ -56,6 +56,7 @@ def describe(event: StreamEvent) -> dict[str, Any]:
             return {
                 "type": "done",
                 "offset": event.offset,
+                "check": event.check,
                 "finish": event.finish.name.lower(),
                 "model": event.model,
                 "tier": event.tier,

@@ -12,15 +12,15 @@ class OutsideWindow(LookupError):
 class StreamLog:
     """Keeps the newest events of a stream: at most `window` bytes of text, and always the last event.
 
-    Offsets begin at 0 and rise by one; `first` is the oldest that is kept, `next` the one that comes.
+    Offsets begin at `start` and rise by one; `first` is the oldest that is kept, `next` the one that comes.
     """
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, start: int = 0) -> None:
         self._window = window
         self._events: deque[tuple[StreamEvent, int]] = deque()  # an event, and the position of its first byte
-        self.first = 0
-        self.next = 0
-        self.position = 0  # bytes of text appended since the beginning
+        self.first = start
+        self.next = start
+        self.position = 0  # bytes of text appended since the start
         self.ended = False
 
     def append(self, event: StreamEvent) -> None:
@@ -42,6 +42,11 @@ class StreamLog:
         if not self.first <= offset < self.next:
             raise OutsideWindow(offset)
         return self._events[offset - self.first][0]
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes of text are kept."""
+        return self.position - self._events[0][1] if self._events else 0
 
     def backlog(self, offset: int) -> int:
         """Return how many bytes of text stand from `offset` on; all of them for an offset before `first`."""

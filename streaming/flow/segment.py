@@ -5,7 +5,8 @@ import re
 # A sentence has ended where one of these, and what closes quotes or emphasis behind it, meets white space. The
 # white space opens the next sentence: only with it in sight is "3." known from the beginning of "3.5".
 _ENDED = re.compile(r"[.!?…؟。！？][\"'”’»)\]*_`]{0,4}\Z")
-_CUT = re.compile(r"(?:(?<=[.!?…؟。！？])[\"'”’»)\]*_`]{0,4}(?=\s))|(?<=\S)(?=\n)")
+# Where to look for an end: a pattern that begins with a set of characters is found ten times as fast as one that looks back.
+_CANDIDATE = re.compile(r"[.!?…؟。！？\n][\"'”’»)\]*_`]{0,4}")
 _LIST_NUMBER = re.compile(r"(?:^|\n)\s*\d{1,3}\.\Z")
 # How far back a decision looks: a list number with its line break, or an end with its closing marks.
 CONTEXT = 16
@@ -27,10 +28,13 @@ def is_boundary(before: str, after: str) -> bool:
 
 
 class Segmenter:
-    """Cuts a text that arrives in pieces of any size into chunks, none of which reaches across a sentence's end."""
+    """Cuts a text that arrives in pieces of any size into chunks, none of which reaches across a sentence's end.
 
-    def __init__(self) -> None:
-        self._tail = ""
+    `before` is what was cut already, when the text goes on from there.
+    """
+
+    def __init__(self, before: str = "") -> None:
+        self._tail = before[-CONTEXT:]
         self._pending = ""
 
     def __len__(self) -> int:
@@ -46,9 +50,9 @@ class Segmenter:
         text, self._pending = self._tail + self._pending, ""
         start = len(self._tail)
         chunks: list[str] = []
-        for match in _CUT.finditer(text):
-            cut = match.end()
-            if start < cut < len(text) and is_boundary(text[max(0, cut - CONTEXT) : cut], text[cut:]):
+        for match in _CANDIDATE.finditer(text):
+            cut = match.start() if match[0][0] == "\n" else match.end()
+            if start < cut < len(text) and is_boundary(text[max(0, cut - CONTEXT) : cut], text[cut]):
                 chunks.append(text[start:cut])
                 start = cut
         if start < len(text):

@@ -1,14 +1,16 @@
 """The client's half of a session, sans-I/O: frames in, events out. `static/aura/protocol/client.js` is its twin."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from compression.codec.errors import CodecError
+from compression.codec.payload import CompressionMethod
 from streaming.protocol import frames
 from streaming.protocol.codec import SessionCodec, encode_raw, text_check
-from streaming.protocol.codes import Action, FaultCode, LibraryAction, Mode
+from streaming.protocol.codes import Action, FaultCode, LibraryAction, Mode, Priority, Reliability
 from streaming.protocol.errors import FrameError
 from streaming.protocol.frames import Frame
+from streaming.protocol.pieces import PieceReader
 
 # Credit is given back when this much of it has been used.
 CREDIT_STEP = 65_536
@@ -30,8 +32,12 @@ class Reading:
     whole: bool = True  # `text` begins where the stream does, so that DONE can be checked against it
     waiting: bool = True  # for OPEN; chunks that come before it belong to an earlier request
     ended: bool = False
+    damaged: int = -1  # the offset of the last chunk that did not fit its check
     wire_bytes: int = 0
     methods: list[int] = field(default_factory=list)
+    pieces: PieceReader | None = None
+    rewound: int = 0  # characters taken back since the last OPEN
+    subscription: frames.Resume | None = None  # of a topic; `text` stays empty then
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,33 @@ class TextArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewound:
+    """The last `size` characters that arrived may be damaged: take them back. They come again."""
+
+    reading: Reading
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventArrived:
+    """An event of a topic: `text` is its JSON, `offset` its place in the topic; `passed` before it were left out."""
+
+    reading: Reading
+    offset: int
+    passed: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An event of this client is on the record, at that place of its topic."""
+
+    id: bytes
+    epoch: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     reading: Reading
     done: frames.Done
@@ -63,7 +96,8 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A request or a stream failed; `reading` is None for a fault of the session."""
+    """A request or a stream failed; `reading` is None for a fault of the session, and for that of a publication, whose
+    id the fault has."""
 
     reading: Reading | None
     fault: frames.Fault
@@ -82,7 +116,9 @@ class DrainAsked:
     """The server is about to stop: open another connection and resume there."""
 
 
-ClientEvent: TypeAlias = Welcomed | Opened | TextArrived | Ended | Failed | LibraryOffered | DrainAsked
+ClientEvent: TypeAlias = (
+    Welcomed | Opened | TextArrived | Rewound | EventArrived | Published | Ended | Failed | LibraryOffered | DrainAsked
+)
 
 
 class ClientSession:
@@ -92,27 +128,42 @@ class ClientSession:
     call `connect` again: every stream that has not ended is resumed from the first offset the client does not have.
     """
 
-    def __init__(self, codec: SessionCodec, *, mode: Mode = Mode.SENTENCE, client: str = "python") -> None:
+    def __init__(
+        self, codec: SessionCodec, *, mode: Mode = Mode.SENTENCE, client: str = "python", pieces: bool = False
+    ) -> None:
         self.codec = codec
         self.mode = mode
         self.client = client
+        self.pieces = pieces  # whoever uses this session can take text back (Rewound)
         self.readings: dict[int, Reading] = {}
         self.to_send: list[Frame] = []
         self._next_channel = 1
         self._used = 0
+        self._unconfirmed: dict[bytes, frames.Publish] = {}
 
     def connect(self, held: tuple[bytes, ...] = ()) -> None:
         """Begin a connection; `held` are the hashes of libraries the client has."""
         self._used = 0
         self.codec.libraries.clear()
         self.codec.active = 0
-        self.to_send = [frames.Hello(0, (frames.VERSION,), self.mode, DEFAULT_CREDIT, held, self.client)]
+        self.to_send = [
+            frames.Hello(0, (frames.VERSION,), self.mode, DEFAULT_CREDIT, held, self.client, int(self.pieces))
+        ]
         for reading in self.readings.values():
             if not reading.ended:
+                self._take_back(reading)
                 self.to_send.append(self._again(reading))
+        # The same ids again: what came through already is not published twice.
+        self.to_send += self._unconfirmed.values()
 
     def _again(self, reading: Reading) -> Frame:
         reading.waiting = True
+        if reading.subscription is not None:
+            position = (reading.epoch, reading.offset)
+            if reading.subscription.reliability != Reliability.EXACTLY_ONCE and reading.epoch:
+                position = (0, 0)
+            epoch, offset = position if reading.epoch else (reading.subscription.epoch, reading.subscription.offset)
+            return replace(reading.subscription, epoch=epoch, offset=offset)
         if reading.prompt is not None and not reading.epoch:
             return reading.prompt
         return frames.Resume(reading.channel, reading.stream, reading.epoch, reading.offset)
@@ -140,67 +191,179 @@ class ClientSession:
         self.to_send.append(self._again(reading))
         return reading
 
+    def subscribe(
+        self,
+        topic: str,
+        *,
+        epoch: int = 0,
+        offset: int = 0,
+        wanted: str = "",
+        reliability: Reliability = Reliability.EXACTLY_ONCE,
+        name: str = "",
+        priority: Priority = Priority.NORMAL,
+    ) -> Reading:
+        """Subscribe to a topic from that position on, or from now on; `wanted` is a filter as JSON.
+
+        With exactly once, `offset` and `epoch` of the reading are the position to keep together with what the events did.
+        With at least once the server keeps it under `name`, as far as `acknowledge` says.
+        """
+        channel = self._next_channel
+        self._next_channel += 1
+        frame = frames.Resume(channel, b"", epoch, offset, topic, wanted, reliability, name, priority)
+        reading = self.readings[channel] = Reading(channel, b"", subscription=frame)
+        self.to_send.append(frame)
+        return reading
+
+    def acknowledge(self, reading: Reading, offset: int = -1) -> None:
+        """Say that what came of a topic so far, or below `offset`, has been dealt with."""
+        self.to_send.append(frames.Ack(reading.channel, reading.offset if offset < 0 else offset, 0))
+
+    def publish(self, topic: str, text: str, identifier: bytes) -> None:
+        """Publish an event, `{"kind": ..., "data": ...}` as JSON, under 16 random bytes.
+
+        `Published` confirms it, or `Failed` refuses it; until then it is sent again on every connection.
+        """
+        encoded = self.codec.encode(text)
+        check = text_check(text)
+        self._unconfirmed[identifier] = frames.Publish(0, identifier, topic, encode_raw(text).data, check)
+        self.to_send.append(frames.Publish(0, identifier, topic, encoded.data, check))
+
     def control(self, action: Action, channel: int = 0, mode: Mode = Mode.COMPLETE) -> None:
         """Ask for pause, resume, cancel or another mode."""
         self.to_send.append(frames.Control(channel, action, mode))
 
     def receive(self, data: bytes, frame: Frame) -> list[ClientEvent]:
         """Return what a frame of the server means. `data` are its bytes. Raises FrameError for what no server sends."""
+        found: list[ClientEvent] = []
         match frame:
             case frames.Welcome():
-                return [Welcomed(frame)]
+                found = [Welcomed(frame)]
             case frames.Open():
-                return self._on_open(frame)
+                found = self._on_open(frame)
             case frames.Chunk():
-                return self._on_chunk(frame, len(data))
+                found = self._on_chunk(frame, len(data))
+            case frames.Piece():
+                found = self._on_piece(frame, len(data))
+            case frames.Event():
+                found = self._on_event(frame, len(data))
+            case frames.Publish():
+                self._unconfirmed.pop(frame.id, None)
+                found = [Published(frame.id, frame.epoch, frame.offset)]
             case frames.Done() | frames.Fault():
-                return self._on_end(frame)
+                found = self._on_end(frame)
             case frames.LibraryNotice():
-                return self._on_library(frame)
+                found = self._on_library(frame)
             case frames.Ping():
                 self.to_send.append(frames.Pong(frame.data))
             case frames.Control():
-                return [DrainAsked()] if frame.action == Action.DRAIN else []
+                found = [DrainAsked()] if frame.action == Action.DRAIN else []
             case frames.Pong():
                 pass
             case _:
                 raise FrameError(f"{frame.type.name} is not for servers to send")
-        return []
+        return found
 
     def _on_open(self, frame: frames.Open) -> list[ClientEvent]:
         reading = self._reading(frame.channel)
+        if reading.subscription is not None:
+            reading.stream, reading.offset = frame.stream, frame.offset
         if frame.stream != reading.stream or frame.offset != reading.offset:
             raise FrameError("OPEN for another stream or offset than was asked for")
         reading.waiting = False
         reading.epoch = frame.epoch
         reading.conversation = frame.conversation
-        return [Opened(reading)]
+        model = self.codec.models.get(frame.index)
+        if frame.index and model is None:
+            raise FrameError("OPEN with a model that is not primed here")
+        reading.pieces = PieceReader(model, frame.stream, frame.epoch, frame.offset) if model is not None else None
+        size, reading.rewound = reading.rewound, 0
+        return [Opened(reading), Rewound(reading, size)] if size else [Opened(reading)]
 
     def _on_chunk(self, frame: frames.Chunk, size: int) -> list[ClientEvent]:
         reading = self._reading(frame.channel)
         credit = self._spent(size)
-        text = None if reading.waiting else self._text(reading, frame)
+        text = None if reading.waiting or reading.ended else self._text(reading, frame)
         if credit:
             offset = reading.offset + (frame.count if text is not None else 0)
             self.to_send.append(frames.Ack(frame.channel, offset, credit))
         if text is None:
-            if not reading.waiting:
-                fault = frames.Fault(frame.channel, FaultCode.CORRUPT, "a chunk did not fit its check")
-                self.to_send += [fault, self._again(reading)]
-            return []
+            return [] if reading.waiting or reading.ended else self._rewind(reading, "a chunk did not fit its check")
+        if reading.pieces is not None:
+            reading.pieces.note(text, frame.count)
         reading.offset += frame.count
         reading.text += text
         reading.wire_bytes += size
         reading.methods.append(frame.payload[0] & 7)
         return [TextArrived(reading, text, frame.payload[0] & 7, len(frame.payload), size)]
 
-    def _text(self, reading: Reading, frame: frames.Chunk) -> str | None:
+    def _on_piece(self, frame: frames.Piece, size: int) -> list[ClientEvent]:
+        reading = self._reading(frame.channel)
+        credit = self._spent(size)
+        if credit:
+            self.to_send.append(frames.Ack(0, 0, credit))
+        if reading.waiting or reading.ended:
+            return []
+        if reading.pieces is None:
+            raise FrameError("a piece on a channel that was opened without")
+        text = reading.pieces.get(frame.data)
+        if text is None:
+            return self._rewind(reading, "a piece did not fit its check")
+        reading.offset += 1
+        reading.text += text
+        reading.wire_bytes += size
+        reading.methods.append(CompressionMethod.MODEL)
+        return [TextArrived(reading, text, CompressionMethod.MODEL, len(frame.data), size)]
+
+    def _rewind(self, reading: Reading, reason: str) -> list[ClientEvent]:
+        """Take back what no check covers, and ask for it again."""
+        self._take_back(reading)
+        return self._retry(reading, reason)
+
+    def _take_back(self, reading: Reading) -> None:
+        """Forget what no check covers: neither a check behind a RESUME nor one on another connection would."""
+        if reading.pieces is not None:
+            reading.offset, size = reading.pieces.unchecked
+            reading.text = reading.text[: len(reading.text) - size]
+            reading.rewound += size
+            reading.pieces = None
+
+    def _retry(self, reading: Reading, reason: str) -> list[ClientEvent]:
+        """Ask again for what came damaged; what comes damaged twice at one place is given up."""
+        if reading.damaged == reading.offset:
+            reading.ended = True
+            return [Failed(reading, frames.Fault(reading.channel, FaultCode.CORRUPT, f"{reason}, twice"))]
+        reading.damaged = reading.offset
+        reading.waiting = True
+        again = frames.Resume(reading.channel, reading.stream, reading.epoch, reading.offset)
+        if reading.subscription is not None:
+            again = replace(reading.subscription, epoch=reading.epoch, offset=reading.offset)
+        self.to_send += [frames.Fault(reading.channel, FaultCode.CORRUPT, reason), again]
+        return []
+
+    def _on_event(self, frame: frames.Event, size: int) -> list[ClientEvent]:
+        reading = self._reading(frame.channel)
+        credit = self._spent(size)
+        if credit:
+            self.to_send.append(frames.Ack(0, 0, credit))
+        if reading.waiting or reading.ended:
+            return []
+        text = self._text(reading, frame)
+        if text is None:
+            return self._retry(reading, "an event did not fit its check")
+        offset = reading.offset + frame.passed
+        reading.offset = offset + 1
+        reading.wire_bytes += size
+        return [EventArrived(reading, offset, frame.passed, text)]
+
+    def _text(self, reading: Reading, frame: frames.Chunk | frames.Event) -> str | None:
         """Return the text of a chunk, None when it does not decode or does not fit its check."""
         try:
             text = self.codec.decode(frame.payload)
         except CodecError:
             return None
-        check = frames.chunk_check(reading.stream, reading.epoch, reading.offset, frame.count, text.encode())
+        passed, count = (frame.passed, 1) if isinstance(frame, frames.Event) else (0, frame.count)
+        offset = reading.offset + passed
+        check = frames.chunk_check(reading.stream, reading.epoch, offset, count, text.encode())
         return text if check == frame.check else None
 
     def _spent(self, size: int) -> int:
@@ -214,16 +377,19 @@ class ClientSession:
     def _on_end(self, frame: frames.Done | frames.Fault) -> list[ClientEvent]:
         reading = self.readings.get(frame.channel)
         ends_stream = isinstance(frame, frames.Done) or frame.offset > 0
-        if reading is not None and reading.waiting and ends_stream:
+        if reading is not None and ends_stream and (reading.waiting or reading.ended):
             # It was under way when RESUME went out; the resumed stream brings its own end.
             return []
         if isinstance(frame, frames.Fault):
             if reading is not None:
                 reading.ended = True
+            self._unconfirmed.pop(frame.id, None)
             return [Failed(reading, frame)]
         if reading is None:
             raise FrameError("DONE on a channel that is not open")
         fits = not (frame.check and reading.whole) or frame.check == text_check(reading.text)
+        if not fits and reading.pieces is not None:
+            return self._rewind(reading, "the text does not fit its check")
         if frame.offset != reading.offset or not fits:
             raise FrameError("DONE does not fit the text that came before it")
         reading.ended = True

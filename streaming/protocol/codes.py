@@ -22,6 +22,22 @@ class Action(IntEnum):
     DRAIN = 6
 
 
+class Reliability(IntEnum):
+    """What a subscription promises (section 15)."""
+
+    EXACTLY_ONCE = 0
+    AT_LEAST_ONCE = 1
+    AT_MOST_ONCE = 2
+
+
+class Priority(IntEnum):
+    """How much of a session's bandwidth a channel gets while others want some too (section 8)."""
+
+    NORMAL = 0
+    URGENT = 1
+    BULK = 2
+
+
 class LibraryAction(IntEnum):
     """What a LIBRARY frame says (section 5.8)."""
 
@@ -29,6 +45,33 @@ class LibraryAction(IntEnum):
     ACK = 2
     NEED = 3
     RETIRE = 4
+    PRIMED = 5
+
+
+class VoiceAction(IntEnum):
+    """What a VOICE frame says (section 17): to 15 from the client, from 16 on from the server."""
+
+    LISTEN = 1
+    BEGIN = 2
+    END = 3
+    MUTE = 4
+    READY = 16
+    HEARD = 17
+    PARTIAL = 18
+    TRANSCRIPT = 19
+    PASSED = 20
+    SPEAKING = 21
+    SPOKEN = 22
+    STOPPED = 23
+    MUTED = 24
+    REPORT = 25
+
+
+class VoiceStyle(IntEnum):
+    """Who says where a turn begins and ends."""
+
+    HANDS_FREE = 0
+    PUSH_TO_TALK = 1
 
 
 class Finish(IntEnum):
@@ -63,6 +106,9 @@ class FaultCode(IntEnum):
     UNKNOWN_LIBRARY = 17
     EMPTY_PROMPT = 18
     NOT_ALLOWED = 19
+    BAD_AUDIO = 20
+    NO_VOICE = 21
+    SPEECH_FAILED = 22
 
     @property
     def label(self) -> str:
@@ -91,6 +137,7 @@ _RETRY = frozenset(
         FaultCode.INTERRUPTED,
         FaultCode.INTERNAL,
         FaultCode.UNKNOWN_LIBRARY,
+        FaultCode.SPEECH_FAILED,
     }
 )
 
@@ -111,6 +158,7 @@ class CloseCode(IntEnum):
     UNSUPPORTED_VERSION = 4203
     FRAME_TOO_LARGE = 4204
     SIGNED_OUT = 4205
+    REPLACED = 4206
 
 
 def duty(code: int) -> str:

@@ -21,10 +21,14 @@ class FrameError(ProtocolError):
 
 
 class FaultError(ProtocolError):
-    """A request that is answered by FAULT with `code` on `channel`; `retry_after` in milliseconds."""
+    """A request that is answered by FAULT with `code` on `channel`; `retry_after` in milliseconds. `event` is the id of
+    what was to be published."""
 
-    def __init__(self, code: FaultCode, message: str, channel: int = 0, retry_after: int = 0) -> None:
+    def __init__(
+        self, code: FaultCode, message: str, channel: int = 0, retry_after: int = 0, event: bytes = b""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.channel = channel
         self.retry_after = retry_after
+        self.event = event

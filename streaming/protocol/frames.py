@@ -16,6 +16,11 @@ VERSION = 1
 SUBPROTOCOL = "aura.v1"
 CHANNEL_LIMIT = 65_535
 CHUNK_COUNT_LIMIT = 1 << 20
+TOPIC_LIMIT = 128
+
+
+#: Bytes of a text in a VOICE frame.
+VOICE_TEXT_LIMIT = 32_768
 
 
 class FrameType(IntEnum):
@@ -31,8 +36,13 @@ class FrameType(IntEnum):
     PING = 9
     PONG = 10
     LIBRARY = 11
+    PIECE = 12
+    EVENT = 13
     CHUNKS = 14
     RESUME = 15
+    # Speech: the numbers 2 and 4 on channel 0.
+    VOICE = 16 + 2
+    AUDIO = 16 + 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,7 @@ class Hello:
     credit: int = varint(3)
     library: tuple[bytes, ...] = octets(4, size=32, repeated=True)
     client: str = string(5, limit=64)
+    pieces: int = varint(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,7 @@ class Prompt:
     payload: bytes = octets(3)
     check: int = fixed32(4)
     model: str = string(5, limit=128)
+    priority: int = varint(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,7 @@ class Open:
     epoch: int = varint(2)
     offset: int = varint(3)
     conversation: bytes = octets(4, size=16)
+    index: int = varint(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,15 @@ class Chunk:
     check: int
     payload: bytes
     count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One chunk as a piece of its channel's text (section 16); `data` is the check, when one is due, and the code."""
+
+    type: ClassVar = FrameType.PIECE
+    channel: int
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +137,7 @@ class Fault:
     retry: int = varint(3)
     retry_after: int = varint(4)
     offset: int = varint(5)
+    id: bytes = octets(6, size=16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +186,95 @@ class Resume:
     stream: bytes = octets(1, size=16)
     epoch: int = varint(2)
     offset: int = varint(3)
+    topic: str = string(4, limit=TOPIC_LIMIT)
+    filter: str = string(5, limit=1_024)
+    reliability: int = varint(6)
+    name: str = string(7, limit=64)
+    priority: int = varint(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event of a topic: EVENT on the channel of the subscription. `passed` events before it were left out."""
+
+    type: ClassVar = FrameType.EVENT
+    channel: int
+    passed: int
+    check: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """EVENT on channel 0: from a client an event to publish, from the server its receipt (`epoch` from 1, and `offset`)."""
+
+    type: ClassVar = FrameType.EVENT
+    channel: int = 0
+    id: bytes = octets(1, size=16)
+    topic: str = string(2, limit=TOPIC_LIMIT)
+    payload: bytes = octets(3)
+    check: int = fixed32(4)
+    epoch: int = varint(5)
+    offset: int = varint(6)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What is to be done or has happened about speech (section 17): type 2 on channel 0."""
+
+    type: ClassVar = FrameType.VOICE
+    channel: int = 0
+    action: int = varint(1)
+    turn: int = varint(2)
+    sequence: int = varint(3)
+    rate: int = varint(4)
+    style: int = varint(5)
+    conversation: bytes = octets(6, size=16)
+    stream: bytes = octets(7, size=16)
+    text: str = string(8, limit=VOICE_TEXT_LIMIT)
+    model: str = string(9, limit=128)
+    language: str = string(10, limit=16)
+    detail: str = string(11, limit=VOICE_TEXT_LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Samples of a turn (section 17): type 4 on channel 0. Each turn numbers its frames from 0."""
+
+    type: ClassVar = FrameType.AUDIO
+    turn: int
+    sequence: int
+    samples: bytes
+    channel: int = 0
 
 
 Frame: TypeAlias = (
-    Hello | Welcome | Prompt | Open | Chunk | Done | Fault | Ack | Control | Ping | Pong | LibraryNotice | Resume
+    Hello
+    | Welcome
+    | Prompt
+    | Open
+    | Chunk
+    | Piece
+    | Done
+    | Fault
+    | Ack
+    | Control
+    | Ping
+    | Pong
+    | LibraryNotice
+    | Resume
+    | Event
+    | Publish
+    | Voice
+    | Audio
 )
 
 _FIELD_FRAMES: dict[FrameType, type] = {
-    frame.type: frame for frame in (Hello, Welcome, Prompt, Open, Done, Fault, Control, LibraryNotice, Resume)
+    frame.type: frame
+    for frame in (Hello, Welcome, Prompt, Open, Done, Fault, Control, LibraryNotice, Resume, Publish, Voice)
 }
+# First bytes that stand for speech.
+_SPEECH = {(FrameType.VOICE & 15) << 4: FrameType.VOICE, (FrameType.AUDIO & 15) << 4: FrameType.AUDIO}
 # Frames of the session itself stand on channel 0; those of one stream on another. FAULT, ACK, CONTROL may be both.
 _ON_SESSION = frozenset({FrameType.HELLO, FrameType.WELCOME, FrameType.PING, FrameType.PONG, FrameType.LIBRARY})
 _ON_STREAM = frozenset(
@@ -180,6 +283,7 @@ _ON_STREAM = frozenset(
         FrameType.OPEN,
         FrameType.CHUNK,
         FrameType.CHUNKS,
+        FrameType.PIECE,
         FrameType.DONE,
         FrameType.RESUME,
     }
@@ -194,9 +298,10 @@ def chunk_check(stream: bytes, epoch: int, offset: int, count: int, text: bytes)
 
 def encode_head(frame_type: FrameType, channel: int) -> bytes:
     """Return the first byte or bytes of a frame."""
+    number = frame_type & 15
     if channel < 15:
-        return bytes((frame_type << 4 | channel,))
-    return bytes((frame_type << 4 | 15,)) + encode_varint(channel - 15)
+        return bytes((number << 4 | channel,))
+    return bytes((number << 4 | 15,)) + encode_varint(channel - 15)
 
 
 def encode(frame: Frame) -> bytes:
@@ -206,10 +311,14 @@ def encode(frame: Frame) -> bytes:
         head = encode_head(FrameType.CHUNK if frame.count == 1 else FrameType.CHUNKS, frame.channel)
         return head + count + frame.check.to_bytes(2, "little") + frame.payload
     head = encode_head(frame.type, frame.channel)
+    if isinstance(frame, Event):
+        return head + encode_varint(frame.passed) + frame.check.to_bytes(2, "little") + frame.payload
     if isinstance(frame, Ack):
         return head + encode_varint(frame.offset) + encode_varint(frame.credit)
-    if isinstance(frame, Ping | Pong):
+    if isinstance(frame, Ping | Pong | Piece):
         return head + frame.data
+    if isinstance(frame, Audio):
+        return head + encode_varint(frame.turn) + encode_varint(frame.sequence) + frame.samples
     return head + fields.encode(frame)
 
 
@@ -222,12 +331,12 @@ def decode(data: bytes) -> Frame:
         extra, position = _varint(data, 1)
         channel += extra
     try:
-        frame_type = FrameType(data[0] >> 4)
+        frame_type = _SPEECH.get(data[0], FrameType(data[0] >> 4))
     except ValueError:
         raise FrameError(f"unknown frame type {data[0] >> 4}") from None
     _check_channel(frame_type, channel)
     hot = _HOT_DECODERS.get(frame_type)
-    if hot is not None:
+    if hot is not None and (channel or frame_type != FrameType.EVENT):
         return hot(data, position, channel)
     frame_class = _FIELD_FRAMES[frame_type]
     frame: Frame = frame_class(channel=channel, **fields.decode(frame_class, data, position))
@@ -253,6 +362,24 @@ def _decode_chunk(data: bytes, position: int, channel: int) -> Frame:
     return Chunk(channel, check, bytes(data[position + 2 :]), count)
 
 
+def _decode_piece(data: bytes, position: int, channel: int) -> Frame:
+    return Piece(channel, bytes(data[position:]))
+
+
+def _decode_event(data: bytes, position: int, channel: int) -> Frame:
+    passed, position = _varint(data, position)
+    if len(data) < position + 3:
+        raise FrameError("an event is cut short")
+    check = int.from_bytes(data[position : position + 2], "little")
+    return Event(channel, passed, check, bytes(data[position + 2 :]))
+
+
+def _decode_audio(data: bytes, position: int, _channel: int) -> Frame:
+    turn, position = _varint(data, position)
+    sequence, position = _varint(data, position)
+    return Audio(turn, sequence, bytes(data[position:]))
+
+
 def _decode_ack(data: bytes, position: int, channel: int) -> Frame:
     offset, position = _varint(data, position)
     credit, position = _varint(data, position)
@@ -271,6 +398,9 @@ def _decode_ping(data: bytes, position: int, _channel: int) -> Frame:
 _HOT_DECODERS: dict[FrameType, Callable[[bytes, int, int], Frame]] = {
     FrameType.CHUNK: _decode_chunk,
     FrameType.CHUNKS: _decode_chunk,
+    FrameType.AUDIO: _decode_audio,
+    FrameType.PIECE: _decode_piece,
+    FrameType.EVENT: _decode_event,
     FrameType.ACK: _decode_ack,
     FrameType.PING: _decode_ping,
     FrameType.PONG: _decode_ping,

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any
 
 from compression.codec import payload
 from compression.codec.errors import CodecError
 from streaming.protocol import fields, frames
 from streaming.protocol.codec import encode_raw, text_check
-from streaming.protocol.codes import Action, FaultCode, Finish, Mode
+from streaming.protocol.codes import Action, FaultCode, Finish, Mode, Priority, Reliability
 from streaming.protocol.errors import FrameError
 from streaming.protocol.frames import Frame
 
@@ -16,12 +17,19 @@ _FROM_CLIENT: dict[str, type] = {
     "hello": frames.Hello,
     "prompt": frames.Prompt,
     "resume": frames.Resume,
+    "subscribe": frames.Resume,
+    "publish": frames.Publish,
     "control": frames.Control,
     "ack": frames.Ack,
     "ping": frames.Ping,
     "pong": frames.Pong,
 }
-_NAMES: dict[str, type[Mode] | type[Action]] = {"mode": Mode, "action": Action}
+_NAMES: dict[str, type[IntEnum]] = {
+    "mode": Mode,
+    "action": Action,
+    "reliability": Reliability,
+    "priority": Priority,
+}
 
 
 class JsonForm:
@@ -56,6 +64,10 @@ class JsonForm:
                 return frames.Ack(_number(data, "channel"), _number(data, "offset"), _number(data, "credit"))
             case "prompt":
                 return self._prompt(data)
+            case "publish":
+                return self._publish(data)
+            case "subscribe":
+                data = self._subscription(data)
         frame_class: Any = _FROM_CLIENT[kind]
         values: dict[str, Any] = {}
         for name, spec in fields.specs(frame_class).items():
@@ -73,12 +85,7 @@ class JsonForm:
         text = data.get("text", "")
         if not isinstance(text, str):
             raise ValueError('"text" is not a string')
-        if "channel" in data:
-            channel = _number(data, "channel")
-        else:
-            channel, self._next_channel = self._next_channel, self._next_channel + 1
-        if not 1 <= channel <= frames.CHANNEL_LIMIT:
-            raise ValueError(f'"channel" goes from 1 to {frames.CHANNEL_LIMIT}')
+        channel = self._channel(data)
         stream = _bytes(data, "stream", 16) or self._new_name()
         model = data.get("model", "")
         try:
@@ -86,13 +93,50 @@ class JsonForm:
         except UnicodeEncodeError:
             raise ValueError('"text" holds half a character (a lone surrogate)') from None
         return frames.Prompt(
-            channel, stream, _bytes(data, "conversation", 16), coded, text_check(text), str(model)[:128]
+            channel,
+            stream,
+            _bytes(data, "conversation", 16),
+            coded,
+            text_check(text),
+            str(model)[:128],
+            _read("priority", _PRIORITY, data.get("priority", 0)),
         )
+
+    def _channel(self, data: dict[str, Any]) -> int:
+        """Return the channel that an object names, or the next one."""
+        if "channel" in data:
+            channel = _number(data, "channel")
+        else:
+            channel, self._next_channel = self._next_channel, self._next_channel + 1
+        if not 1 <= channel <= frames.CHANNEL_LIMIT:
+            raise ValueError(f'"channel" goes from 1 to {frames.CHANNEL_LIMIT}')
+        return channel
+
+    def _subscription(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return a subscription as the RESUME that it is; its filter may be an object."""
+        wanted = data.get("filter", "")
+        if not isinstance(wanted, str):
+            wanted = json.dumps(wanted, ensure_ascii=False)
+        if not isinstance(data.get("topic"), str) or not data["topic"]:
+            raise ValueError('"topic" is missing')
+        return {**data, "filter": wanted, "channel": self._channel(data)}
+
+    def _publish(self, data: dict[str, Any]) -> Frame:
+        text = json.dumps({"kind": data.get("kind", ""), "data": data.get("data")}, ensure_ascii=False)
+        coded = encode_raw(text).data
+        identifier = _bytes(data, "id", 16) or self._new_name()
+        return frames.Publish(0, identifier, str(data.get("topic", "")), coded, text_check(text))
 
     def encode(self, frame: Any) -> str:
         """Return the JSON object of a frame of the server; chunks must be raw."""
         data: dict[str, Any] = {"type": frame.type.name.lower(), "channel": frame.channel}
-        if isinstance(frame, frames.Chunk):
+        if isinstance(frame, frames.Event):
+            offset = self._offsets.get(frame.channel, 0) + frame.passed
+            self._offsets[frame.channel] = offset + 1
+            data |= {"offset": offset, "passed": frame.passed, "event": json.loads(_text(frame.payload))}
+        elif isinstance(frame, frames.Publish):
+            return json.dumps({"type": "published", "id": frame.id.hex(), "epoch": frame.epoch, "offset": frame.offset})
+        elif isinstance(frame, frames.Chunk):
             offset = self._offsets.get(frame.channel, 0)
             self._offsets[frame.channel] = offset + frame.count
             data |= {"offset": offset, "count": frame.count, "text": _text(frame.payload)}
@@ -106,6 +150,9 @@ class JsonForm:
                 data[name] = value.hex() if isinstance(value, bytes) else value
             data |= _readable(frame)
         return json.dumps(data, ensure_ascii=False)
+
+
+_PRIORITY = fields.specs(frames.Resume)["priority"]
 
 
 def _readable(frame: Frame) -> dict[str, Any]:

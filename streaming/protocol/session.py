@@ -4,16 +4,31 @@ The shell (`streaming.sessions`) does all that waits: it reads streams, codes te
 what may follow what, which channel stands for which stream, how chunks are grouped, and how much credit is left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any
 
 from streaming.flow.events import StreamChunk, StreamDone, StreamEnd, StreamEvent
+from streaming.flow.schedule import FairSchedule
 from streaming.flow.segment import CONTEXT, is_boundary
 from streaming.protocol import frames
-from streaming.protocol.codes import Action, CloseCode, FaultCode, LibraryAction, Mode
+from streaming.protocol.codes import Action, CloseCode, FaultCode, LibraryAction, Mode, Priority, Reliability
 from streaming.protocol.errors import FaultError, FrameError
 from streaming.protocol.frames import Frame
+from streaming.protocol.requests import (
+    Acked,
+    Asked,
+    BargeInAsked,
+    CancelAsked,
+    Greeted,
+    LibraryAcked,
+    LibraryPrimed,
+    PublishAsked,
+    ResumeAsked,
+    SessionEvent,
+    SubscribeAsked,
+    VoiceCame,
+)
 
 DEFAULT_CREDIT = 262_144
 CREDIT_LIMIT = 16 * 1024 * 1024
@@ -23,6 +38,10 @@ GROUP_LIMIT = 65_536
 WAITING_LIMIT = 512
 # A channel asks for no more events while this much text waits in it.
 PENDING_LIMIT = 16_384
+# So many chunks that are ready at once still go as pieces, each in a frame of its own; more are smaller in one payload.
+PIECES_LIMIT = 16
+# Shares of the bandwidth while several channels want some.
+WEIGHTS = {Priority.URGENT: 8, Priority.NORMAL: 4, Priority.BULK: 1}
 
 
 @dataclass(slots=True)
@@ -36,6 +55,9 @@ class Group:
     count: int
     text: str
     raw: bool  # the client could not decode what it got: send it in the form that always decodes
+    topic: bool = False  # an event of a topic: sent as EVENT, coded once for all its subscribers
+    passed: int = 0  # of a topic: how many events before it are left out
+    piece: bool = False  # it may go as a PIECE (section 16)
 
 
 @dataclass(slots=True)
@@ -51,48 +73,9 @@ class _Channel:
     paused: bool = False
     acked: int = 0
     tail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Greeted:
-    """HELLO came; the shell answers with `welcome`."""
-
-    hello: frames.Hello
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question came; the shell decodes its payload, asks, and calls `open`, or answers with a fault."""
-
-    prompt: frames.Prompt
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeAsked:
-    """The client wants the stream from that offset on; the shell calls `open` or answers with a fault."""
-
-    channel: int
-    stream: bytes
-    epoch: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class CancelAsked:
-    """The user no longer wants the answer."""
-
-    channel: int
-    stream: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryAcked:
-    """The client holds the library that was offered under that index."""
-
-    index: int
-
-
-SessionEvent: TypeAlias = Greeted | Asked | ResumeAsked | CancelAsked | LibraryAcked
+    topic: str = ""
+    priority: Priority = Priority.NORMAL
+    index: int = 0  # of the model that its pieces are coded with
 
 
 class ServerSession:
@@ -108,12 +91,26 @@ class ServerSession:
         self.mode = Mode.SENTENCE
         self.credit = 0
         self.greeted = False
+        self.pieces = False  # the client reads PIECE frames
         self.unheard_pings = 0
         self._flow = flow
         self._channel_limit = channel_limit
         self._channels: dict[int, _Channel] = {}
         self._out: list[Frame] = []
-        self._turn = 0
+        self._schedule = FairSchedule()
+        self._handlers: dict[type, Callable[[Any], list[SessionEvent]]] = {
+            frames.Prompt: self._on_prompt,
+            frames.Resume: self._on_resume,
+            frames.Publish: lambda frame: [PublishAsked(frame)],
+            frames.Ack: self._on_ack,
+            frames.Control: self._on_control,
+            frames.Ping: self._on_ping,
+            frames.Pong: lambda _: [],
+            frames.Fault: self._on_fault,
+            frames.LibraryNotice: self._on_library,
+            frames.Voice: lambda frame: [VoiceCame(frame)],
+            frames.Audio: lambda frame: [VoiceCame(frame)],
+        }
 
     # -- from the client ---------------------------------------------------------------------------------------
 
@@ -126,26 +123,18 @@ class ServerSession:
             return self._on_hello(frame)
         if not self.greeted:
             raise FrameError("the first frame must be HELLO")
-        match frame:
-            case frames.Prompt():
-                self._claim(frame.channel, frame.stream)
-                return [Asked(frame)]
-            case frames.Resume():
-                return self._on_resume(frame)
-            case frames.Ack():
-                self._on_ack(frame)
-            case frames.Control():
-                return self._on_control(frame)
-            case frames.Ping():
-                self._out.append(frames.Pong(frame.data))
-            case frames.Fault():
-                self._on_fault(frame)
-            case frames.LibraryNotice():
-                return self._on_library(frame)
-            case frames.Pong():
-                pass
-            case _:
-                raise FrameError(f"{frame.type.name} is not for clients to send")
+        handler = self._handlers.get(type(frame))
+        if handler is None:
+            raise FrameError(f"{frame.type.name} is not for clients to send")
+        return handler(frame)
+
+    def _on_prompt(self, frame: frames.Prompt) -> list[SessionEvent]:
+        self._claim(frame.channel, frame.stream)
+        _priority(frame.priority, frame.channel)
+        return [Asked(frame)]
+
+    def _on_ping(self, frame: frames.Ping) -> list[SessionEvent]:
+        self._out.append(frames.Pong(frame.data))
         return []
 
     def _on_hello(self, hello: frames.Hello) -> list[SessionEvent]:
@@ -159,33 +148,45 @@ class ServerSession:
         self.mode = _mode(hello.mode)
         self.credit = min(hello.credit or DEFAULT_CREDIT, CREDIT_LIMIT)
         self.greeted = True
+        self.pieces = hello.pieces > 0
         return [Greeted(hello)]
 
     def _on_resume(self, frame: frames.Resume) -> list[SessionEvent]:
+        priority = _priority(frame.priority, frame.channel)
+        if frame.topic:
+            self._claim(frame.channel, b"", frame.topic)
+            try:
+                return [SubscribeAsked(frame, Reliability(frame.reliability), priority)]
+            except ValueError:
+                raise FaultError(FaultCode.MALFORMED, "unknown reliability", frame.channel) from None
         self._claim(frame.channel, frame.stream)
         if not frame.epoch and frame.offset:
             raise FaultError(FaultCode.MALFORMED, "an offset needs its epoch", frame.channel)
-        return [ResumeAsked(frame.channel, frame.stream, frame.epoch, frame.offset)]
+        return [ResumeAsked(frame.channel, frame.stream, frame.epoch, frame.offset, priority)]
 
-    def _claim(self, number: int, stream: bytes) -> None:
-        """Check that the channel may stand for the stream."""
-        if len(stream) != 16:
+    def _claim(self, number: int, stream: bytes, topic: str = "") -> None:
+        """Check that the channel may stand for the stream or the topic."""
+        if len(stream) != 16 and not topic:
             raise FaultError(FaultCode.MALFORMED, "the name of a stream has 16 bytes", number)
         known = self._channels.get(number)
-        if known is not None and known.stream != stream:
+        if known is not None and (known.topic != topic or (known.stream != stream and not topic)):
             raise FaultError(FaultCode.CONFLICT, "that channel stands for another stream", number)
         if known is None and len(self._channels) >= self._channel_limit:
             raise FaultError(
                 FaultCode.TOO_MANY_STREAMS, f"a session has at most {self._channel_limit} channels", number
             )
 
-    def _on_ack(self, ack: frames.Ack) -> None:
+    def _on_ack(self, ack: frames.Ack) -> list[SessionEvent]:
         self.credit = min(self.credit + ack.credit, CREDIT_LIMIT)
         channel = self._channels.get(ack.channel)
-        if channel is not None:
-            channel.acked = max(channel.acked, min(ack.offset, channel.offset))
+        if channel is None or ack.offset <= channel.acked:
+            return []
+        channel.acked = min(ack.offset, channel.offset)
+        return [Acked(ack.channel, channel.acked)] if channel.topic else []
 
     def _on_control(self, control: frames.Control) -> list[SessionEvent]:
+        if control.action == Action.BARGE_IN and not control.channel:
+            return [BargeInAsked()]
         numbers = [control.channel] if control.channel else list(self._channels)
         chosen = [(number, self._channels[number]) for number in numbers if number in self._channels]
         match control.action:
@@ -203,15 +204,18 @@ class ServerSession:
                 raise FaultError(FaultCode.MALFORMED, "unknown control action", control.channel)
         return []
 
-    def _on_fault(self, fault: frames.Fault) -> None:
+    def _on_fault(self, fault: frames.Fault) -> list[SessionEvent]:
         channel = self._channels.get(fault.channel)
         if channel is not None and fault.code in (FaultCode.CORRUPT, FaultCode.UNKNOWN_LIBRARY):
             channel.raw = True
+        return []
 
     def _on_library(self, notice: frames.LibraryNotice) -> list[SessionEvent]:
         match notice.action:
             case LibraryAction.ACK:
                 return [LibraryAcked(notice.index)]
+            case LibraryAction.PRIMED:
+                return [LibraryPrimed(notice.index)]
             case LibraryAction.NEED:
                 for channel in self._channels.values():
                     channel.raw = True
@@ -220,11 +224,32 @@ class ServerSession:
 
     # -- from the streams --------------------------------------------------------------------------------------
 
-    def open(self, number: int, stream: bytes, epoch: int, offset: int, conversation: bytes) -> None:
-        """Let channel `number` stand for a stream whose next event has that offset; anew if it already did."""
+    def open(
+        self,
+        number: int,
+        stream: bytes,
+        epoch: int,
+        offset: int,
+        conversation: bytes,
+        *,
+        topic: str = "",
+        priority: Priority = Priority.NORMAL,
+        index: int = 0,
+    ) -> int:
+        """Let channel `number` stand for a stream whose next event has that offset; anew if it already did.
+
+        `index` is that of the model to code pieces with, if the session has one. Returns it, or 0 when there are to be none:
+        the client does not read them, or could not read what it got.
+        """
         raw = number in self._channels and self._channels[number].raw
-        self._channels[number] = _Channel(stream, epoch, self.mode, offset, raw=raw)
-        self._out.append(frames.Open(number, stream, epoch, offset, conversation))
+        if raw or topic or not self.pieces:
+            index = 0
+        channel = _Channel(
+            stream, epoch, self.mode, offset, raw=raw, topic=topic, priority=priority, acked=offset, index=index
+        )
+        self._channels[number] = channel
+        self._out.append(frames.Open(number, stream, epoch, offset, conversation, index))
+        return index
 
     def feed(self, number: int, event: StreamEvent) -> None:
         """Add the next event of the channel's stream."""
@@ -243,9 +268,11 @@ class ServerSession:
         limit = GROUP_LIMIT if channel.mode == Mode.COMPLETE else PENDING_LIMIT
         return channel.size < limit and not channel.paused and self.credit > 0
 
-    def close(self, number: int) -> None:
-        """Forget a channel."""
-        self._channels.pop(number, None)
+    def close(self, number: int) -> int:
+        """Forget a channel; return the offset that would have come next on it."""
+        self._schedule.forget(number)
+        channel = self._channels.pop(number, None)
+        return channel.offset if channel is not None else 0
 
     def send(self, frame: Frame) -> None:
         """Queue a frame that needs no credit."""
@@ -253,9 +280,18 @@ class ServerSession:
 
     def fault(self, error: FaultError) -> None:
         """Queue the FAULT that answers a request."""
-        self._out.append(frames.Fault(error.channel, error.code, str(error), int(error.code.retry), error.retry_after))
+        self._out.append(
+            frames.Fault(
+                error.channel, error.code, str(error), int(error.code.retry), error.retry_after, id=error.event
+            )
+        )
 
     # -- to the client -----------------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """Return how many frames wait that need no credit."""
+        return len(self._out)
 
     def control_frames(self) -> list[Frame]:
         """Return the frames that wait and need no credit, and forget them."""
@@ -265,36 +301,38 @@ class ServerSession:
     def groups(self) -> Iterator[Group | Frame]:
         """Yield what may be sent now: groups to encode (answer each with `spend`), and the frames that end streams.
 
-        Channels take turns, one frame each, so that a long answer does not hold up a short one.
+        Channels share the line by the weights of their priorities, so that a long answer does not hold up a short one.
         """
-        idle = 0
-        while idle < len(self._channels):
-            numbers = list(self._channels)
-            number = numbers[self._turn % len(numbers)]
-            self._turn += 1
-            ready = self._next(number)
-            idle = idle + 1 if ready is None else 0
-            if ready is not None:
-                yield ready
+        return self._schedule.take(lambda: self._channels, self._weight, self._next)
 
-    def spend(self, size: int) -> None:
-        """Take the bytes of a chunk frame from the credit."""
+    def _weight(self, number: int) -> int:
+        channel = self._channels.get(number)
+        return WEIGHTS[channel.priority] if channel is not None else 1
+
+    def spend(self, number: int, size: int) -> None:
+        """Count the bytes of a chunk frame of a channel: against its share, and against the credit."""
+        self._schedule.spend(number, size)
         if self._flow:
             self.credit -= size
 
     def _next(self, number: int) -> Group | Frame | None:
-        channel = self._channels[number]
-        if channel.paused:
+        channel = self._channels.get(number)
+        if channel is None or channel.paused:
             return None
+        if channel.topic and channel.pending:
+            return self._event(number, channel) if self.credit > 0 else None
         count = _ready(channel)
         if count:
             return self._group(number, channel, count) if self.credit > 0 else None
         if channel.end is not None and not channel.pending:
-            del self._channels[number]
+            self.close(number)
             return _end_frame(number, channel.end)
         return None
 
     def _group(self, number: int, channel: _Channel, count: int) -> Group:
+        piece = channel.index > 0 and channel.mode == Mode.TOKEN and count <= PIECES_LIMIT and not channel.raw
+        if piece:
+            count = 1
         taken, channel.pending = channel.pending[:count], channel.pending[count:]
         text = "".join(chunk.text for chunk in taken)
         offset = channel.offset
@@ -302,7 +340,21 @@ class ServerSession:
         channel.size -= len(text)
         channel.tail = (channel.tail + text)[-CONTEXT:]
         raw, channel.raw = channel.raw, False
-        return Group(number, channel.stream, channel.epoch, offset, count, text, raw)
+        return Group(number, channel.stream, channel.epoch, offset, count, text, raw, piece=piece)
+
+    def _event(self, number: int, channel: _Channel) -> Group:
+        event = channel.pending.pop(0)
+        passed, channel.offset = event.offset - channel.offset, event.offset + 1
+        channel.size -= len(event.text)
+        raw, channel.raw = channel.raw, False
+        return Group(number, channel.stream, channel.epoch, event.offset, 1, event.text, raw, True, passed)
+
+
+def _priority(value: int, number: int) -> Priority:
+    try:
+        return Priority(value)
+    except ValueError:
+        raise FaultError(FaultCode.MALFORMED, "unknown priority", number) from None
 
 
 def _mode(value: int) -> Mode:

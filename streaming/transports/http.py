@@ -1,31 +1,34 @@
 """HTTP streaming: an answer as a chunked response in the form that the client accepts."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 import orjson
 
-from audit.errors import AuditError
-from audit.journal import journal
-from audit.records.event import Kind
 from compression.codec.payload import CompressionMethod
 from compression.codec.varint import encode_varint
-from streaming import coding, recorded
-from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, describe
+from streaming import coded, coding, delivery
+from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault, describe
 from streaming.messages import Message
 from streaming.protocol import frames
 from streaming.protocol.codec import SessionCodec
-from streaming.protocol.codes import Mode
+from streaming.protocol.codes import FaultCode, Mode
 from streaming.protocol.session import Group, ServerSession
 from streaming.recorded import RecordedStream
 from streaming.streams import Stream
 from streaming.tally import Tally
+from streaming.transports.content_coding import Coder, Identity
 
 PLAIN = "text/plain"
 NDJSON = "application/x-ndjson"
 FRAMES = "application/vnd.aura.frames"
 CHANNEL = 1
+# Seconds for which coded plain text may wait for more: twice that is what nobody sees.
+GATHERING = 0.05
+HANDED_OVER = (
+    "This server stops and another goes on. The same request with the same Idempotency-Key gives the whole answer."
+)
 
 Source = Stream | RecordedStream
 Body = AsyncGenerator[bytes]
@@ -45,16 +48,28 @@ def choose(accept: str) -> str:
 
 
 class HttpFeed:
-    """Turns one stream into the bytes of a response. When the client leaves, so does the interest in the stream.
+    """Turns one stream into the bytes of a response. When the client leaves, so does the interest in the stream; if it is
+    `lasting`, only after the grace period, because the client can make the same request again.
 
-    `codec` codes the frames; the other forms are plain.
+    `codec` codes the frames; the other forms are plain, and `coder` makes their content coding.
     """
 
-    def __init__(self, stream: Source, message: Message, codec: SessionCodec, mode: Mode) -> None:
+    def __init__(
+        self,
+        stream: Source,
+        message: Message,
+        codec: SessionCodec,
+        mode: Mode,
+        *,
+        lasting: bool = False,
+        coder: Coder | None = None,
+    ) -> None:
         self._stream = stream
         self._message = message
         self._codec = codec
         self._mode = mode
+        self._lasting = lasting
+        self._coder = coder or Identity()
         self._tally = Tally()
         self._size = 0
 
@@ -62,22 +77,37 @@ class HttpFeed:
         """Yield the body in `form`."""
         forms: dict[str, Callable[[], Body]] = {PLAIN: self._plain, NDJSON: self._ndjson, FRAMES: self._frames}
         try:
-            async with aclosing(forms[form]()) as body:
+            # Words alone, each flushed, would be coded larger than they are.
+            gathers = form == PLAIN and not isinstance(self._coder, Identity)
+            patience = GATHERING if gathers else 0.0
+            async with aclosing(coded.pieces(forms[form](), self._coder, patience)) as body:
                 async for data in body:
                     self._size += len(data)
                     yield data
         finally:
-            self._stream.release(leaving=True)
-            self._account()
+            self._stream.release(leaving=not self._lasting)
+            # All bytes of the body, not those of the payloads alone.
+            self._tally.wire_bytes = self._size
+            delivery.account(self._message, "http", self._tally)
 
     async def _events(self) -> AsyncGenerator[StreamEvent]:
-        async with aclosing(self._stream.read()) as events:
+        async with aclosing(self._whole()) as events:
             async for event in events:
                 if isinstance(event, StreamChunk):
                     size = len(event.text.encode())
                     if not self._codec.active:
                         self._tally.add(CompressionMethod.RAW, size, size)
                 yield event
+
+    async def _whole(self) -> AsyncGenerator[StreamEvent]:
+        """Yield the events, with an end in any case: a server that drains lets its readers go without one."""
+        offset, ended = 0, False
+        async with aclosing(self._stream.read()) as events:
+            async for event in events:
+                offset, ended = event.offset + 1, not isinstance(event, StreamChunk)
+                yield event
+        if not ended:
+            yield StreamFault(offset, FaultCode.INTERRUPTED, HANDED_OVER, 1_000)
 
     async def _plain(self) -> Body:
         """The text alone; a fault is its last line, because the status has long been sent."""
@@ -93,7 +123,12 @@ class HttpFeed:
         yield _line({"type": "open", **opening, "epoch": self._stream.epoch, "offset": 0})
         async with aclosing(self._events()) as events:
             async for event in events:
-                yield _line(describe(event))
+                yield _line(describe(event) | self._tentative(event))
+
+    def _tentative(self, event: StreamEvent) -> dict[str, str]:
+        """Return what will probably follow the newest chunk; nothing behind any other."""
+        text = getattr(self._stream, "tentative", "")
+        return {"tentative": text} if text and event.offset == self._stream.next_offset - 1 else {}
 
     async def _frames(self) -> Body:
         session = ServerSession(bytes(16), flow=False)
@@ -102,7 +137,7 @@ class HttpFeed:
         session.open(CHANNEL, stream.name.bytes, stream.epoch, 0, stream.conversation.bytes)
         for frame in session.control_frames():
             yield _framed(frame)
-        async with aclosing(stream.read()) as events:
+        async with aclosing(self._whole()) as events:
             async for event in events:
                 session.feed(CHANNEL, event)
                 for item in session.groups():
@@ -114,14 +149,6 @@ class HttpFeed:
         self._tally.add(encoded.method, len(text), len(encoded.data))
         check = frames.chunk_check(group.stream, group.epoch, group.offset, group.count, text)
         return frames.Chunk(CHANNEL, check, encoded.data, group.count)
-
-    def _account(self) -> None:
-        """Put on the record what went over the wire; nobody waits for it."""
-        if not self._tally.payloads:
-            return
-        meta = {"session": "http", "direction": "down", **self._tally.summary(), "wire_bytes": self._size}
-        with suppress(AuditError):
-            journal().submit([recorded.entry(self._message, Kind.DELIVERY, meta=meta)])
 
 
 def _line(data: dict[str, Any]) -> bytes:

@@ -2,18 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
 
-from audit.errors import AuditError
-from audit.journal import journal
-from audit.records.event import Kind
 from compression.codec.payload import CompressionMethod, Encoded
-from streaming import coding, recorded
+from streaming import coding, delivery
 from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, describe
 from streaming.flow.segment import CONTEXT, is_boundary
 from streaming.messages import Message
@@ -21,6 +18,9 @@ from streaming.protocol.codec import SessionCodec
 from streaming.recorded import RecordedStream
 from streaming.streams import Stream
 from streaming.tally import Tally
+from streaming.transports.content_coding import Coder, Identity
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +53,23 @@ class SseFeed:
     """Turns a stream into the bytes of an event stream for one client.
 
     Events: `open`, `token` (text), `compression` (what AURA's codec makes of each sentence), `heartbeat`, and at the end
-    `done` or `error`. `heartbeat` is the time in seconds without another event before a heartbeat.
+    `done` or `error`. `heartbeat` is the time in seconds without another event before a heartbeat; `coder` makes the content
+    coding.
     """
 
     def __init__(
-        self, stream: Stream | RecordedStream, message: Message, codec: SessionCodec, heartbeat: float
+        self,
+        stream: Stream | RecordedStream,
+        message: Message,
+        codec: SessionCodec,
+        heartbeat: float,
+        coder: Coder | None = None,
     ) -> None:
         self._stream = stream
         self._message = message
         self._codec = codec
         self._heartbeat = heartbeat
+        self._coder = coder or Identity()
         self._sentence: list[StreamChunk] = []
         self._tail = ""
         self._coded = Tally()
@@ -78,20 +85,25 @@ class SseFeed:
         }
         try:
             yield self._sent(event_bytes("open", opening, self._position(offset)))
-            async with aclosing(_with_heartbeats(self._stream.read(offset), self._heartbeat)) as events:
+            async with aclosing(with_heartbeats(self._stream.read(offset), self._heartbeat)) as events:
                 async for event in events:
                     if event is None:
                         yield self._sent(event_bytes("heartbeat", {}))
                     else:
                         yield self._sent(await self._format(event))
+            if rest := self._coder.end():
+                self._wire.wire_bytes += len(rest)
+                yield rest
         finally:
             self._stream.release(leaving=False)
-            self._account()
+            delivery.account(self._message, "sse", self._wire)
 
     def _position(self, offset: int) -> Position:
         return Position(self._stream.name, self._stream.epoch, offset)
 
     def _sent(self, data: bytes) -> bytes:
+        """Return the bytes that events become on the wire, and count them."""
+        data = self._coder.code(data)
         self._wire.wire_bytes += len(data)
         return data
 
@@ -102,8 +114,8 @@ class SseFeed:
             before = await self._compression() if boundary else b""
             self._sentence.append(event)
             self._tail = (self._tail + event.text)[-CONTEXT:]
-            self._wire.text_bytes += len(event.text.encode())
-            self._wire.payloads += 1
+            # Its bytes on the wire are counted where they are sent.
+            self._wire.add(CompressionMethod.RAW, len(event.text.encode()), 0)
             return before + event_bytes("token", {"text": event.text, "offset": event.offset}, position)
         last = await self._compression() if self._sentence else b""
         data = describe(event)
@@ -120,20 +132,6 @@ class SseFeed:
         self._coded.add(encoded.method, size, len(encoded.data))
         return event_bytes("compression", _coding(chunks, size, encoded))
 
-    def _account(self) -> None:
-        """Put on the record what went over the wire; nobody waits for it."""
-        if not self._wire.payloads:
-            return
-        meta = {
-            "session": "sse",
-            "direction": "down",
-            "text_bytes": self._wire.text_bytes,
-            "wire_bytes": self._wire.wire_bytes,
-            "methods": {CompressionMethod.RAW.name.lower(): self._wire.payloads},
-        }
-        with suppress(AuditError):
-            journal().submit([recorded.entry(self._message, Kind.DELIVERY, meta=meta)])
-
 
 def _coding(chunks: list[StreamChunk], size: int, encoded: Encoded) -> dict[str, Any]:
     return {
@@ -146,10 +144,10 @@ def _coding(chunks: list[StreamChunk], size: int, encoded: Encoded) -> dict[str,
     }
 
 
-async def _with_heartbeats(events: AsyncGenerator[StreamEvent], interval: float) -> AsyncGenerator[StreamEvent | None]:
+async def with_heartbeats(events: AsyncGenerator[T], interval: float) -> AsyncGenerator[T | None]:
     """Yield the events, and None whenever none came for `interval` seconds."""
     iterator = aiter(events)
-    coming: asyncio.Task[StreamEvent] | None = None
+    coming: asyncio.Future[T] | None = None
     try:
         while True:
             if coming is None:

@@ -1,5 +1,6 @@
 """WebSocket: one session a connection, frames as binary messages (`aura.v1`) or JSON (`aura.v1.json`)."""
 
+import asyncio
 import logging
 import secrets
 from typing import Any
@@ -22,6 +23,8 @@ JSON_SUBPROTOCOL = f"{frames.SUBPROTOCOL}.json"
 # The payload of a prompt may be as long as the message limit; fields and head need little more.
 FRAME_MARGIN = 4_096
 REASON_LIMIT = 120
+# Seconds for a close frame to get into a line that is full.
+CLOSE_PATIENCE = 3.0
 
 
 class ChatConsumer(AsyncConsumer):
@@ -30,6 +33,7 @@ class ChatConsumer(AsyncConsumer):
 
     # No group messages come in: without a channel layer an idle connection costs one task less.
     channel_layer_alias = "none"
+    transport = "websocket"
 
     session: Session
     connection: Connection | None = None
@@ -62,7 +66,7 @@ class ChatConsumer(AsyncConsumer):
         if chosen != frames.SUBPROTOCOL:
             self.json = JsonForm(lambda: secrets.token_bytes(16))
         self.session = Session(user, self.transmit, plain=self.json is not None)
-        self.connection = Connection("websocket", self.session, self.shut)
+        self.connection = Connection(self.transport, self.session, self.shut)
         connections.add(self.connection)
         return None
 
@@ -95,10 +99,13 @@ class ChatConsumer(AsyncConsumer):
         return [frames.Hello(version=(frames.VERSION,), mode=Mode.TOKEN, client="json"), frame]
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        await self._leave(leaving=message.get("code") == CloseCode.NORMAL)
+        raise StopConsumer
+
+    async def _leave(self, *, leaving: bool) -> None:
         if self.connection is not None:
             connections.remove(self.connection)
-            await self.session.leave(leaving=message.get("code") == CloseCode.NORMAL)
-        raise StopConsumer
+            await self.session.leave(leaving=leaving)
 
     async def transmit(self, out: list[Frame]) -> int:
         """Send frames, one a message, and return their bytes. Waits while the line is full."""
@@ -119,9 +126,14 @@ class ChatConsumer(AsyncConsumer):
         await self.refuse(code, code.name.lower().replace("_", " "))
 
     async def refuse(self, code: CloseCode, reason: str) -> None:
-        """Close with a code and a reason that fits a close frame."""
+        """Close with a code and a reason that fits a close frame. Who does not take it is not waited for."""
         if self.closed:
             return
         self.closed = True
         short = reason.encode()[:REASON_LIMIT].decode(errors="ignore")
-        await self.base_send({"type": "websocket.close", "code": int(code), "reason": short})
+        try:
+            async with asyncio.timeout(CLOSE_PATIENCE):
+                await self.base_send({"type": "websocket.close", "code": int(code), "reason": short})
+        except TimeoutError:
+            log.info("a client that reads nothing is let go")
+            await self._leave(leaving=False)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.live import LiveServer
 
+SERVERS = ["uvicorn", "daphne"]
+
 
 class Events:
     """Reads an event stream line by line, as a browser would."""
@@ -81,10 +83,8 @@ def test_last_event_id_goes_on_exactly_where_the_line_broke(live: LiveServer) ->
     assert live.get("/api/v1/stream/chat", Last_Event_ID=rest[-1][2])[0] == 204
 
 
+@pytest.mark.environment(STREAMING_HEARTBEAT_INTERVAL="0.2", NANO_MODEL="mock:mock-2-1000")
 def test_a_quiet_stream_has_heartbeats(own_server: LiveServer) -> None:
-    own_server.stop()
-    own_server.environment |= {"STREAMING_HEARTBEAT_INTERVAL": "0.2", "NANO_MODEL": "mock:mock-2-1000"}
-    own_server.start()
     names = [name for name, *_ in Events(own_server, ask("Speak", model="nano"))]
     assert names.count("heartbeat") >= 2
     assert names[-1] == "done"
@@ -176,6 +176,25 @@ def test_health_says_what_is_missing(live: LiveServer) -> None:
     status, _, body = live.get("/health/ready", key="")
     # No worker runs beside this server.
     assert status == 503
-    assert {name: check["ok"] for name, check in body["checks"].items()} == {
-        "database": True, "channel_layer": True, "worker": False, "model": True,
-    }  # fmt: skip
+    well = {"database": True, "channel_layer": True, "worker": False, "model": True}
+    assert body["checks"] == {name: {"ok": ok} for name, ok in well.items()}
+    eve, token = live.users["eve"], (live.folder / "keys" / "operator_token")
+    for stranger in ({"key": eve["key"]}, {"key": "", "Cookie": f"sessionid={eve['session']}"}):
+        assert live.get("/health", **stranger)[2]["checks"]["worker"] == {"ok": False}
+    assert live.get("/health", key="", AURA_Operator="wrong")[2]["checks"]["worker"] == {"ok": False}
+    ada = {"key": "", "Cookie": f"sessionid={live.users['ada']['session']}"}
+    for operator in ({}, ada, {"key": "", "AURA_Operator": token.read_text()}):
+        checks = live.get("/health", **operator)[2]["checks"]
+        assert checks["worker"] == {"ok": False, "message": "no worker has shown up yet"}
+
+
+def test_health_without_a_database_says_so_and_tells_strangers_nothing_of_it(own_server: LiveServer) -> None:
+    own_server.stop()
+    own_server.environment["DATABASE_URL"] = "postgres://aura:secret@127.0.0.1:1/aura"
+    own_server.start()
+    status, _, body = own_server.get("/health", key="", Cookie="sessionid=" + own_server.users["ada"]["session"])
+    assert (status, body["checks"]["database"]) == (503, {"ok": False})
+    assert own_server.get("/health")[0] == 503
+    operator = {"AURA_Operator": (own_server.folder / "keys" / "operator_token").read_text()}
+    _, _, body = own_server.get("/health", key="", **operator)
+    assert "127.0.0.1" in body["checks"]["database"]["message"]

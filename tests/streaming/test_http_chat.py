@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from streaming.protocol.client import ClientSession, Ended, TextArrived
 from streaming.protocol.codec import SessionCodec
 from streaming.transports.http import FRAMES, NDJSON, PLAIN, choose
 from tests.live import LiveServer
+
+SERVERS = ["uvicorn", "daphne"]
 
 
 class Post:
@@ -173,3 +177,42 @@ def test_a_browsers_session_alone_is_not_enough(live: LiveServer) -> None:
 )
 def test_the_form_is_the_first_of_ours(accept: str, form: str) -> None:
     assert choose(accept) == form
+
+
+@pytest.mark.environment(SMART_MODEL="mock:mock-700-15")
+def test_a_server_that_stops_says_so_and_the_next_one_gives_the_whole_answer(own_server: LiveServer) -> None:
+    question = {"text": "Speak", "model": "smart"}
+    cut = Post(own_server, question, Accept=NDJSON, Idempotency_Key="whole")
+    stopping = threading.Thread(target=own_server.stop)
+    stopping.start()
+    events = [json.loads(line) for line in cut.body().splitlines()]
+    stopping.join()
+    assert (events[-1]["type"], events[-1]["code"], events[-1]["retry"]) == ("fault", "interrupted", True)
+    begun = "".join(event.get("text", "") for event in events)
+    own_server.start()
+    again = Post(own_server, question, Accept=NDJSON, Idempotency_Key="whole")
+    events = [json.loads(line) for line in again.body().splitlines()]
+    assert events[-1]["type"] == "done"
+    text = "".join(event.get("text", "") for event in events)
+    assert text.startswith(begun)
+    assert len(text.split()) == 700
+
+
+def test_what_will_probably_follow_is_marked_and_is_not_on_the_record(tmp_path: Path) -> None:
+    server = LiveServer(tmp_path, ENABLE_HYBRID_STREAMING="true")
+    server.start()
+    try:
+        for _ in range(4):
+            answer = Post(server, {"text": "Speak", "model": "nano"}, Accept=NDJSON)
+            conversation = answer.response.headers["AURA-Conversation"]
+            events = [json.loads(line) for line in answer.body().splitlines()]
+        text = "".join(event.get("text", "") for event in events)
+        tentative = [event for event in events if event.get("tentative")]
+        assert len(text.split()) == 60
+        assert tentative
+        before = "".join(event.get("text", "") for event in events[: events.index(tentative[0]) + 1])
+        assert text.startswith(before + tentative[0]["tentative"])
+        turns = server.get(f"/api/v1/conversations/{conversation}")[2]["turns"]
+        assert turns[-1]["text"] == text
+    finally:
+        server.stop()

@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compression.codec.library import Library
+from compression.codec.model import Model
 from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
 from streaming.flow.segment import Segmenter
 from streaming.protocol import frames
-from streaming.protocol.client import ClientSession, Ended, Failed, Reading, TextArrived
+from streaming.protocol.client import ClientSession, Ended, Failed, Reading, Rewound, TextArrived
 from streaming.protocol.codec import SessionCodec, encode_raw
 from streaming.protocol.codes import Action, CloseCode, FaultCode, LibraryAction, Mode
 from streaming.protocol.errors import FaultError, FrameError
+from streaming.protocol.pieces import PieceWriter
 from streaming.protocol.session import (
     WAITING_LIMIT,
     CancelAsked,
@@ -40,7 +42,10 @@ def events_of(text_pieces: list[str]) -> list[StreamEvent]:
 class Line:
     """One connection: a server session over a stream that is written step by step, and the client's session."""
 
-    def __init__(self, client: ClientSession, events: list[StreamEvent]) -> None:
+    def __init__(self, client: ClientSession, events: list[StreamEvent], model: Model | None = None) -> None:
+        self.model = model
+        self.writers: dict[int, PieceWriter] = {}
+        self.pieces = 0
         self.client = client
         self.events = events
         self.server = ServerSession(bytes(16))
@@ -62,7 +67,11 @@ class Line:
                 continue
             for event in asked:
                 if isinstance(event, ResumeAsked):
-                    self.server.open(event.channel, event.stream, 1, event.offset, bytes(16))
+                    self.writers.pop(event.channel, None)
+                    index = 1 if self.model is not None else 0
+                    if self.server.open(event.channel, event.stream, 1, event.offset, bytes(16), index=index):
+                        assert self.model is not None
+                        self.writers[event.channel] = PieceWriter(self.model, event.stream, 1, event.offset)
                     self.next[event.channel] = event.offset
 
     def step(self, written: int) -> None:
@@ -87,11 +96,23 @@ class Line:
             self.to_server()
 
     def send(self, group: Group) -> None:
+        writer = self.writers.get(group.channel)
+        data = writer.put(group.text) if writer is not None and group.piece else None
+        if data is not None:
+            self.pieces += 1
+            self.sizes.append(1 + len(data))
+            if self.corrupt:
+                self.corrupt = False
+                data = data[:-1] + bytes([data[-1] ^ 1]) if data else b"\x01"
+            self.to_client(frames.Piece(group.channel, data))
+            return
+        if writer is not None:
+            writer.note(group.text, group.count)
         encoded = encode_raw(group.text) if group.raw else self.codec.encode(group.text)
         check = frames.chunk_check(group.stream, group.epoch, group.offset, group.count, group.text.encode())
         frame = frames.Chunk(group.channel, check, encoded.data, group.count)
         size = len(frames.encode(frame))
-        self.server.spend(size)
+        self.server.spend(group.channel, size)
         self.sizes.append(size)
         if self.corrupt:
             self.corrupt = False
@@ -104,7 +125,7 @@ class Line:
 
 
 def client_of(mode: Mode) -> tuple[ClientSession, Reading]:
-    client = ClientSession(SessionCodec(262_144), mode=mode)
+    client = ClientSession(SessionCodec(262_144), mode=mode, pieces=True)
     return client, client.resume(STREAM)
 
 
@@ -145,6 +166,69 @@ def test_the_client_reads_the_stream_whatever_happens_to_the_line(
     ends = [event for event in line.arrived if isinstance(event, Ended)]
     if ends:
         assert ends[-1].done.check == zlib.crc32(text.encode())
+
+
+MODEL = Model(b"Hello there. How are you?\0abc abc. a b c!\0")
+
+
+@settings(max_examples=200, deadline=None)
+@given(sentences, st.data())
+def test_pieces_give_the_stream_whatever_happens_to_the_line(pieces: list[str], draw: st.DataObject) -> None:
+    events = events_of(pieces)
+    client, reading = client_of(Mode.TOKEN)
+    client.codec.models[1] = MODEL
+    line = Line(client, events, MODEL)
+    shown, written = "", 0
+    for what in [*draw.draw(st.lists(st.sampled_from(["write", "break", "corrupt", "mode"]), max_size=30)), "end"]:
+        match what:
+            case "write":
+                written = min(len(events), written + draw.draw(st.integers(1, 2)))
+            case "break":
+                line = Line(client, events, MODEL)
+            case "corrupt":
+                line.corrupt = True
+            case "mode":
+                client.control(Action.MODE, mode=draw.draw(st.sampled_from(list(Mode))))
+                line.to_server()
+            case "end":
+                written, line.corrupt = len(events), False
+        line.arrived.clear()
+        line.step(written)
+        for event in line.arrived:
+            assert not isinstance(event, Failed)
+            if isinstance(event, TextArrived):
+                shown += event.text
+            elif isinstance(event, Rewound):
+                shown = shown[: len(shown) - event.size]
+    assert reading.ended
+    assert shown == reading.text == "".join(event.text for event in events if isinstance(event, StreamChunk))
+
+
+def test_a_chunk_is_a_piece_only_where_the_client_reads_them() -> None:
+    events = events_of(["Hello there. ", "How are you?"])
+    for reads, mode in ((1, Mode.TOKEN), (0, Mode.TOKEN), (1, Mode.SENTENCE)):
+        server = ServerSession(bytes(16))
+        server.receive(frames.Hello(version=(1,), mode=mode, pieces=reads))
+        assert server.open(1, STREAM, 1, 0, bytes(16), index=1) == reads
+        server.feed(1, events[0])
+        server.feed(1, StreamDone(1))
+        group = next(iter(server.groups()))
+        assert isinstance(group, Group)
+        assert group.piece == (bool(reads) and mode == Mode.TOKEN)
+
+
+def test_damage_is_found_behind_the_sentence_and_comes_again_as_chunks() -> None:
+    events = events_of(["Hello there. ", "How are you?"])
+    client, reading = client_of(Mode.TOKEN)
+    client.codec.models[1] = MODEL
+    line = Line(client, events, MODEL)
+    for written in range(1, len(events) + 1):
+        line.corrupt = written == 1
+        line.step(written)
+    assert reading.text == "Hello there. How are you?"
+    assert line.pieces > 0
+    assert any(isinstance(event, Rewound) for event in line.arrived)
+    assert reading.ended
 
 
 @given(sentences)
@@ -222,7 +306,7 @@ def test_without_credit_nothing_more_is_sent_or_asked_for() -> None:
 
 def test_two_streams_take_turns() -> None:
     session = ServerSession(bytes(16))
-    session.receive(frames.Hello(version=(1,), mode=Mode.TOKEN))
+    session.receive(frames.Hello(version=(1,), mode=Mode.TOKEN, credit=16_777_216))
     for channel in (1, 2):
         session.open(channel, bytes([channel]) * 16, 1, 0, bytes(16))
         for offset in range(3):
@@ -232,7 +316,7 @@ def test_two_streams_take_turns() -> None:
     for item in session.groups():
         order.append(item.channel)
         if isinstance(item, Group):
-            session.spend(1)
+            session.spend(item.channel, 60_000)
     assert order == [1, 2, 1, 2, 1, 2, 1, 2]
 
 

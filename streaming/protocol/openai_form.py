@@ -1,0 +1,251 @@
+"""OpenAI's chat completions as JSON: requests read, answers and errors written (docs/reference/openai-api.md).
+
+Pure: bytes in, values out, and the other way round. Source: OpenAI's API reference, "Chat Completions".
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from streaming.protocol.codes import FaultCode, Finish
+
+DONE = b"data: [DONE]\n\n"
+NAME_LIMIT = 128
+
+# What is AURA's own affair, and what says who the end user is: endpoints do not get it.
+_KEPT = frozenset(
+    {"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "n", "user"}
+    | {"metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"}
+)
+_FINISH = {Finish.STOP: "stop", Finish.LENGTH: "length", Finish.TOOL_CALL: "tool_calls"} | {
+    Finish.CONTENT_FILTER: "content_filter",
+    Finish.CANCELLED: "stop",
+}
+# Fault: HTTP status, OpenAI's type, OpenAI's code.
+_ERRORS = {
+    FaultCode.MALFORMED: (400, "invalid_request_error", "invalid_request"),
+    FaultCode.EMPTY_PROMPT: (400, "invalid_request_error", "invalid_request"),
+    FaultCode.NOT_ALLOWED: (403, "invalid_request_error", "permission_denied"),
+    FaultCode.UNKNOWN_STREAM: (404, "invalid_request_error", "not_found"),
+    FaultCode.NO_MODEL: (404, "invalid_request_error", "model_not_found"),
+    FaultCode.CONFLICT: (409, "invalid_request_error", "conflict"),
+    FaultCode.TOO_LARGE: (413, "invalid_request_error", "request_too_large"),
+    FaultCode.BUDGET_EXHAUSTED: (429, "insufficient_quota", "insufficient_quota"),
+    FaultCode.RATE_LIMITED: (429, "rate_limit_error", "rate_limit_exceeded"),
+    FaultCode.TOO_MANY_STREAMS: (429, "rate_limit_error", "rate_limit_exceeded"),
+    FaultCode.PROVIDER_FAILED: (502, "api_error", "provider_failed"),
+    FaultCode.PROVIDER_CUT: (502, "api_error", "provider_cut"),
+    FaultCode.OVERLOADED: (503, "api_error", "overloaded"),
+    FaultCode.INTERRUPTED: (503, "api_error", "interrupted"),
+    FaultCode.PROVIDER_TIMEOUT: (504, "api_error", "provider_timeout"),
+}
+
+
+class BadRequest(ValueError):
+    """A request that makes no sense; `param` names the field."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request. `text` is what its last message says, for people; `record` is the rest of it, for the record."""
+
+    model: str
+    messages: Sequence[Mapping[str, Any]]
+    text: str
+    record: Mapping[str, str]
+    stream: bool = False
+    include_usage: bool = False
+    max_tokens: int | None = None
+    temperature: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse(body: bytes) -> Asked:
+    """Read a request. Raises BadRequest."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise BadRequest("The body must be a JSON object.")
+    messages = _messages(data.get("messages"))
+    model = data.get("model", "")
+    if not isinstance(model, str) or len(model) > NAME_LIMIT:
+        raise BadRequest("Name a model, a tier, or auto.", "model")
+    if data.get("n") not in (None, 1):
+        raise BadRequest("One answer a request: n must be 1.", "n")
+    options = data.get("stream_options") or {}
+    if not isinstance(options, dict):
+        raise BadRequest("stream_options must be an object.", "stream_options")
+    extra = {name: value for name, value in data.items() if name not in _KEPT}
+    temperature = _number(data, "temperature")
+    if temperature is not None and not 0 <= temperature <= 2:
+        raise BadRequest("temperature is from 0 to 2.", "temperature")
+    return Asked(
+        model=model,
+        messages=messages,
+        text=_words(messages[-1]),
+        record=_record(messages, extra),
+        stream=data.get("stream") is True,
+        include_usage=options.get("include_usage") is True,
+        max_tokens=_limit(data),
+        temperature=temperature,
+        extra=extra,
+    )
+
+
+def _messages(found: Any) -> list[dict[str, Any]]:
+    if not isinstance(found, list) or not found:
+        raise BadRequest("messages must be a list with at least one message.", "messages")
+    for number, message in enumerate(found):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise BadRequest("Each message is an object with a role.", f"messages[{number}]")
+        content = message.get("content")
+        if content is not None and not isinstance(content, str | list):
+            raise BadRequest("content is text or a list of parts.", f"messages[{number}].content")
+    return found
+
+
+def _limit(data: Mapping[str, Any]) -> int | None:
+    for name in ("max_completion_tokens", "max_tokens"):
+        value = data.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= 10_000_000:
+            raise BadRequest(f"{name} is a whole number above 0.", name)
+        return value
+    return None
+
+
+def _number(data: Mapping[str, Any], name: str) -> float | None:
+    value = data.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise BadRequest(f"{name} is a number.", name)
+    return value
+
+
+def _words(message: Mapping[str, Any]) -> str:
+    """Return a message as text for people; what is not text is named by its hash."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(_part_words(part) for part in content)
+    return orjson.dumps(message.get("tool_calls") or "").decode()
+
+
+def _part_words(part: Any) -> str:
+    if isinstance(part, dict) and isinstance(part.get("text"), str):
+        return str(part["text"])
+    if isinstance(part, dict) and isinstance(part.get("image_url"), dict):
+        return f"[{_named(str(part['image_url'].get('url', '')))}]"
+    return f"[{_named(orjson.dumps(part).decode())}]"
+
+
+def _named(data: str) -> str:
+    """Return an address as it is, and data by its kind, size and hash."""
+    if not data.startswith("data:") and len(data) < 2_048:
+        return data
+    kind = data[5 : data.find(";")] if data.startswith("data:") and ";" in data[:100] else "data"
+    return f"{kind}, {len(data)} characters, SHA-256 {hashlib.sha256(data.encode()).hexdigest()}"
+
+
+def _record(messages: Sequence[Mapping[str, Any]], extra: Mapping[str, Any]) -> dict[str, str]:
+    record: dict[str, str] = {}
+    if len(messages) > 1:
+        before = [{"role": message["role"], "content": _words(message)} for message in messages[:-1]]
+        record["before"] = orjson.dumps(before).decode()
+    if extra:
+        record["parameters"] = orjson.dumps(extra).decode()
+    return record
+
+
+class Writer:
+    """Writes one answer: chunks as events, or the whole as one object."""
+
+    def __init__(self, name: str, created: int, model: str) -> None:
+        self._name = name
+        self._created = created
+        self._model = model
+        head = orjson.dumps({"id": name, "object": "chat.completion.chunk", "created": created, "model": model})
+        self._head = b"data: " + head[:-1] + b',"choices":[{"index":0,"delta":'
+        self._begun = False
+
+    def text(self, text: str) -> bytes:
+        """Return the event of a piece of text."""
+        role = b"" if self._begun else b'"role":"assistant",'
+        self._begun = True
+        return self._head + b"{" + role + b'"content":' + orjson.dumps(text) + b'},"finish_reason":null}]}\n\n'
+
+    def end(
+        self,
+        finish: Finish,
+        calls: Sequence[Mapping[str, Any]],
+        usage: Mapping[str, Any] | None,
+        about: Mapping[str, Any],
+    ) -> bytes:
+        """Return the last events: tools to be called, the reason of the end, usage if it is wanted, and [DONE].
+
+        `about` is AURA's own, in a field `aura` of the last chunk of the answer.
+        """
+        events = []
+        if calls:
+            delta = {"tool_calls": [{"index": number, **call} for number, call in enumerate(calls)]}
+            if not self._begun:
+                delta = {"role": "assistant", "content": None, **delta}  # type: ignore[dict-item]
+            events.append(self._head + orjson.dumps(delta) + b',"finish_reason":null}]}\n\n')
+        last = b',"aura":' + orjson.dumps(dict(about)) + b"}\n\n"
+        events.append(self._head + b'{},"finish_reason":' + orjson.dumps(_FINISH[finish]) + b"}]" + last)
+        if usage is not None:
+            head = {"id": self._name, "object": "chat.completion.chunk", "created": self._created, "model": self._model}
+            events.append(b"data: " + orjson.dumps({**head, "choices": [], "usage": usage}) + b"\n\n")
+        return b"".join(events) + DONE
+
+    def whole(
+        self,
+        text: str,
+        finish: Finish,
+        calls: Sequence[Mapping[str, Any]],
+        usage: Mapping[str, Any],
+        about: Mapping[str, Any],
+    ) -> bytes:
+        """Return the answer as one object."""
+        message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else "")}
+        if calls:
+            message["tool_calls"] = list(calls)
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _FINISH[finish]}
+        return orjson.dumps(
+            {
+                "id": self._name,
+                "object": "chat.completion",
+                "created": self._created,
+                "model": about.get("model") or self._model,
+                "choices": [choice],
+                "usage": usage,
+                "aura": about,
+            }
+        )
+
+
+def usage_of(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
+    """Return usage in OpenAI's shape."""
+    total = prompt_tokens + completion_tokens
+    return {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens, "total_tokens": total}
+
+
+def status_of(code: FaultCode) -> int:
+    """Return the HTTP status of a fault."""
+    return _ERRORS.get(code, (500, "", ""))[0]
+
+
+def error(code: FaultCode, message: str, param: str | None = None) -> bytes:
+    """Return a fault in OpenAI's shape."""
+    _, kind, name = _ERRORS.get(code, (500, "api_error", "internal"))
+    return orjson.dumps({"error": {"message": message, "type": kind, "param": param, "code": name}})

@@ -1,0 +1,1 @@
+"""Made by `python -m streaming.transports.grpc.generate`; not edited by hand."""

@@ -1,0 +1,296 @@
+"""OpenAI's API: `POST /v1/chat/completions` and `GET /v1/models`, for any client that speaks it.
+
+An ASGI application of its own: it needs no session, cookie or form of Django's, and their middleware would cost a call more
+than everything else. What it answers comes out of the stream core, like every other answer: recorded, budgeted, routed.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from django.conf import settings
+
+from audit.errors import AuditError
+from routing_ai import selectors as models
+from routing_ai.errors import RoutingError
+from routing_ai.services import CacheControl
+from streaming import chat, identity
+from streaming.errors import StreamingError
+from streaming.flow.events import StreamChunk, StreamDone, StreamFault
+from streaming.messages import Message
+from streaming.protocol import openai_form as form
+from streaming.protocol.codes import FaultCode
+from streaming.streams import Stream
+
+log = logging.getLogger(__name__)
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+PREFIX = "/v1/"
+# Bytes of a body above which it is read by a thread.
+LARGE = 65_536
+_NO_KEY = "Send an API key as a bearer token: make one with ./aura createkey NAME."
+
+
+class Left(Exception):
+    """The client has gone before its request was whole."""
+
+
+class Refused(Exception):
+    """An error to be answered, with its status."""
+
+    def __init__(self, status: int, body: bytes, headers: Headers | None = None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.headers = headers or []
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request; it ends at once when its client leaves, and with it the call of the model."""
+    try:
+        body = await _body(scope, receive)
+    except Left:
+        return
+    except Refused as refused:
+        await _send(send, refused.status, refused.body, refused.headers)
+        return
+    work = asyncio.ensure_future(_respond(scope, body, send))
+    gone = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        if not work.done():
+            work.cancel()
+        await asyncio.wait({work, gone})
+    if not work.cancelled():
+        work.result()
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    limit = settings.STREAMING_REQUEST_LIMIT
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Left
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise Refused(413, form.error(FaultCode.TOO_LARGE, f"A request has at most {limit} bytes."))
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _respond(scope: Scope, body: bytes, send: Send) -> None:
+    try:
+        user = await identity.user_of({**scope, "user": None})
+        if user is None:
+            error = form.error(FaultCode.NOT_ALLOWED, _NO_KEY).replace(b"permission_denied", b"invalid_api_key")
+            raise Refused(401, error, [(b"www-authenticate", b"Bearer")])
+        match scope["method"], scope["path"].rstrip("/"):
+            case "POST", "/v1/chat/completions":
+                await _complete(scope, body, user, send)
+            case "GET", "/v1/models":
+                _need(user, "models")
+                await _send(send, 200, _models(user))
+            case "GET", path if path.startswith("/v1/models/"):
+                _need(user, "models")
+                await _send(send, 200, _model(user, path.removeprefix("/v1/models/")))
+            case method, path:
+                raise Refused(404, form.error(FaultCode.UNKNOWN_STREAM, f"There is no {method} {path} here."))
+    except Refused as refused:
+        await _send(send, refused.status, refused.body, refused.headers)
+    except form.BadRequest as error:
+        await _send(send, 400, form.error(FaultCode.MALFORMED, str(error), error.param))
+    except RoutingError as error:
+        await _refuse(send, FaultCode.named(error.code), str(error), error.retry_after)
+    except StreamingError as error:
+        await _refuse(send, error.code, str(error), error.retry_after)
+    except AuditError as error:
+        log.warning("a request was refused: %s", error)
+        await _refuse(send, FaultCode.named(getattr(error, "code", "")), str(error), None)
+
+
+def _need(user: Any, scope: str) -> None:
+    if not user.credential.may(scope):
+        words = f"This API key is not good for that: its scope lacks {scope}."
+        raise Refused(403, form.error(FaultCode.NOT_ALLOWED, words))
+
+
+async def _refuse(send: Send, code: FaultCode, message: str, retry_after: float | None) -> None:
+    headers: Headers = []
+    if retry_after:
+        headers.append((b"retry-after", str(max(1, round(retry_after))).encode()))
+    if code in _TRIED:
+        headers.append((b"x-should-retry", b"false"))
+    await _send(send, form.status_of(code), form.error(code, message), headers)
+
+
+# AURA has tried again itself, or it would be in vain; the openai client would try twice more.
+_TRIED = {FaultCode.PROVIDER_FAILED, FaultCode.PROVIDER_CUT, FaultCode.PROVIDER_TIMEOUT, FaultCode.BUDGET_EXHAUSTED}
+
+
+async def _send(send: Send, status: int, body: bytes, headers: Headers | None = None) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    start = [(b"content-type", b"application/json"), length, *(headers or [])]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})
+
+
+# -- models ------------------------------------------------------------------------------------------------------------
+
+
+def _models(user: Any) -> bytes:
+    listed = [_described(name, about) for name, about in models.choices().items() if user.credential.may_ask(name)]
+    return orjson.dumps({"object": "list", "data": listed})
+
+
+def _model(user: Any, name: str) -> bytes:
+    about = models.choices().get(name)
+    if about is None or not user.credential.may_ask(name):
+        raise Refused(404, form.error(FaultCode.NO_MODEL, f"There is no model {name[: form.NAME_LIMIT]}."))
+    return orjson.dumps(_described(name, about))
+
+
+def _described(name: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": about.get("provider", "aura"), "aura": about}
+
+
+# -- completions -------------------------------------------------------------------------------------------------------
+
+
+async def _complete(scope: Scope, body: bytes, user: Any, send: Send) -> None:
+    _need(user, "chat")
+    asked = await asyncio.to_thread(form.parse, body) if len(body) > LARGE else form.parse(body)
+    if not user.credential.may_ask(asked.model):
+        words = f"This API key may not ask {asked.model or 'auto'}."
+        raise Refused(403, form.error(FaultCode.NOT_ALLOWED, words, "model"))
+    headers = dict(scope["headers"])
+    message = Message(
+        user_id=user.pk,
+        actor=user.get_username(),
+        conversation=_conversation(headers.get(b"aura-conversation", b"")),
+        stream=uuid4(),
+        text=asked.text,
+        model=asked.model,
+        meta={"transport": "openai", "key": user.credential.number, **asked.record},
+        by_program=True,
+    )
+    wanted = chat.Wanted(
+        messages=asked.messages,
+        max_tokens=asked.max_tokens or settings.AURA_MAX_TOKENS,
+        temperature=asked.temperature,
+        extra=asked.extra,
+        key_id=user.credential.number,
+        hedge_after=_seconds(headers.get(b"aura-hedge-after", b"")),
+        cache=_cache(headers.get(b"cache-control", b"")),
+    )
+    estimate = len(body) // 4 + wanted.max_tokens
+    user.credential.admit(estimate)
+    answer = _Answer(asked, message, send)
+    try:
+        await answer.run(await chat.ask_for(message, user, wanted))
+    finally:
+        user.credential.used(estimate, answer.tokens)
+
+
+def _conversation(given: bytes) -> UUID:
+    try:
+        return UUID(given.decode()) if given else uuid4()
+    except ValueError:
+        raise form.BadRequest("The header AURA-Conversation is not a UUID.") from None
+
+
+def _cache(given: bytes) -> CacheControl | None:
+    return CacheControl.parse(given.decode("latin-1")) if given else None
+
+
+def _seconds(given: bytes) -> float | None:
+    try:
+        return max(0.0, float(given)) if given else None
+    except ValueError:
+        raise form.BadRequest("The header AURA-Hedge-After is a number of seconds.") from None
+
+
+class _Answer:
+    """Sends one stream to one client."""
+
+    def __init__(self, asked: form.Asked, message: Message, send: Send) -> None:
+        self._asked = asked
+        self._message = message
+        self._send = send
+        self._writer = form.Writer(f"chatcmpl-{message.stream.hex}", int(time.time()), asked.model or "auto")
+        self._started = False
+        self._texts: list[str] = []
+        self.tokens = 0
+
+    async def run(self, stream: Stream) -> None:
+        """Send the answer to its end; leaving ends the stream."""
+        try:
+            async with aclosing(stream.read()) as events:
+                async for event in events:
+                    await self._take(stream, event)
+        finally:
+            stream.release(leaving=True)
+
+    async def _take(self, stream: Stream, event: StreamChunk | StreamDone | StreamFault) -> None:
+        match event:
+            case StreamChunk():
+                if stream.tools_from is not None and event.offset >= stream.tools_from:
+                    return
+                if self._asked.stream:
+                    await self._event(self._writer.text(event.text))
+                else:
+                    self._texts.append(event.text)
+            case StreamDone():
+                await self._done(stream, event)
+            case StreamFault():
+                await self._fault(event)
+
+    async def _done(self, stream: Stream, event: StreamDone) -> None:
+        usage = form.usage_of(event.prompt_tokens, event.completion_tokens)
+        self.tokens = usage["total_tokens"]
+        about = {"model": event.model, "tier": event.tier, "cost_usd": f"{event.cost / 10**9:.9f}"}
+        if self._asked.stream:
+            counted = usage if self._asked.include_usage else None
+            await self._event(self._writer.end(event.finish, stream.tool_calls, counted, about), last=True)
+            return
+        body = self._writer.whole("".join(self._texts), event.finish, stream.tool_calls, usage, about)
+        await _send(self._send, 200, body, self._names())
+
+    async def _fault(self, event: StreamFault) -> None:
+        if not self._started:
+            await _refuse(self._send, event.code, event.message, event.retry_after / 1000)
+            return
+        # The status has long been sent: an error event, and no [DONE] behind it, so that nobody takes this for an end.
+        await self._event(b"data: " + form.error(event.code, event.message) + b"\n\n", last=True)
+
+    async def _event(self, data: bytes, *, last: bool = False) -> None:
+        if not self._started:
+            self._started = True
+            headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+            headers += [(b"x-accel-buffering", b"no"), *self._names()]
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+
+    def _names(self) -> Headers:
+        return [
+            (b"aura-stream", str(self._message.stream).encode()),
+            (b"aura-conversation", str(self._message.conversation).encode()),
+        ]

@@ -1,0 +1,31 @@
+"""Coding in a process that is calm, and in one that is busy."""
+
+import time
+
+import pytest
+
+from compression.codec.payload import CompressionMethod
+from streaming import coding
+from streaming.flow.bucket import TokenBucket
+from streaming.protocol.codec import SessionCodec
+
+# What Brotli's finest quality codes smaller than its fast one.
+TEXT = "You can return the shoes within thirty days of the day on which you received them, in the box they came in."
+
+
+async def test_a_busy_process_codes_faster_and_just_as_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = SessionCodec(262_144)
+    monkeypatch.setattr(coding, "_fine", TokenBucket(1e-9, 1e-9, time.monotonic()))
+    calm = await coding.encode(codec, TEXT)
+    assert len(calm.data) == len(codec.encode(TEXT).data)
+    busy = await coding.encode(codec, TEXT)
+    assert busy.method == CompressionMethod.BROTLI
+    assert len(calm.data) < len(busy.data) < len(TEXT)
+    for encoded in (calm, busy):
+        assert await coding.decode(codec, encoded.data) == TEXT
+
+
+async def test_a_long_text_is_coded_in_a_thread() -> None:
+    codec = SessionCodec(262_144)
+    text = TEXT * 100
+    assert await coding.decode(codec, (await coding.encode(codec, text)).data) == text

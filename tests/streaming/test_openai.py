@@ -1,0 +1,268 @@
+"""`/v1` with the unmodified `openai` client, curl, and bare HTTP, against a real server and a real endpoint behind it."""
+
+import asyncio
+import http.client
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from tests.live import LiveServer
+from tests.routing_ai.upstream import ThreadedUpstream
+
+KEYS = """
+import json
+from django.contrib.auth import get_user_model
+from routing_ai.models import ApiKey, Budget
+from routing_ai.services import create_key, save_new
+user = get_user_model().objects.get(username="eve")
+made = {}
+for name, fields in {
+    "list": {"scopes": "models"}, "fast": {"models_allowed": "fast fine"}, "slow": {"requests_a_minute": 1},
+    "tokens": {"tokens_a_minute": 1000}, "poor": {},
+}.items():
+    key = ApiKey(user=user, name=name, **fields)
+    made[name] = save_new(key)
+    if name == "poor":
+        Budget.objects.create(api_key=key, daily_limit="0.000001")
+print(json.dumps(made))
+"""
+
+
+class Served:
+    def __init__(self, live: LiveServer, upstream: ThreadedUpstream, keys: dict[str, str]) -> None:
+        self.live, self.upstream, self.keys = live, upstream, keys
+
+    def client(self, key: str = "", **more: Any) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.live.url}/v1", api_key=self.keys.get(key, key or self.live.key), **more)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with ThreadedUpstream() as upstream:
+        live = LiveServer(
+            tmp_path_factory.mktemp("openai"),
+            OPENAI_BASE_URL=upstream.url,
+            NANO_MODEL="mock:mock-20-1",
+            FAST_MODEL="openai:fine@1/2",
+            SMART_MODEL="openai:long@1/2",
+            GENIUS_MODEL="mock:echo",
+            AURA_FIRST_TOKEN_TIMEOUT="5",
+            AURA_STALL_TIMEOUT="1",
+            AURA_RETRIES="1",
+        )
+        keys = json.loads(live.manage("shell", "--verbosity=0", "-c", KEYS).strip().splitlines()[-1])
+        live.start()
+        yield Served(live, upstream, keys)
+        live.stop()
+
+
+ASK: list[Any] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Count to four"}]
+
+
+def test_a_streamed_answer_with_usage(served: Served) -> None:
+    with served.client() as client:
+        stream = client.chat.completions.create(
+            model="fast", messages=ASK, stream=True, stream_options={"include_usage": True}, max_tokens=50
+        )
+        chunks = list(stream)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "One two ثلاثة four"
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
+    assert chunks[-1].usage is not None
+    assert (chunks[-1].usage.prompt_tokens, chunks[-1].usage.total_tokens) == (11, 15)
+    assert len({chunk.id for chunk in chunks}) == 1
+    body = served.upstream.requests[-1]["body"]
+    assert (body["messages"], body["max_tokens"], "temperature" in body) == (ASK, 50, False)
+
+
+def test_an_answer_in_one_piece_names_its_model_and_cost(served: Served) -> None:
+    with served.client() as client:
+        answer = client.chat.completions.create(model="smart", messages=ASK, temperature=0.2)
+    assert answer.choices[0].message.content == "One two ثلاثة four"
+    assert answer.choices[0].finish_reason == "length"
+    assert answer.model == "long"
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 4
+    assert answer.to_dict()["aura"] == {"model": "long", "tier": "smart", "cost_usd": "0.000019000"}
+    assert served.upstream.requests[-1]["body"]["temperature"] == 0.2
+
+
+def test_auto_a_model_and_no_model_at_all_are_answered(served: Served) -> None:
+    with served.client() as client:
+        auto = client.chat.completions.create(model="auto", messages=[{"role": "user", "content": "Hi"}])
+        named = client.chat.completions.create(model="fine", messages=ASK)
+    assert (auto.model, named.model) == ("mock-20-1", "fine")
+
+
+def test_it_is_on_the_record_with_all_that_the_model_was_given(served: Served) -> None:
+    with served.client() as client:
+        raw = client.chat.completions.with_raw_response.create(
+            model="genius", messages=[*ASK[:1], {"role": "user", "content": "Remember the walrus"}]
+        )
+    conversation = raw.headers["AURA-Conversation"]
+    status, _, body = served.live.get(f"/api/v1/conversations/{conversation}")
+    assert status == 200
+    texts = [turn["text"] for turn in body["turns"]]
+    assert texts == ["Remember the walrus", "Remember the walrus"]
+    listed = served.live.manage(
+        "shell", "--verbosity=0", "-c",
+        "from audit import selectors; from audit.models import Entry;"
+        f"print([e.meta for e in selectors.events_of(selectors._entries().filter(conversation='{conversation}'))])",
+    )  # fmt: skip
+    assert "Be brief." in listed
+
+
+def test_tools_and_images_pass_through_and_tool_calls_come_back(served: Served) -> None:
+    tool: Any = {
+        "type": "function",
+        "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}},
+    }
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    messages: Any = [{"role": "user", "content": [{"type": "text", "text": "Weather here?"}, image]}]
+    with served.client() as client:
+        whole = client.chat.completions.create(model="openai:tools", messages=messages, tools=[tool])
+        stream = client.chat.completions.create(model="openai:tools", messages=messages, tools=[tool], stream=True)
+        deltas = [chunk.choices[0] for chunk in stream]
+    body = served.upstream.requests[-1]["body"]
+    assert (body["tools"], body["messages"]) == ([tool], messages)
+    calls = whole.choices[0].message.tool_calls
+    assert calls is not None
+    assert [(call.id, call.function.name, call.function.arguments) for call in calls] == [
+        ("call_1", "weather", '{"city": "Berlin"}'),
+        ("call_2", "time", "{}"),
+    ]
+    assert (whole.choices[0].finish_reason, whole.choices[0].message.content) == ("tool_calls", None)
+    streamed = [call for choice in deltas for call in choice.delta.tool_calls or []]
+    assert [(call.index, call.function.name) for call in streamed if call.function] == [(0, "weather"), (1, "time")]
+    assert deltas[-1].finish_reason == "tool_calls"
+    assert not any(choice.delta.content for choice in deltas)
+
+
+def test_models_are_listed_as_the_key_may_ask_them(served: Served) -> None:
+    with served.client() as client, served.client("fast") as narrow:
+        assert {model.id for model in client.models.list()} >= {"auto", "nano", "genius", "fine", "long", "mock-20-1"}
+        assert client.models.retrieve("fine").to_dict()["aura"]["usd_per_million_out"] == "2"
+        assert {model.id for model in narrow.models.list()} == {"fast", "fine"}
+        with pytest.raises(openai.NotFoundError):
+            client.models.retrieve("huge")
+
+
+@pytest.mark.parametrize(
+    ("key", "asked", "error", "code"),
+    [
+        ("wrong", {}, openai.AuthenticationError, "invalid_api_key"),
+        ("list", {}, openai.PermissionDeniedError, "permission_denied"),
+        ("fast", {"model": "smart"}, openai.PermissionDeniedError, "permission_denied"),
+        ("", {"model": "mock:huge"}, openai.NotFoundError, "model_not_found"),
+        ("", {"messages": []}, openai.BadRequestError, "invalid_request"),
+        ("", {"messages": [{"role": "user", "content": " "}]}, openai.BadRequestError, "invalid_request"),
+        ("", {"n": 2}, openai.BadRequestError, "invalid_request"),
+        ("", {"max_tokens": -1}, openai.BadRequestError, "invalid_request"),
+        ("", {"temperature": 3}, openai.BadRequestError, "invalid_request"),
+        ("", {"model": "openai:status-500"}, openai.InternalServerError, "provider_failed"),
+        ("poor", {"model": "fine"}, openai.RateLimitError, "insufficient_quota"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_errors_have_the_shape_that_clients_know(
+    served: Served, key: str, asked: dict[str, Any], error: type[openai.APIStatusError], code: str, stream: bool
+) -> None:
+    request: Any = {"model": "fast", "messages": ASK, "stream": stream, **asked}
+    with served.client(key, max_retries=0) as client, pytest.raises(error) as caught:
+        client.chat.completions.create(**request)
+    assert caught.value.code == code
+    assert caught.value.message
+
+
+@pytest.mark.parametrize("key", ["slow", "tokens"])
+def test_a_key_has_its_limits_a_minute(served: Served, key: str) -> None:
+    with served.client(key, max_retries=0) as client:
+        client.chat.completions.create(model="fast", messages=ASK, max_tokens=990)
+        with pytest.raises(openai.RateLimitError) as caught:
+            for _ in range(3):
+                client.chat.completions.create(model="fast", messages=ASK, max_tokens=990)
+    assert caught.value.code == "rate_limit_exceeded"
+    assert 0 < int(caught.value.response.headers["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize(("model", "code"), [("openai:cut", "provider_cut"), ("openai:stall", "provider_timeout")])
+def test_an_answer_that_breaks_off_is_an_error_for_the_client_too(served: Served, model: str, code: str) -> None:
+    with served.client(max_retries=0) as client:
+        stream = client.chat.completions.create(model=model, messages=ASK, stream=True)
+        got = []
+        with pytest.raises(openai.APIError) as caught:
+            for chunk in stream:
+                got.append(chunk)
+        assert caught.value.code == code
+        assert got[0].choices[0].delta.content == "One"
+        assert all(chunk.choices[0].finish_reason is None for chunk in got)
+        with pytest.raises(openai.InternalServerError):
+            client.chat.completions.create(model=model, messages=ASK)
+
+
+@pytest.mark.parametrize("model", ["openai:endless", "openai:silent", "openai:slow-headers"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_when_the_client_leaves_the_call_upstream_ends(served: Served, model: str, stream: bool) -> None:
+    began, left = served.upstream.began, served.upstream.left
+    connection = http.client.HTTPConnection("127.0.0.1", served.live.port, timeout=30)
+    body = json.dumps({"model": model, "messages": ASK, "stream": stream})
+    connection.request("POST", "/v1/chat/completions", body, {"Authorization": f"Bearer {served.live.key}"})
+    wait_for(lambda: served.upstream.began > began)
+    connection.close()
+    wait_for(lambda: served.upstream.left > left)
+
+
+def wait_for(happened: Any) -> None:
+    end = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+async def test_many_at_once_for_one_key(served: Served) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{served.live.url}/v1", api_key=served.live.key) as client:
+        asks = [client.chat.completions.create(model="fast", messages=ASK, stream=False) for _ in range(40)]
+        answers = await asyncio.gather(*asks)
+    assert {answer.choices[0].message.content for answer in answers} == {"One two ثلاثة four"}
+
+
+def test_curl_needs_nothing_but_the_key(served: Served, tmp_path: Path) -> None:
+    body = json.dumps({"messages": [{"role": "user", "content": "Hi"}], "model": "nano", "stream": True})
+    command = [
+        "curl",
+        "-sN",
+        f"{served.live.url}/v1/chat/completions",
+        "-H",
+        f"Authorization: Bearer {served.live.key}",
+    ]
+    done = subprocess.run([*command, "-d", body], capture_output=True, text=True, check=True, timeout=30)
+    lines = [line for line in done.stdout.splitlines() if line]
+    assert lines[-1] == "data: [DONE]"
+    texts = [json.loads(line[6:])["choices"][0]["delta"].get("content", "") for line in lines[:-1]]
+    assert len("".join(texts).split()) == 20
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/v1/chat/completions", b"{not json", 400),
+        ("POST", "/v1/chat/completions", b"[]", 400),
+        ("POST", "/v1/chat/completions", b'{"messages": [{"role": "user", "content": "\\ud800"}]}', 400),
+        ("POST", "/v1/chat/completions", b" " * (8 * 1024 * 1024 + 1), 413),
+        ("GET", "/v1/chat/completions", b"", 404),
+        ("POST", "/v1/embeddings", b"{}", 404),
+        ("DELETE", "/v1/models/fine", b"", 404),
+    ],
+)
+def test_nonsense_is_refused_in_json(served: Served, method: str, path: str, body: bytes, status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.live.port, timeout=30)
+    connection.request(method, path, body, {"Authorization": f"Bearer {served.live.key}"})
+    response = connection.getresponse()
+    assert (response.status, "message" in json.loads(response.read())["error"]) == (status, True)
+    connection.close()
