@@ -13,4 +13,4 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         # The import registers the checks; the Celery application must exist before any task is called.
-        from aura_site import celery, checks  # noqa: F401
+        from aura_site import celery, checks, erasure  # noqa: F401

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
@@ -12,18 +13,36 @@ import django.contrib.admin  # noqa: E402
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
-from servestatic import ServeStaticASGI  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
 from aura_site.lifespan import Lifespan  # noqa: E402
-from streaming.routing import websocket_urlpatterns  # noqa: E402
+from aura_site.monitoring import endpoint as metrics  # noqa: E402
+from aura_site.monitoring.requests import Requests  # noqa: E402
+from aura_site.static_files import StaticFiles  # noqa: E402
+from streaming.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
+from streaming.transports import openai  # noqa: E402
 
 # Seconds a browser may keep a static file without asking again.
 STATIC_MAX_AGE = 60
 
-http = ServeStaticASGI(django_application, max_age=STATIC_MAX_AGE, autorefresh=settings.DEBUG)
+http = StaticFiles(django_application, max_age=STATIC_MAX_AGE, autorefresh=settings.DEBUG)
 http.add_files(str(settings.BASE_DIR / "static"), prefix="static/")
 http.add_files(str(Path(django.contrib.admin.__file__).parent / "static"), prefix="static/")
 
+# What streams in both directions at once stands beside Django, all else behind it.
+web = URLRouter([*http_urlpatterns, re_path("", http)])
+
+
+async def by_path(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Programs that speak OpenAI's API, and Prometheus, do not need what browsers need, and do not wait for it."""
+    if scope["path"].startswith(openai.PREFIX):
+        await openai.application(scope, receive, send)
+    elif scope["path"] == metrics.PATH:
+        await metrics.application(scope, receive, send)
+    else:
+        await web(scope, receive, send)
+
+
 application = Lifespan(
-    ProtocolTypeRouter({"http": http, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))})
+    Requests(ProtocolTypeRouter({"http": by_path, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}))
 )

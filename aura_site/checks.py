@@ -8,7 +8,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-APPS = ("aura_site", "streaming", "compression", "audit", "routing_ai")
+APPS = ("aura_site", "streaming", "bridges", "compression", "audit", "routing_ai")
 
 
 @register()

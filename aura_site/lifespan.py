@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
-from audit.journal import journal
-from routing_ai import services as routing
-from streaming import services as streaming
+from django.core.exceptions import ImproperlyConfigured
+
+from aura_site.process_lock import AnotherServer
+from aura_site.serving import Serving, rpc_address
+from streaming.transports.grpc.server import Unbound
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ class Lifespan:
 
     def __init__(self, application: Any) -> None:
         self.application = application
-        self._warming: asyncio.Task[None] | None = None
+        self._serving: Serving | None = None
         self._draining: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,23 +36,29 @@ class Lifespan:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await self._startup()
+                try:
+                    await self._startup()
+                except (AnotherServer, Unbound, ImproperlyConfigured) as error:
+                    log.critical("%s", error)
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self._shutdown()
+                if self._serving is not None:
+                    await self._serving.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
     async def _startup(self) -> None:
+        self._serving = Serving(rpc_address())
         try:
-            await streaming.startup()
-        except Exception:
-            # The server comes up all the same: /health says what is wrong.
-            log.exception("what an earlier process left could not be healed")
-        self._warming = asyncio.create_task(routing.warm_up())
-        self._catch_sigterm()
+            await self._serving.start()
+        except (AnotherServer, Unbound, ImproperlyConfigured):
+            await self._serving.stop()
+            raise
+        self._catch_sigterm(self._serving)
 
-    def _catch_sigterm(self) -> None:
+    def _catch_sigterm(self, serving: Serving) -> None:
         """Drain before the server hears of SIGTERM: it would close every WebSocket at once."""
         if threading.current_thread() is not threading.main_thread():
             return
@@ -59,7 +67,7 @@ class Lifespan:
 
         async def drain_first(number: int, frame: FrameType | None) -> None:
             try:
-                await streaming.drain()
+                await serving.drain()
             finally:
                 signal.signal(signal.SIGTERM, server)
                 if callable(server):
@@ -72,10 +80,3 @@ class Lifespan:
                 loop.call_soon_threadsafe(lambda: None)
 
         signal.signal(signal.SIGTERM, on_sigterm)
-
-    async def _shutdown(self) -> None:
-        if self._warming is not None:
-            self._warming.cancel()
-        await streaming.shutdown()
-        await routing.close_providers()
-        await asyncio.to_thread(journal().close)

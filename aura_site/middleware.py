@@ -1,10 +1,14 @@
-"""Middleware: API keys for HTTP, and a new password before anything else."""
+"""Middleware: API keys for HTTP, the second factor of staff, and a new password before anything else."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth import logout
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django_otp import DEVICE_ID_SESSION_KEY
 
 from aura_site.models import OneTimePassword
 from routing_ai import services as routing
@@ -19,7 +23,14 @@ def bearer_keys(get_response: Next) -> Callable[[HttpRequest], Awaitable[HttpRes
         authorization = request.headers.get("Authorization", "")
         if authorization[:7].lower() != "bearer ":
             return await get_response(request)
-        user = await routing.verify_key(authorization[7:].strip())
+        if request.path.startswith("/admin/"):
+            message = "API keys are for programs: sign in with a browser to use the admin."
+            return JsonResponse({"error": {"code": "not_allowed", "message": message}}, status=403)
+        try:
+            user = await routing.verify_key(authorization[7:].strip())
+        except DatabaseError:
+            message = "The database does not answer: try again soon, or tell the operator."
+            return JsonResponse({"error": {"code": "internal", "message": message}}, status=503)
         if user is None:
             message = "This API key does not count: make one with ./aura createkey NAME."
             return JsonResponse({"error": {"code": "not_allowed", "message": message}}, status=401)
@@ -39,6 +50,25 @@ bearer_keys.async_capable = True  # type: ignore[attr-defined]
 bearer_keys.sync_capable = False  # type: ignore[attr-defined]
 
 
+class SecondFactorFirst:
+    """Ends sessions of staff that were opened without the second factor: before it was asked for, or they were staff."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if settings.AURA_MULTI_FACTOR and self._lacks(request):
+            logout(request)
+        response: HttpResponseBase = self.get_response(request)
+        return response
+
+    def _lacks(self, request: HttpRequest) -> bool:
+        if request.path.startswith("/health") or "Authorization" in request.headers:
+            return False
+        user = request.user
+        return bool(user.is_authenticated and user.is_staff and not request.session.get(DEVICE_ID_SESSION_KEY))
+
+
 class NewPasswordFirst:
     """Leads a user with a one-time password to the page that replaces it, when that password opened the session."""
 
@@ -50,7 +80,9 @@ class NewPasswordFirst:
         return response
 
     def _redirect(self, request: HttpRequest) -> HttpResponseBase | None:
-        if not request.session.get("one_time_password"):
+        # Looking into a session asks the database; health must answer without one. And an answer that hangs on a cookie is
+        # none for a shared cache.
+        if request.path.startswith(("/health", "/api/compression/")) or not request.session.get("one_time_password"):
             return None
         allowed = (reverse("password-change"), reverse("sign-out"), "/static/", "/i18n/")
         if request.path.startswith(allowed):

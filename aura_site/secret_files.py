@@ -8,14 +8,16 @@ from pathlib import Path
 
 
 def read_or_create(variable: str, path: Path) -> str:
-    """Return the secret in the environment variable `variable`, else the one in the file `path`.
+    """Return the secret in the environment variable `variable`, else the one in the file `path` (see `kept`)."""
+    return os.environ.get(variable) or kept(path)
+
+
+def kept(path: Path) -> str:
+    """Return the secret in the file `path`.
 
     A missing file is made with 50 random bytes (URL-safe text), mode 0600, in a folder of mode 0700. Two
     processes that start at once agree: the file is linked into place whole, and the first one wins.
     """
-    given = os.environ.get(variable)
-    if given:
-        return given
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # mkstemp makes a file of its own for each caller, readable by its owner alone.

@@ -5,6 +5,8 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
+from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.urls import reverse
@@ -50,6 +52,16 @@ def use_sign_in_link(token: str) -> Any | None:
         return None
     link = SignInLink.objects.select_related("user").get(digest=_digest(token))
     return link.user if link.user.is_active else None
+
+
+def forget_attempts(name: str | None = None) -> None:
+    """Forget wrong passwords (names, addresses) that no longer count, or all for a name."""
+    attempts = AccessAttempt.objects.all()
+    if name is None:
+        attempts = attempts.filter(attempt_time__lt=timezone.now() - settings.AXES_COOLOFF_TIME)
+    else:
+        attempts = attempts.filter(username=name)
+    attempts.delete()
 
 
 def _digest(token: str) -> str:

@@ -9,3 +9,9 @@ from aura_site import services
 def heartbeat() -> None:
     """Write down that a worker took a task from the broker just now; `/health` reads it."""
     services.record_heartbeat("worker")
+
+
+@shared_task(name="aura_site.tasks.forget_attempts")
+def forget_attempts() -> None:
+    """Forget wrong passwords that no longer count against anybody."""
+    services.forget_attempts()

@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from aura_site import views
+from aura_site.monitoring import views as monitoring
 
 urlpatterns = [
     path("health", views.ready, name="health"),
@@ -15,8 +16,12 @@ urlpatterns = [
     path("sign-in/link/<str:token>", views.sign_in_link, name="sign-in-link"),
     path("sign-out/", LogoutView.as_view(next_page="sign-in"), name="sign-out"),
     path("password/", views.PasswordChange.as_view(), name="password-change"),
+    path("dashboard/", monitoring.dashboard, name="dashboard"),
+    path("dashboard/figures", monitoring.dashboard_figures, name="dashboard-figures"),
     path("favicon.ico", RedirectView.as_view(url="/static/aura/icon.svg", permanent=True)),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("second-factor/", views.second_factor_page, name="second-factor"),
+    path("admin/login/", views.admin_sign_in),
     path("admin/", admin.site.urls),
     path("", include("compression.urls")),
     path("", include("audit.urls")),

@@ -1,17 +1,25 @@
 """Health, and the pages around an account."""
 
+import secrets
+from base64 import b32encode
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth import login, views
-from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_http_methods
+from django_otp import login as otp_login
 
-from aura_site import selectors, services
-from aura_site.forms import SignInForm
+from aura_site import second_factor, selectors, services
+from aura_site.forms import CodeForm
 from aura_site.models import OneTimePassword
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -23,26 +31,113 @@ async def live(_request: HttpRequest) -> JsonResponse:
     return JsonResponse({"live": True})
 
 
+@never_cache
 @require_GET
-async def ready(_request: HttpRequest) -> JsonResponse:
-    """Return 200 when every part works, else 503, with each part's state."""
-    checks = await selectors.readiness()
+async def ready(request: HttpRequest) -> JsonResponse:
+    """Return 200 when every part works, else 503, with each part's state; who runs AURA also gets the reasons, which
+    may hold internal addresses. `?without=worker` leaves a part out: whether this process can serve does not hang on it."""
+    without = request.GET.get("without", "").split(",")
+    checks = {name: check for name, check in (await selectors.readiness()).items() if name not in without}
     fine = all(check["ok"] for check in checks.values())
+    if not await _is_operator(request):
+        checks = {name: {"ok": check["ok"]} for name, check in checks.items()}
     return JsonResponse({"live": True, "ready": fine, "checks": checks}, status=200 if fine else 503)
 
 
+async def _is_operator(request: HttpRequest) -> bool:
+    """Return whether staff asks, by session or key, or `./aura` on this machine, by the token that `bootstrap` made."""
+    token = request.headers.get("AURA-Operator", "")
+    if token:
+        return secrets.compare_digest(token.encode(), settings.OPERATOR_TOKEN.encode())
+    try:
+        user = await request.auser()
+    except DatabaseError:
+        return False
+    return bool(user.is_active and user.is_staff)
+
+
 class SignIn(views.LoginView):
-    """The sign-in page."""
+    """The sign-in page. Guessing is counted by django-axes (see `locked_out`)."""
 
     template_name = "aura_site/sign_in.html"
-    authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
-        if OneTimePassword.objects.filter(user=form.get_user()).exists():
-            self.request.session["one_time_password"] = True
-        return response
+        return _sign_in(self.request, form.get_user(), self.get_success_url(), by_password=True)
+
+
+def _sign_in(request: HttpRequest, user: Any, destination: str, *, by_password: bool = False) -> HttpResponse:
+    """Sign a user in whose password or link was right, or ask for the code that is needed besides."""
+    if second_factor.needed(user):
+        second_factor.begin(request, user, destination)
+        return HttpResponseRedirect(reverse("second-factor"))
+    return _signed_in(request, user, destination, by_password=by_password)
+
+
+def _signed_in(request: HttpRequest, user: Any, destination: str, *, by_password: bool) -> HttpResponse:
+    login(request, user, backend=BACKEND)
+    if by_password and OneTimePassword.objects.filter(user=user).exists():
+        request.session["one_time_password"] = True
+    return HttpResponseRedirect(destination)
+
+
+def locked_out(request: HttpRequest, _credentials: Any = None, *_args: Any, **_kwargs: Any) -> HttpResponse:
+    """Return the page for who has given too many wrong passwords; django-axes calls this."""
+    context = {"form": AuthenticationForm(request), "locked": True}
+    response = render(request, "aura_site/sign_in.html", context, status=429)
+    response["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME.total_seconds()))
+    return response
+
+
+@never_cache
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """Lead to the one sign-in page; the admin's own would have no second factor.
+
+    Raises PermissionDenied for who is signed in, but no staff.
+    """
+    if request.user.is_authenticated:
+        if not request.user.is_staff:
+            raise PermissionDenied
+        return HttpResponseRedirect(reverse("admin:index"))
+    query = urlencode({"next": request.GET.get("next") or reverse("admin:index")})
+    return HttpResponseRedirect(f"{reverse('sign-in')}?{query}")
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def second_factor_page(request: HttpRequest) -> HttpResponse:
+    """Ask for the code that follows the password; the first time, set it up."""
+    found = second_factor.pending(request)
+    if found is None:
+        second_factor.over(request)
+        return HttpResponseRedirect(reverse("sign-in"))
+    form = CodeForm(request.POST or None)
+    code = form.cleaned_data["code"] if form.is_valid() else ""
+    if second_factor.enrolled(found.user):
+        device = second_factor.check(found.user, code) if code else None
+        if device is not None:
+            return _with_second_factor(request, found, device)
+        context: dict[str, Any] = {"form": form}
+    else:
+        draft = second_factor.draft(found.user)
+        codes = second_factor.confirm(draft, code) if code else None
+        if codes is not None:
+            response = _with_second_factor(request, found, draft)
+            return render(
+                request, "aura_site/recovery_codes.html", {"codes": codes, "destination": response["Location"]}
+            )
+        secret = b32encode(draft.bin_key).decode()
+        context = {"form": form, "secret": secret, "picture": second_factor.picture(draft)}
+    if code:
+        form.add_error("code", _("This code does not count: wait for the next one."))
+    return render(request, "aura_site/second_factor.html", context)
+
+
+def _with_second_factor(request: HttpRequest, found: second_factor.Pending, device: Any) -> HttpResponse:
+    second_factor.over(request)
+    response = _signed_in(request, found.user, found.destination, by_password=True)
+    otp_login(request, device)
+    return response
 
 
 @never_cache
@@ -52,8 +147,7 @@ def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
     user = services.use_sign_in_link(token)
     if user is None:
         return render(request, "aura_site/link_over.html", status=410)
-    login(request, user, backend=BACKEND)
-    return HttpResponseRedirect("/")
+    return _sign_in(request, user, "/")
 
 
 class PasswordChange(views.PasswordChangeView):

@@ -3,11 +3,14 @@
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
-from aura_site.launcher import checks, installation, lifecycle, processes
+from aura_site import dotenv
+from aura_site.launcher import checks, features, installation, lifecycle, nginx, processes
 from aura_site.launcher.config import Config
 from aura_site.launcher.console import complain, say
 from aura_site.launcher.errors import LauncherError
+from aura_site.launcher.stopping import asked
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,7 +31,31 @@ def parser() -> argparse.ArgumentParser:
     key = commands.add_parser("createkey", help="make an API key and print it once")
     key.add_argument("name", help="what the key is for")
     key.add_argument("--user", default="", help="whose key (default: the first administrator)")
-    commands.add_parser("dev", help="run with reload and debugging")
+    for word in ("enable", "disable"):
+        switch = commands.add_parser(word, help=f"{word} features in .env; without names the usual ones")
+        switch.add_argument("features", nargs="*", metavar="FEATURE", help=", ".join(features.FEATURES))
+        switch.add_argument("--dry-run", action="store_true", help="only say what would be written")
+    dev = commands.add_parser("dev", help="run with reload and debugging")
+    dev.add_argument("--dry-run", action="store_true", help="only say what would run")
+    proxy = commands.add_parser(
+        "nginx", help="print a configuration for nginx in front of AURA, and have nginx check it"
+    )
+    proxy.add_argument("--name", default="_", help="host name that browsers use (default: any)")
+    proxy.add_argument("--certificate", default="", help="file of the TLS certificate; with it HTTP/2 is spoken")
+    proxy.add_argument("--key", default="", help="file of its key")
+    proxy.add_argument("--port", type=int, default=0, help="port to listen on (default: 443 with TLS, else 80)")
+    proxy.add_argument(
+        "--server",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="a server of AURA; may be given several times",
+    )
+    proxy.add_argument("--output", default="", metavar="FILE", help="write it to a file instead")
+    proxy.add_argument("--dry-run", action="store_true", help="with --output: only say what would be written")
+    part = commands.add_parser("run", help="be one part in the foreground, for systemd and containers")
+    part.add_argument("part", choices=("server", "worker", "manage"))
+    part.add_argument("arguments", nargs=argparse.REMAINDER, help="for manage: a command of manage.py")
     bench = commands.add_parser("bench", help="run a benchmark")
     bench.add_argument("name")
     bench.add_argument("arguments", nargs=argparse.REMAINDER)
@@ -50,16 +77,52 @@ def demo(config: Config) -> int:
             lifecycle.down(config)
 
 
+def bench(config: Config, name: str, arguments: list[str]) -> int:
+    """Run a benchmark and return its exit status."""
+    if not (config.root / "benchmarks" / f"{name}.py").is_file():
+        found = sorted(path.stem for path in (config.root / "benchmarks").glob("[a-z]*.py"))
+        raise LauncherError(f"There is no benchmark called {name}; there are: {', '.join(found) or 'none yet'}.")
+    installation.prepare(config, development=True)
+    command = [str(config.python), "-m", f"benchmarks.{name}", *arguments]
+    return subprocess.run(command, cwd=config.root, env=dict(config.environment), check=False).returncode
+
+
+def proxy(config: Config, options: argparse.Namespace) -> None:
+    """Print or write the configuration for nginx once nginx has taken it. What is printed is nothing but the file."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)
+    own = f"[{host}]:{config.port}" if ":" in host else f"{host}:{config.port}"
+    program = nginx.binary()
+    version = nginx.version(program) if program else (0,)
+    servers = tuple(options.server) or (own,)
+    certificate, key = (str(Path(path).absolute()) if path else "" for path in (options.certificate, options.key))
+    site = nginx.Site(servers, options.name, certificate, key, options.port, version)
+    if program:
+        nginx.check(site, program)
+        complain(f"nginx {'.'.join(map(str, version))} takes this configuration.")
+    else:
+        complain("nginx is not installed here, so the configuration was not checked (Debian: apt install nginx-light).")
+    text = nginx.render(site)
+    if not options.output:
+        say(text.rstrip("\n"))
+        return
+    path = Path(options.output)
+    same = path.is_file() and path.read_text() == text
+    if same or options.dry_run:
+        complain(f"{path} {'is so already' if same else 'would be written'}.")
+        return
+    path.write_text(text)
+    complain(f"Written to {path}; have nginx read it: nginx -s reload.")
+
+
 def main(arguments: list[str]) -> int:
     """Run one command and return the exit status."""
     options = parser().parse_args(arguments)
+    asked.catch()
     try:
         return _run(options, Config.load())
-    except LauncherError as error:
+    except (LauncherError, dotenv.DotenvError) as error:
         complain(str(error))
         return 1
-    except KeyboardInterrupt:
-        return 130
     except OSError as error:
         complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
         return 1
@@ -72,7 +135,9 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         case "down":
             lifecycle.down(config)
         case "status":
-            return 0 if lifecycle.status(config) else 1
+            well = lifecycle.status(config)
+            features.show(config)
+            return 0 if well else 1
         case "link":
             installation.prepare(config)
             lifecycle.link(config)
@@ -85,15 +150,25 @@ def _run(options: argparse.Namespace, config: Config) -> int:
             extra = ["--user", options.user] if options.user else []
             say(lifecycle.manage(config, "createkey", options.name, *extra).strip())
         case "dev":
-            lifecycle.dev(config)
+            lifecycle.dev(config, dry_run=options.dry_run)
+        case _:
+            return _arrange(options, config)
+    return 0
+
+
+def _arrange(options: argparse.Namespace, config: Config) -> int:
+    """Run a command that starts nothing to be looked after."""
+    match options.command:
+        case "enable" | "disable":
+            running = bool(processes.running(config))
+            on = options.command == "enable"
+            features.switch(config, options.features, on=on, dry_run=options.dry_run, running=running)
+        case "nginx":
+            proxy(config, options)
+        case "run":
+            lifecycle.become(config, options.part, options.arguments)
         case "bench":
-            if not (config.root / "benchmarks" / f"{options.name}.py").is_file():
-                found = sorted(path.stem for path in (config.root / "benchmarks").glob("[a-z]*.py"))
-                there = ", ".join(found) or "none yet"
-                raise LauncherError(f"There is no benchmark called {options.name}; there are: {there}.")
-            installation.prepare(config, development=True)
-            command = [str(config.python), "-m", f"benchmarks.{options.name}", *options.arguments]
-            return subprocess.run(command, cwd=config.root, env=dict(config.environment), check=False).returncode
+            return bench(config, options.name, options.arguments)
     return 0
 
 

@@ -11,6 +11,14 @@ from aura_site.launcher.config import Config
 from aura_site.launcher.console import say
 from aura_site.launcher.errors import LauncherError
 
+# What is looked through for what is dangerous.
+APPS = ("aura_site", "audit", "compression", "routing_ai", "streaming", "aura_client", "manage.py")
+# What the summary says of a program that is not there.
+NO_BROWSER = "no Chromium: install it (Debian: apt install chromium) or name one in AURA_CHROMIUM"
+# Processes that the tests share.
+PYTESTS = 3
+NO_PROGRAM = {"node": "no Node.js: install it (Debian: apt install nodejs)"}
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -33,17 +41,21 @@ def checks(config: Config, pytest_arguments: list[str]) -> list[Check]:
     python = str(config.python)
     scripts = config.python.parent
     scripts_js = sorted(str(path.relative_to(config.root)) for path in config.root.glob("tests/js/**/*.test.mjs"))
+    quietly = [python, "-W", "ignore", "-m"]
     browser = {"AURA_CHROMIUM": chromium()}
     deselect = [] if browser["AURA_CHROMIUM"] else ["-m", "not browser"]
+    # All tests run side by side, a module's in one process: much of their time is waiting for servers and for time itself.
+    spread = [] if pytest_arguments else ["-n", str(PYTESTS), "--dist", "loadfile"]
     return [
         Check("ruff", [str(scripts / "ruff"), "check", "."]),
         Check("format", [str(scripts / "ruff"), "format", "--check", "."]),
         Check("mypy", [str(scripts / "mypy")]),
         Check("imports", [str(scripts / "lint-imports")]),
         Check("django", [python, "manage.py", "check", "--fail-level", "WARNING"]),
+        Check("bandit", [*quietly, "bandit", "--quiet", "--recursive", "--severity-level", "high", *APPS]),
         Check("migrations", [python, "manage.py", "makemigrations", "--check", "--dry-run"]),
         Check("javascript", ["node", "--test", *scripts_js], needs="node"),
-        Check("pytest", [python, "-m", "pytest", *deselect, *pytest_arguments], environment=browser),
+        Check("pytest", [python, "-m", "pytest", *deselect, *spread, *pytest_arguments], environment=browser),
     ]
 
 
@@ -57,16 +69,18 @@ def run(config: Config, *, require_all: bool, pytest_arguments: list[str]) -> bo
     for check in checks(config, pytest_arguments):
         begun = time.monotonic()
         if check.needs and not shutil.which(check.needs):
-            result = "FAILED: not on this machine" if require_all else "skipped: not on this machine"
+            result = f"{'FAILED' if require_all else 'skipped'}: {NO_PROGRAM[check.needs]}"
         else:
             say(f"\n== {check.name}: {' '.join(check.command[:6])}")
             result = "passed" if _passes(config, check, require_all) else "FAILED"
         results.append((check.name, result, time.monotonic() - begun))
     if missing_browser:
-        results.append(("browser", "FAILED: no Chromium" if require_all else "skipped: no Chromium", 0.0))
+        results.append(("browser", f"{'FAILED' if require_all else 'skipped'}: {NO_BROWSER}", 0.0))
     say("")
     for name, result, seconds in results:
-        say(f"{name:12} {result:32} {seconds:6.1f} s")
+        say(f"{name:12} {seconds:6.1f} s  {result}")
+    if any(result.startswith("skipped") for _, result, _ in results):
+        say("Not everything was checked: see what is skipped above.")
     return not any(result.startswith("FAILED") for _, result, _ in results)
 
 

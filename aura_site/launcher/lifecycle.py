@@ -2,18 +2,19 @@
 
 import fcntl
 import json
-import signal
+import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any, NoReturn
 
 from aura_site.launcher import installation, processes
 from aura_site.launcher.config import Config
 from aura_site.launcher.console import complain, say, step
 from aura_site.launcher.errors import LauncherError
+from aura_site.launcher.stopping import asked
 
 RESTARTS_A_MINUTE = 5
 Children = list[tuple[str, "subprocess.Popen[bytes]"]]
@@ -69,16 +70,16 @@ def up(config: Config, *, detach: bool) -> None:
         installation.prepare(config)
         with step("Preparing the database"):
             first = _bootstrap(config)
-        children = _start(config)
-        say("")
-        say(f"AURA is ready at {config.url}")
-        if first.get("password"):
-            say(f"Administrator: {first['user']}   one-time password: {first['password']}")
-        say(f"Sign in (once, within an hour): {config.url}{first['link']}")
-        if detach:
-            return
-        say("Press Ctrl-C to stop.")
-        _watch(config, children)
+        with _started(config) as children:
+            say("")
+            say(f"AURA is ready at {config.url}")
+            if first.get("password"):
+                say(f"Administrator: {first['user']}   one-time password: {first['password']}")
+            say(f"Sign in (once, within an hour): {config.url}{first['link']}")
+            if detach:
+                return
+            say("Press Ctrl-C to stop.")
+            _watch(config, children)
 
 
 def _bootstrap(config: Config) -> dict[str, Any]:
@@ -86,44 +87,40 @@ def _bootstrap(config: Config) -> dict[str, Any]:
     return dict(json.loads(lines[-1]))
 
 
-def _start(config: Config, *, reload: bool = False) -> Children:
-    parts = processes.commands(config, reload=reload)
-    with step("Starting server and worker"):
-        children = [(name, processes.start(config, name, command)) for name, command in parts.items()]
-        processes.remember(config, children)
-        try:
+@contextmanager
+def _started(config: Config, *, reload: bool = False) -> Iterator[Children]:
+    """Start all parts and wait until they are ready; whatever breaks the block off ends them."""
+    children: Children = []
+    try:
+        with step("Starting server and worker"):
+            for name, command in processes.commands(config, reload=reload).items():
+                with asked.held():
+                    children.append((name, processes.start(config, name, command)))
+                    processes.remember(config, children)
             processes.wait_ready(config, children)
-        except BaseException:
-            processes.stop(processes.running(config))
-            raise
-    return children
+        yield children
+    except BaseException:
+        processes.stop(processes.running(config))
+        raise
 
 
 def _watch(config: Config, children: Children) -> None:
     """Start again what dies, until a signal asks to stop."""
-    asked = False
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
     deaths: list[float] = []
     processes.remember(config, children, watched=True)
-    while not asked:
-        time.sleep(0.2)
-        for place, (name, process) in enumerate(children):
-            if process.poll() is None or asked:
-                continue
-            deaths = [*(moment for moment in deaths if moment > time.monotonic() - 60), time.monotonic()]
-            if len(deaths) > RESTARTS_A_MINUTE:
-                processes.stop(processes.running(config))
-                raise LauncherError(f"The {name} keeps dying, so AURA stops: {processes.log_tail(config, name)}")
-            processes.end_orphans(process.pid)
-            complain(f"The {name} ended with status {process.returncode}; starting it again.")
-            children[place] = (name, processes.start(config, name, processes.commands(config)[name]))
-            processes.remember(config, children, watched=True)
+    with suppress(SystemExit), asked.held():
+        while not asked.number:
+            time.sleep(0.2)
+            for place, (name, process) in enumerate(children):
+                if process.poll() is None or asked.number:
+                    continue
+                deaths = [*(moment for moment in deaths if moment > time.monotonic() - 60), time.monotonic()]
+                if len(deaths) > RESTARTS_A_MINUTE:
+                    raise LauncherError(f"The {name} keeps dying, so AURA stops: {processes.log_tail(config, name)}")
+                processes.end_orphans(process.pid)
+                complain(f"The {name} ended with status {process.returncode}; starting it again.")
+                children[place] = (name, processes.start(config, name, processes.commands(config)[name]))
+                processes.remember(config, children, watched=True)
     say("Stopping ...")
     processes.stop(processes.running(config))
 
@@ -152,7 +149,7 @@ def status(config: Config) -> bool:
         say("AURA does not run." if not children else f"{config.url} does not answer.")
         return False
     for name, check in checks.items():
-        say(f"{name:14} {'well' if check['ok'] else 'NOT WELL'}: {check['message']}")
+        say(f"{name:14} {'well' if check['ok'] else 'NOT WELL'}: {check.get('message', '')}")
     say(f"{'address':14} {config.url}")
     return bool(state and state.get("ready"))
 
@@ -162,13 +159,33 @@ def link(config: Config) -> None:
     say(config.url + str(_bootstrap(config)["link"]))
 
 
-def dev(config: Config) -> None:
-    """Run with reload and DEBUG."""
-    config = Config(config.root, config.data, config.host, config.port, {**config.environment, "AURA_DEBUG": "true"})
+def become(config: Config, part: str, arguments: list[str]) -> NoReturn:
+    """Go over into one part: the server, the worker, or a command of manage.py. Nothing is installed or looked after:
+    whoever started this process does that. Does not return; raises LauncherError when there is nothing to run with."""
+    if part == "manage":
+        command = [str(config.python), "manage.py", *arguments]
+    elif arguments:
+        raise LauncherError(f"The {part} takes no arguments; its settings come from the environment.")
+    else:
+        command = processes.commands(config)[part]
+    if not config.python.exists():
+        raise LauncherError(f"There is no Python at {config.python}: run ./aura up once, or set AURA_VENV.")
+    os.chdir(config.root)
+    os.execve(command[0], command, dict(config.environment))
+
+
+def dev(config: Config, *, dry_run: bool = False) -> None:
+    """Run with reload and DEBUG; `.env` stays as it is. With `dry_run` only say what would run."""
+    config = replace(config, environment={**config.environment, "AURA_DEBUG": "true"})
+    if dry_run:
+        say("AURA_DEBUG=true, in the environment of these alone:")
+        for command in processes.commands(config, reload=True).values():
+            say(" ".join(command))
+        return
     with only_one(config):
         processes.check_port(config)
         installation.prepare(config, development=True)
         first = _bootstrap(config)
-        children = _start(config, reload=True)
-        say(f"AURA reloads at {config.url}{first['link']}   logs: {config.data / 'logs'}")
-        _watch(config, children)
+        with _started(config, reload=True) as children:
+            say(f"AURA reloads at {config.url}{first['link']}   logs: {config.data / 'logs'}")
+            _watch(config, children)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from aura_site import dotenv
 from aura_site.launcher.config import Config
 from aura_site.launcher.errors import LauncherError
 
@@ -47,23 +48,28 @@ def _began_elsewhere(pid: int) -> str:
     return told.stdout.strip()
 
 
-def commands(config: Config, *, reload: bool = False) -> dict[str, list[str]]:
-    """Return the command of each part."""
-    python = str(config.python)
-    server = [
-        python, "-m", "uvicorn", "aura_site.asgi:application",
-        "--host", config.host, "--port", str(config.port),
+def server_command(config: Config, *, reload: bool = False) -> list[str]:
+    """Return the command of the server that AURA_SERVER names; only uvicorn reloads."""
+    address = ["--host", config.host, "--port", str(config.port)]
+    if config.server == "daphne" and not reload:
+        return [str(config.python), "-m", "aura_site.daphne_server", *address]
+    # Longer than the drain: answers may take five seconds to end, then those that go on elsewhere are handed over.
+    command = [
+        str(config.python), "-m", "uvicorn", "aura_site.asgi:application", *address,
         "--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "1048576",
         "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "10",
     ]  # fmt: skip
+    return [*command, "--reload", "--reload-dir", str(config.root)] if reload else command
+
+
+def commands(config: Config, *, reload: bool = False) -> dict[str, list[str]]:
+    """Return the command of each part."""
     worker = [
-        python, "-m", "celery", "-A", "aura_site.celery", "worker", "--beat",
+        str(config.python), "-m", "celery", "-A", "aura_site.celery", "worker", "--beat",
         "--schedule", str(config.data / "celerybeat-schedule"),
         "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
     ]  # fmt: skip
-    if reload:
-        server += ["--reload", "--reload-dir", str(config.root)]
-    return {"server": server, "worker": worker}
+    return {"server": server_command(config, reload=reload), "worker": worker}
 
 
 def start(config: Config, name: str, command: list[str]) -> "subprocess.Popen[bytes]":
@@ -158,9 +164,13 @@ def check_port(config: Config) -> None:
 
 
 def health(config: Config) -> dict[str, object] | None:
-    """Return what `/health` says, None when nothing answers."""
+    """Return what `/health` says, with its reasons, None when nothing answers."""
+    request = urllib.request.Request(f"{config.url}/health")
+    with suppress(OSError, dotenv.DotenvError):
+        given = dotenv.merged(config.root / ".env", os.environ).get("AURA_OPERATOR_TOKEN")
+        request.add_header("AURA-Operator", given or (config.data / "keys" / "operator_token").read_text().strip())
     try:
-        with urllib.request.urlopen(f"{config.url}/health", timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=10) as response:
             return dict(json.load(response))
     except urllib.error.HTTPError as error:
         try:
@@ -190,7 +200,7 @@ def _unready(state: dict[str, object] | None) -> str:
     checks = state.get("checks") if state else None
     if not isinstance(checks, dict):
         return "the server does not answer; see the logs folder."
-    bad = [f"{name}: {check['message']}" for name, check in checks.items() if not check["ok"]]
+    bad = [f"{name}: {check.get('message', 'not well')}" for name, check in checks.items() if not check["ok"]]
     return "; ".join(bad) or "no reason was given."
 
 

@@ -3,13 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
 from aura_site import services
-from aura_site.forms import ATTEMPTS
 from aura_site.models import OneTimePassword, SignInLink
 
 pytestmark = pytest.mark.django_db
@@ -62,17 +61,35 @@ def test_the_one_time_password_must_be_replaced(admin, client: Client) -> None:
     assert b"old_password" in client.get("/password/").content
 
 
-def test_guessing_is_slowed_down_for_that_name_and_address(admin) -> None:
-    cache.clear()
+@pytest.mark.parametrize("path", ["/sign-in/", "/admin/login/?next=/admin/"])
+def test_guessing_is_stopped_for_that_name_and_address(admin, settings, path: str) -> None:
     user, password = admin
-    for _ in range(ATTEMPTS):
-        assert Client().post("/sign-in/", {"username": user.username, "password": "wrong"}).status_code == 200
-    right = {"username": user.username, "password": password}
-    refused = Client().post("/sign-in/", right)
+    wrong, right = ({"username": user.username, "password": word} for word in ("wrong", password))
+    for attempt in range(settings.AXES_FAILURE_LIMIT):
+        response = Client().post(path, wrong, follow=False)
+        if response.status_code == 302:
+            # The admin has no sign-in of its own.
+            assert response["Location"].startswith("/sign-in/?next=")
+            return
+        assert response.status_code == (429 if attempt == settings.AXES_FAILURE_LIMIT - 1 else 200)
+    refused = Client().post(path, right)
+    assert (refused.status_code, refused["Retry-After"]) == (429, "300")
     assert b"wait five minutes" in refused.content
-    assert Client().post("/sign-in/", right, REMOTE_ADDR="10.0.0.9").status_code == 302
-    cache.clear()
-    assert Client().post("/sign-in/", right).status_code == 302
+    assert Client().post(path, right, REMOTE_ADDR="10.0.0.9").status_code == 302
+    AccessAttempt.objects.update(attempt_time=timezone.now() - settings.AXES_COOLOFF_TIME - timedelta(seconds=1))
+    assert Client().post(path, right).status_code == 302
+    AccessAttempt.objects.create(username="x", failures_since_start=1)
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(days=1))
+    services.forget_attempts()
+    assert not AccessAttempt.objects.filter(username="x").exists()
+
+
+def test_the_admin_leads_to_the_one_sign_in_page(admin, client: Client) -> None:
+    assert client.get("/admin/login/?next=/admin/auth/user/")["Location"] == "/sign-in/?next=%2Fadmin%2Fauth%2Fuser%2F"
+    client.force_login(get_user_model().objects.create_user("eve"))
+    assert client.get("/admin/login/").status_code == 403
+    client.force_login(admin[0])
+    assert client.get("/admin/login/")["Location"] == "/admin/"
 
 
 def test_someone_who_is_shut_out_stays_out(admin) -> None:
@@ -95,10 +112,13 @@ def test_the_page_speaks_arabic_from_right_to_left(admin, client: Client) -> Non
     assert '<html lang="ar" dir="rtl">' in page
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_admin_shows_every_list(admin, client: Client) -> None:
     client.force_login(admin[0])
     for path in (
-        "audit/conversation", "audit/entry", "compression/library", "compression/template",
+        "audit/conversation", "audit/entry", "audit/subject", "audit/hold", "audit/rule", "audit/receipt",
+        "audit/flag", "audit/checkpoint", "audit/savedfilter", "audit/retentionpolicy",
+        "compression/library", "compression/template",
         "routing_ai/budget", "routing_ai/spend", "routing_ai/apikey", "auth/user",
     ):  # fmt: skip
         response = client.get(f"/admin/{path}/")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aura_site.launcher import installation, processes
-from aura_site.launcher.config import Config, read_dotenv
+from aura_site.launcher import checks, installation, processes
+from aura_site.launcher.config import Config
 from aura_site.launcher.errors import LauncherError
 from tests.live import ROOT, free_port
 
@@ -71,6 +71,37 @@ def test_up_status_key_demo_link_down(tmp_path: Path) -> None:
     assert aura(settings, "down").stdout == "AURA does not run.\n"
 
 
+def test_up_with_daphne(tmp_path: Path) -> None:
+    settings = environment(tmp_path, AURA_SERVER="daphne")
+    try:
+        up = aura(settings, "up", "--detach")
+        assert up.returncode == 0, up.stderr + up.stdout
+        assert aura(settings, "status").stdout.count("well:") == 4
+        pid = next(
+            child.pid for child in processes.running(Config(ROOT, tmp_path, "", 0, {})) if child.name == "server"
+        )
+        assert b"daphne_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    finally:
+        aura(settings, "down")
+    _nothing_is_left(tmp_path)
+
+
+def test_a_part_in_the_foreground_is_that_process(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    done = aura(settings, "run", "manage", "shell", "--verbosity=0", "-c", "import os; print(os.getppid())")
+    assert (done.returncode, done.stdout.strip()) == (0, str(os.getpid()))
+    refused = aura(settings, "run", "server", "--port", "1")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "The server takes no arguments; its settings come from the environment.\n",
+    )
+
+
+def test_a_server_that_is_none_is_explained(tmp_path: Path) -> None:
+    done = aura(environment(tmp_path, AURA_SERVER="apache"), "status")
+    assert (done.returncode, done.stderr) == (1, "AURA_SERVER is 'apache': give one of uvicorn, daphne.\n")
+
+
 def test_in_the_foreground_a_part_that_dies_is_started_again_and_a_signal_stops_all(tmp_path: Path) -> None:
     settings = environment(tmp_path)
     log = tmp_path / "up.log"
@@ -90,6 +121,35 @@ def test_in_the_foreground_a_part_that_dies_is_started_again_and_a_signal_stops_
         launcher.wait(60)
     assert not any(child.alive() for child in processes.running(config))
     _nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+def test_a_signal_while_it_starts_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    log = tmp_path / "up.log"
+    with log.open("w") as output:
+        launcher = subprocess.Popen(
+            ["./aura", "up"],
+            cwd=ROOT,
+            env=environment(tmp_path),
+            stdout=output,
+            stderr=output,
+            # Under nohup HUP is ignored, and rightly stays so.
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509
+        )
+    _wait((tmp_path / "logs" / "server.log").exists, log)
+    launcher.send_signal(number)
+    assert launcher.wait(60) == 128 + number
+    assert "AURA is ready" not in log.read_text()
+    _nothing_is_left(tmp_path)
+
+
+def test_a_signal_waits_for_what_must_not_be_broken_off() -> None:
+    code = (
+        "import os, signal\nfrom aura_site.launcher.stopping import asked\nasked.catch()\n"
+        "with asked.held():\n    os.kill(os.getpid(), signal.SIGTERM)\n    print('whole', flush=True)\nprint('never')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, "whole\n")
 
 
 def _nothing_is_left(folder: Path) -> None:
@@ -151,6 +211,49 @@ def test_without_network_installing_is_explained(tmp_path: Path) -> None:
     assert not (project / ".venv" / ".installed-requirements.txt").exists()
 
 
+@pytest.fixture
+def small_project(tmp_path: Path) -> Config:
+    """A project whose lists of packages are empty, so that installing needs no network."""
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("requirements.txt", "requirements-models.txt", "requirements-voice.txt", "requirements-dev.txt"):
+        (project / name).write_text("")
+    return Config(project, tmp_path / "var", "127.0.0.1", 8000, dict(os.environ))
+
+
+def _has_pip(config: Config) -> bool:
+    return subprocess.run([config.python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+
+
+def test_an_environment_whose_making_was_broken_off_is_made_anew(small_project: Config) -> None:
+    # What a kill leaves: an interpreter, and nothing or half of pip.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", small_project.venv], check=True)
+    assert not _has_pip(small_project)
+    installation.prepare(small_project)
+    assert _has_pip(small_project)
+
+
+def test_an_environment_that_pip_was_changing_when_it_was_killed_is_made_anew(small_project: Config) -> None:
+    installation.prepare(small_project)
+    half = small_project.venv / "half-installed"
+    half.touch()
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom aura_site.launcher import installation\n"
+        "from aura_site.launcher.config import Config\n"
+        "installation._run = lambda command, config: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "root = Path(sys.argv[1])\n(root / 'requirements.txt').write_text('# another list')\n"
+        "installation.prepare(Config(root, root / 'var', '127.0.0.1', 8000, dict(os.environ)))"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(small_project.root)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    installation.prepare(small_project)
+    assert not half.exists()
+    assert _has_pip(small_project)
+    half.touch()
+    installation.prepare(small_project)
+    assert half.exists()
+
+
 def test_a_full_disk_is_explained_before_anything_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "ROOM", 10**18)
     config = Config(tmp_path, tmp_path / "var", "127.0.0.1", 8000, dict(os.environ))
@@ -172,14 +275,24 @@ def test_what_pip_says_becomes_one_sentence(output: str, words: str, tmp_path: P
     assert words in installation.explain(output, tmp_path)
 
 
-def test_dotenv_is_read_as_django_environ_reads_it(tmp_path: Path) -> None:
-    file = tmp_path / ".env"
-    file.write_text("# comment\nA=1\nexport B='two words'\nC=\"x=y\"\n\nnonsense\n")
-    assert read_dotenv(file) == {"A": "1", "B": "two words", "C": "x=y"}
-    assert read_dotenv(tmp_path / "none") == {}
-
-
 def test_a_recycled_process_number_is_not_ours() -> None:
     own = processes.Child("server", os.getpid(), "not when this began")
     assert not own.alive()
     processes.stop([own])
+
+
+def test_the_summary_says_how_to_get_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AURA_VENV", sys.prefix)
+    monkeypatch.delenv("AURA_CHROMIUM", raising=False)
+    monkeypatch.setattr(checks.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(checks, "_passes", lambda *_arguments: True)
+    config = Config(ROOT, tmp_path / "var", "127.0.0.1", 8000, dict(os.environ))
+    assert checks.run(config, require_all=False, pytest_arguments=[])
+    told = capsys.readouterr().out
+    assert "skipped: no Chromium: install it (Debian: apt install chromium)" in told
+    assert "skipped: no Node.js: install it" in told
+    assert "Not everything was checked" in told
+    assert not checks.run(config, require_all=True, pytest_arguments=[])
+    assert "FAILED: no Chromium" in capsys.readouterr().out

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
-from streaming.strings import chat_strings
+from streaming.strings import chat_strings, console_strings, dataset_strings
 
 PO = Path(settings.LOCALE_PATHS[0]) / "ar" / "LC_MESSAGES" / "django.po"
 ENTRY = re.compile(r'^msgid ((?:".*"\n)+)msgstr ((?:".*"\n)+)', re.MULTILINE)
@@ -24,7 +24,8 @@ def entries() -> list[tuple[str, str]]:
 
 def test_the_file_holds_all_that_the_page_says() -> None:
     assert len(entries()) > 150
-    assert set(chat_strings().values()) <= {source for source, _ in entries()}
+    said = [*chat_strings().values(), *console_strings().values(), *dataset_strings().values()]
+    assert set(said) <= {source for source, _ in entries()}
 
 
 @pytest.mark.parametrize(("source", "target"), entries(), ids=lambda text: text[:30])
@@ -34,8 +35,8 @@ def test_a_text_is_translated_with_its_places(source: str, target: str) -> None:
 
 
 def test_the_compiled_file_is_that_of_the_source() -> None:
-    english = chat_strings()
-    with translation.override("ar"):
-        arabic = chat_strings()
-    same = {name for name in english if english[name] == arabic[name]}
-    assert same == set()
+    for strings in (chat_strings, console_strings, dataset_strings):
+        english = strings()
+        with translation.override("ar"):
+            arabic = strings()
+        assert {name for name in english if english[name] == arabic[name]} == set()

@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from aura_site import services
+from aura_site import secret_files, services
 
 
 class Command(BaseCommand):
@@ -15,6 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False)
+        secret_files.kept(settings.OPERATOR_TOKEN_FILE)
         made = services.create_first_admin()
         users = get_user_model()._default_manager
         admin = users.filter(is_superuser=True, is_active=True).order_by("pk").first()

@@ -1,0 +1,97 @@
+"""The second factor of staff (AURA_MULTI_FACTOR): time-based one-time codes (RFC 6238), and recovery codes for a lost phone.
+
+Nobody is signed in between the password and the code: the session only notes whose password was right, for a few minutes. So
+every way in (pages, WebSocket, events) sees a stranger until both were given.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import segno
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.http import HttpRequest
+from django_otp import match_token, user_has_device
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+# Seconds in which the code has to follow the password.
+PATIENCE = 600
+RECOVERY_CODES = 10
+_SLOT = "second_factor"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Somebody whose password was right, and where they wanted to go."""
+
+    user: Any
+    destination: str
+
+
+def needed(user: Any) -> bool:
+    """Return whether a user has to give a code."""
+    return bool(settings.AURA_MULTI_FACTOR and user.is_staff)
+
+
+def begin(request: HttpRequest, user: Any, destination: str) -> None:
+    """Note in the session that the user's password, or link, was right."""
+    request.session.cycle_key()
+    request.session[_SLOT] = {"user": user.pk, "until": time.time() + PATIENCE, "to": destination}
+
+
+def pending(request: HttpRequest) -> Pending | None:
+    """Return who is to give a code in this session; None when nobody is, or it took too long."""
+    noted = request.session.get(_SLOT)
+    if not noted or noted["until"] < time.time():
+        return None
+    user = get_user_model()._default_manager.filter(pk=noted["user"], is_active=True).first()
+    return Pending(user, noted["to"]) if user is not None else None
+
+
+def over(request: HttpRequest) -> None:
+    """Forget what `begin` noted."""
+    request.session.pop(_SLOT, None)
+
+
+def enrolled(user: Any) -> bool:
+    """Return whether the user has a phone or recovery codes that count."""
+    return bool(user_has_device(user))
+
+
+def check(user: Any, code: str) -> Any | None:
+    """Return the device that gave this code, None when none did. A code counts once; after a wrong one the next waits."""
+    return match_token(user, code.replace(" ", ""))
+
+
+def draft(user: Any) -> TOTPDevice:
+    """Return the user's device that waits for its first code; made when there is none."""
+    device, _made = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": "phone"})
+    return device
+
+
+def picture(device: TOTPDevice) -> str:
+    """Return what a phone scans, as SVG without styles or scripts."""
+    return str(segno.make(device.config_url, error="m").svg_inline(scale=5, dark="#000", light="#fff"))
+
+
+def confirm(device: TOTPDevice, code: str) -> list[str] | None:
+    """Let a device count when its first code is right, and return fresh recovery codes; None for a wrong code."""
+    with transaction.atomic():
+        if not device.verify_token(code.replace(" ", "")):
+            return None
+        device.confirmed = True
+        device.save()
+        StaticDevice.objects.filter(user=device.user).delete()
+        recovery = StaticDevice.objects.create(user=device.user, name="recovery")
+        codes = [StaticToken.random_token() for _ in range(RECOVERY_CODES)]
+        recovery.token_set.bulk_create([StaticToken(device=recovery, token=code) for code in codes])
+    return codes
+
+
+def reset(user: Any) -> int:
+    """Take all devices of a user away, who then sets up a new one at the next sign-in; return how many there were."""
+    gone = TOTPDevice.objects.filter(user=user).delete()[0]
+    return int(gone) + int(StaticDevice.objects.filter(user=user).delete()[1].get("otp_static.StaticDevice", 0))

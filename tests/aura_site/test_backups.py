@@ -1,0 +1,155 @@
+"""Backup and restore: of a server that runs, on SQLite and PostgreSQL, with the record proved whole afterwards."""
+
+import io
+import json
+import os
+import sqlite3
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from aura_site import backups
+from aura_site.process_lock import ProcessLock
+from tests.live import LiveServer
+from tests.services import postgres_database
+
+
+def ask(server: LiveServer, words: str) -> None:
+    status, _, body = server.get(f"/api/v1/stream/chat?q={words}&model=fast")
+    assert (status, "event: done" in body) == (200, True)
+
+
+@contextmanager
+def databases(vendor: str) -> Iterator[list[dict[str, str]]]:
+    """Yield settings for two databases: one to be backed up, an empty one to restore into."""
+    if vendor == "sqlite":
+        yield [{}, {}]
+        return
+    with postgres_database() as first, postgres_database() as second:
+        yield [{"DATABASE_URL": first}, {"DATABASE_URL": second}]
+
+
+@pytest.mark.parametrize(
+    "vendor", [pytest.param(name, marks=pytest.mark.vendor(name)) for name in ("sqlite", "postgresql")]
+)
+def test_what_was_said_is_there_again_and_proved(tmp_path: Path, vendor: str) -> None:
+    out, keys = tmp_path / "backup.tar", tmp_path / "keys.tar"
+    with databases(vendor) as (first, second):
+        server = LiveServer(tmp_path / "first", AURA_CHECKPOINT_SECONDS="0.1", **first)
+        server.start()
+        try:
+            ask(server, "Remember+the+axolotl")
+            told = server.manage("backup", str(out), "--keys", str(keys))
+            assert f"{vendor}, " in told
+            # The server has gone on meanwhile.
+            ask(server, "Too+late")
+        finally:
+            server.stop()
+        assert out.stat().st_mode & 0o777 == keys.stat().st_mode & 0o777 == 0o600
+
+        other = LiveServer.__new__(LiveServer)
+        folder = tmp_path / "second"
+        other.environment = {**server.environment, "AURA_DATA_DIR": str(folder), **second}
+        told = other.manage("restore", str(out), "--keys", str(keys), "--replace")
+        assert "entries are good" in told
+        transcript = other.manage("shell", "--verbosity=0", "-c", SHOW)
+        assert "Remember the axolotl" in transcript
+        assert "Too late" not in transcript
+
+
+SHOW = """
+from django.contrib.auth import get_user_model
+from audit import selectors
+user = get_user_model().objects.get(username="ada")
+for conversation in selectors.conversations(user):
+    print([turn for turn in selectors.transcript(user, conversation.id)])
+"""
+
+
+def archive(path: Path, *members: tuple[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as made:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            made.addfile(info, io.BytesIO(content))
+    return path
+
+
+def manifest(**files: bytes) -> bytes:
+    digests = {name: backups._digest(io.BytesIO(content)) for name, content in files.items()}
+    return json.dumps({"format": 1, "database": "sqlite", "files": digests}).encode()
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ([("a", b"x")], "is no backup of AURA"),
+        ([("manifest.json", b"{}")], "another format"),
+        ([("manifest.json", b"nonsense")], "cannot be read"),
+        ([("manifest.json", b'{"format": 1}')], "cannot be read"),
+        ([("manifest.json", manifest(a=b"x"))], "a is missing"),
+        ([("manifest.json", manifest(a=b"x")), ("a", b"y")], "not what was backed up"),
+        ([("manifest.json", manifest(a=b"x")), ("a", b"x"), ("b", b"x")], "not what was backed up"),
+    ],
+)
+def test_what_is_no_backup_or_was_changed_is_refused(
+    tmp_path: Path, members: list[tuple[str, bytes]], words: str
+) -> None:
+    with pytest.raises(backups.BackupError, match=words):
+        backups.read_manifest(archive(tmp_path / "x.tar", *members))
+
+
+def test_a_member_cannot_leave_its_folder(tmp_path: Path) -> None:
+    for name in ("../evil", "/etc/evil", "a/b/c"):
+        with pytest.raises(backups.BackupError, match="no place"):
+            backups._unpack(archive(tmp_path / "x.tar", (name, b"x")), tmp_path / "folder")
+    assert not (tmp_path / "evil").exists()
+    with pytest.raises(backups.BackupError, match="cannot be read"):
+        backups.read_manifest(tmp_path / "none")
+
+
+@pytest.mark.vendor("sqlite")
+def test_while_aura_runs_or_a_file_is_there_nothing_is_changed(tmp_path: Path, settings) -> None:
+    settings.AURA_DATA_DIR = tmp_path
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "record_key").write_text("secret")
+    for name, age in (("backup-old", 2), ("backup-running", 0)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age * backups.LEFT_SECONDS,) * 2)
+    backups.back_up_keys(tmp_path / "keys.tar")
+    # What a killed command left is gone, what another one works in is not.
+    assert [path.name for path in tmp_path.glob("backup-*")] == ["backup-running"]
+    with pytest.raises(backups.BackupError, match="is there already"):
+        backups.back_up_keys(tmp_path / "keys.tar")
+    with pytest.raises(backups.BackupError, match="holds keys alone"):
+        backups.restore(tmp_path / "keys.tar", replace=True)
+    whole = archive(tmp_path / "whole.tar", ("manifest.json", manifest()))
+    running = ProcessLock(alone=False)
+    running.take()
+    try:
+        with pytest.raises(backups.BackupError, match="AURA runs here"):
+            backups.restore(whole, replace=True)
+    finally:
+        running.release()
+    (before,) = backups.restore_keys(tmp_path / "keys.tar")
+    assert (before / "record_key").read_text() == (tmp_path / "keys" / "record_key").read_text() == "secret"
+
+
+def test_a_copy_beside_a_writer_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "live.sqlite3"
+    monkeypatch.setattr(backups, "_file", lambda: file)
+    with closing(sqlite3.connect(file)) as writer:
+        writer.executescript(
+            "PRAGMA journal_mode=WAL; CREATE TABLE a (x); CREATE TABLE b (x); INSERT INTO a VALUES (1)"
+        )
+        writer.commit()
+        writer.execute("INSERT INTO b VALUES (1)")  # not committed
+        backups._copy_sqlite(tmp_path / "copy.sqlite3")
+        writer.commit()
+    with closing(sqlite3.connect(tmp_path / "copy.sqlite3")) as copy:
+        assert copy.execute("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)").fetchone() == (1, 0)
+    assert not (tmp_path / "copy.sqlite3-wal").exists()

@@ -1,0 +1,120 @@
+"""The second factor of staff: nobody is signed in between the password and the code."""
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django_otp.oath import totp
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from aura_site import second_factor, services
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def multi_factor(settings) -> None:
+    settings.AURA_MULTI_FACTOR = True
+
+
+@pytest.fixture
+def staff():
+    return get_user_model().objects.create_superuser("ada", password=PASSWORD)
+
+
+def code_of(device: TOTPDevice, steps: int = 0) -> str:
+    """The code that a phone shows, so many half minutes from now."""
+    return f"{totp(device.bin_key, drift=steps):06d}"
+
+
+def sign_in(client: Client, name: str = "ada"):
+    return client.post("/sign-in/?next=/console/", {"username": name, "password": PASSWORD})
+
+
+def enrol(client: Client) -> tuple[TOTPDevice, list[str]]:
+    assert sign_in(client)["Location"] == "/second-factor/"
+    page = client.get("/second-factor/").content.decode()
+    assert "<svg" in page
+    device = TOTPDevice.objects.get()
+    shown = client.post("/second-factor/", {"code": code_of(device)}).content.decode()
+    assert 'href="/console/"' in shown
+    return device, re.findall(r"<li><code>(\w+)</code>", shown)
+
+
+def test_the_password_alone_opens_nothing(staff, client: Client) -> None:
+    enrol(client)
+    other = Client()
+    assert sign_in(other)["Location"] == "/second-factor/"
+    for path in ("/", "/admin/", "/dashboard/", "/dashboard/figures", "/api/v1/conversations"):
+        assert other.get(path).status_code in (302, 401), path
+    assert "_auth_user_id" not in other.session
+
+
+def test_a_code_signs_in_and_counts_once(staff, client: Client) -> None:
+    device, codes = enrol(client)
+    assert client.get("/admin/").status_code == 200
+    assert len(set(codes)) == 10
+    again = Client()
+    sign_in(again)
+    # The code that set the phone up has been used.
+    assert b"does not count" in again.post("/second-factor/", {"code": code_of(device)}).content
+    TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
+    assert again.post("/second-factor/", {"code": code_of(device, 1)})["Location"] == "/console/"
+    assert again.get("/admin/").status_code == 200
+
+
+def test_recovery_codes_stand_in_for_a_phone_once_each(staff, client: Client) -> None:
+    _, codes = enrol(client)
+    first = Client()
+    sign_in(first)
+    assert first.post("/second-factor/", {"code": codes[0]})["Location"] == "/console/"
+    second = Client()
+    sign_in(second)
+    assert second.post("/second-factor/", {"code": codes[0]}).status_code == 200
+    assert "_auth_user_id" not in second.session
+
+
+def test_guessing_codes_is_slowed_down(staff, client: Client) -> None:
+    device, _ = enrol(client)
+    guesser = Client()
+    sign_in(guesser)
+    for _ in range(3):
+        guesser.post("/second-factor/", {"code": "000000"})
+    assert guesser.post("/second-factor/", {"code": code_of(device, 1)}).status_code == 200
+
+
+def test_others_and_without_the_setting_a_password_is_enough(staff, client: Client, settings) -> None:
+    get_user_model().objects.create_user("eve", password=PASSWORD)
+    assert sign_in(client, "eve")["Location"] == "/console/"
+    settings.AURA_MULTI_FACTOR = False
+    assert sign_in(Client())["Location"] == "/console/"
+
+
+def test_a_sign_in_link_asks_for_the_code_too(staff, client: Client) -> None:
+    assert client.get(services.create_sign_in_link(staff))["Location"] == "/second-factor/"
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_session_from_before_ends(staff, client: Client, settings) -> None:
+    client.force_login(staff)
+    assert client.get("/admin/").status_code == 302
+    assert "_auth_user_id" not in client.session
+
+
+def test_who_waits_too_long_begins_again(staff, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_factor, "PATIENCE", -1)
+    sign_in(client)
+    assert client.get("/second-factor/")["Location"] == "/sign-in/"
+    assert Client().get("/second-factor/")["Location"] == "/sign-in/"
+
+
+def test_a_lost_phone(staff, client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    enrol(client)
+    call_command("reset_second_factor", "ada")
+    assert "2 devices of ada are gone" in capsys.readouterr().out
+    assert not second_factor.enrolled(staff)
+    with pytest.raises(CommandError, match="no user called nobody"):
+        call_command("reset_second_factor", "nobody")

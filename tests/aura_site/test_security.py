@@ -1,0 +1,150 @@
+"""What holds for every page and every way in: the content security policy, origins, what keys open, the deployment check."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+
+from streaming import identity
+from tests.live import ROOT, LiveServer
+
+PAGES = [
+    "/",
+    "/console/",
+    "/datasets/",
+    "/dashboard/",
+    "/password/",
+    "/admin/",
+    "/admin/password_change/",
+    "/admin/jsi18n/",
+]
+
+
+class Inline(HTMLParser):
+    """Collects what a strict policy forbids: inline scripts, styles and handlers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = dict(attrs)
+        data = names.get("type") in ("application/json", "application/ld+json")
+        if tag == "style" or (tag == "script" and "src" not in names and not data):
+            self.found.append(f"<{tag}>")
+        self.found += [f"{tag} {name}" for name in names if name == "style" or name.startswith("on")]
+        self.found += [f"{tag} {value}" for value in names.values() if (value or "").strip().startswith("javascript:")]
+
+
+def policy_of(response) -> dict[str, list[str]]:
+    parts = [part.split() for part in response["Content-Security-Policy"].split(";")]
+    return {words[0]: words[1:] for words in parts if words}
+
+
+def admin_pages() -> list[str]:
+    found = []
+    for model in admin.site._registry:
+        for name in ("changelist", "add"):
+            try:
+                found.append(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}"))
+            except NoReverseMatch:
+                continue
+    return found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_page_needs_what_a_strict_policy_forbids(client: Client) -> None:
+    user = get_user_model().objects.create_superuser("ada")
+    strangers = [Client().get("/sign-in/"), Client().get("/sign-in/link/none")]
+    client.force_login(user)
+    paths = [*PAGES, *admin_pages(), f"/admin/auth/user/{user.pk}/change/", "/admin/nowhere/", "/nowhere"]
+    assert len(paths) > 40
+    for response in [*strangers, *(client.get(path) for path in paths)]:
+        path = response.request["PATH_INFO"]
+        assert response.status_code in (200, 302, 403, 404, 410), path
+        policy = policy_of(response)
+        assert "unsafe-inline" not in str(policy), path
+        assert "'unsafe-eval'" not in str(policy), path
+        assert policy["default-src"] == ["'self'"]
+        assert policy["object-src"] == policy["frame-ancestors"] == policy["base-uri"] == ["'none'"]
+        assert response["X-Content-Type-Options"] == "nosniff"
+        assert response["X-Frame-Options"] == "DENY"
+        assert response["Referrer-Policy"] == "same-origin"
+        if "html" in response.get("Content-Type", ""):
+            inline = Inline()
+            inline.feed(response.content.decode())
+            assert (path, inline.found) == (path, [])
+
+
+def test_a_key_opens_no_admin_and_needs_no_cookie(live: LiveServer) -> None:
+    assert live.get("/admin/auth/user/")[0] == 403
+    status, headers, _ = live.get("/api/v1/conversations")
+    assert status == 200
+    assert "set-cookie" not in headers
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", ["/ai/chat", "/api/v1/topics/a", "/sign-out/", "/password/", "/i18n/setlang/", "/api/v1/webrtc/offer"]
+)
+def test_a_foreign_page_cannot_post_with_a_users_cookie(path: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(get_user_model().objects.create_user("ada"))
+    assert client.post(path, "{}", content_type="application/json").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/deep_tree_echo/stream_process", "/api/v1/stream/chat?q=x"])
+def test_what_needs_no_token_looks_where_the_request_comes_from(live: LiveServer, path: str) -> None:
+    cookie = {"Cookie": f"sessionid={live.users['ada']['session']}", "Sec-Fetch-Site": "cross-site"}
+    status, _, body = live.get(path, "", **{name.replace("-", "_"): value for name, value in cookie.items()})
+    assert status in (403, 405), body
+
+
+@pytest.mark.parametrize(
+    ("origin", "https", "fine"),
+    [
+        ("http://localhost", False, True), ("http://localhost", True, False), ("https://localhost", True, True),
+        ("https://localhost.evil.example", True, False), ("null", False, False), ("http://localhost:81", False, False),
+    ],
+)  # fmt: skip
+def test_which_pages_may_open_a_websocket(settings, origin: str, https: bool, fine: bool) -> None:
+    settings.SESSION_COOKIE_SECURE = https
+    scope = {"headers": [(b"host", b"localhost"), (b"origin", origin.encode())]}
+    assert identity.origin_allowed(scope) is fine
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AURA_", "DJANGO"))}
+    return {**kept, "DJANGO_SETTINGS_MODULE": "aura_site.settings", **more}
+
+
+def test_the_deployment_check_is_clean_over_https(tmp_path: Path) -> None:
+    more = environment(AURA_HTTPS="true", AURA_ALLOWED_HOSTS="chat.example.org", AURA_DATA_DIR=str(tmp_path))
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(command, cwd=ROOT, env=more, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    # The two about other names of the domain, whose operator decides.
+    assert "2 silenced" in done.stdout
+
+
+def test_debugging_is_off_and_cookies_are_not_for_scripts() -> None:
+    assert settings.DEBUG is False
+    assert settings.SESSION_COOKIE_HTTPONLY is True
+    assert settings.SESSION_COOKIE_SAMESITE == "Lax"
+
+
+def test_every_locked_package_has_its_hash() -> None:
+    for name in ("requirements.txt", "requirements-models.txt"):
+        text = (ROOT / name).read_text()
+        packages = re.findall(r"^[A-Za-z0-9._-]+(?:\[[\w,]+\])?==.*(?:\n    .*)*", text, re.MULTILINE)
+        assert packages
+        assert [package.split()[0] for package in packages if "--hash=sha256:" not in package] == []
