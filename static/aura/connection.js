@@ -1,6 +1,7 @@
-/** The WebSocket under a ClientSession: opened, watched, opened again. */
+/** The line under a ClientSession: opened, watched, opened again. A WebSocket, or what behaves like one (webrtc.js). */
 
 import { Library } from "./codec/library.js";
+import { prime } from "./codec/primer.js";
 import { duty } from "./protocol/codes.js";
 import { decode, encode, SUBPROTOCOL } from "./protocol/frames.js";
 import { keep, recall } from "./store.js";
@@ -28,10 +29,12 @@ const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Numbe
 /**
  * Keeps a session connected. Dispatches `state` (detail: {state, wait, code, reason}) with state connecting, connected,
  * waiting, offline or refused (`wait` is the time until the next try), `session` with each event of the ClientSession as
- * its detail, and `library` (detail: {bytes}) when a library was downloaded.
+ * its detail, `library` (detail: {bytes}) when a library or a dictionary was downloaded, and `coded` when one counts.
  */
 export class Connection extends EventTarget {
   #socket = null;
+  /** Promises of primed models by the hash of their dictionary. */
+  #models = new Map();
   #tries = 0;
   #retry = 0;
   #watch = 0;
@@ -42,9 +45,13 @@ export class Connection extends EventTarget {
   #closed = false;
   #known = new Map();
 
-  /** `url` of the WebSocket; `libraries` is the path that libraries are fetched from, with a slash at its end. */
-  constructor(session, { url, libraries }) {
+  /**
+   * `url` of the WebSocket; `libraries` is the path that libraries are fetched from, with a slash at its end, null to do without; `dial` returns
+   * a new line, if it is to be another one than a WebSocket.
+   */
+  constructor(session, { url, libraries, dial = () => webSocket(url) }) {
     super();
+    this.dial = dial;
     this.session = session;
     this.state = "connecting";
     this.url = url;
@@ -69,6 +76,7 @@ export class Connection extends EventTarget {
 
   /** Do not wait any longer: try again now, or make sure that the line still lives. */
   now() {
+    if (this.#closed) return;
     if (this.state === "waiting" || this.state === "offline") this.#connect();
     else if (this.state === "connected") this.#probe();
   }
@@ -89,8 +97,7 @@ export class Connection extends EventTarget {
   #connect() {
     clearTimeout(this.#retry);
     this.#say("connecting");
-    const socket = new WebSocket(this.url, [SUBPROTOCOL]);
-    socket.binaryType = "arraybuffer";
+    const socket = this.dial();
     this.#socket = socket;
     this.#greeted = false;
     this.#welcomedAt = 0;
@@ -159,17 +166,53 @@ export class Connection extends EventTarget {
   #welcomed(welcome) {
     this.#welcomedAt = Date.now();
     const library = this.#known.get(hex(welcome.library));
-    if (welcome.index > 0 && library !== undefined) this.session.use(welcome.index, library);
+    if (welcome.index > 0 && library !== undefined) {
+      this.session.use(welcome.index, library);
+      this.dispatchEvent(new CustomEvent("coded"));
+      void this.#prime(welcome.index, library);
+    }
     this.#listen();
     this.#say("connected");
   }
 
   async #offered(index, hash) {
+    if (this.libraries === null) return;
     const socket = this.#socket;
     const library = this.#known.get(hash) ?? (await this.#fetch(hash));
     if (library === null || socket !== this.#socket) return;
     this.session.use(index, library, { offered: true });
+    this.dispatchEvent(new CustomEvent("coded"));
     this.flush();
+    await this.#prime(index, library);
+  }
+
+  /** Prime the model of a library, in a worker, and let it count. Without it texts come by the other methods. */
+  async #prime(index, library) {
+    if (library.dictionary === "") return;
+    const socket = this.#socket;
+    const { dictionary } = library;
+    if (!this.#models.has(dictionary)) this.#models.set(dictionary, this.#primed(dictionary));
+    const model = await this.#models.get(dictionary);
+    if (model === null) this.#models.delete(dictionary);
+    if (model === null || socket !== this.#socket || this.session.libraries.get(index) !== library) return;
+    this.session.primed(index, model);
+    this.flush();
+  }
+
+  async #primed(hash) {
+    const url = new URL(`../dictionaries/${hash}`, new URL(this.libraries, location.href)).href;
+    try {
+      const response = await fetch(url, { credentials: "same-origin" });
+      if (!response.ok) return null;
+      const model = await prime(new Uint8Array(await response.arrayBuffer()));
+      if (model.hash !== hash) throw new Error(`the dictionary's hash is ${model.hash}`);
+      const bytes = performance.getEntriesByName(url).at(-1)?.transferSize ?? 0;
+      if (bytes > 0) this.dispatchEvent(new CustomEvent("library", { detail: { bytes } }));
+      return model;
+    } catch (error) {
+      console.warn("a model could not be primed; texts come without it", error);
+      return null;
+    }
   }
 
   async #fetch(hash) {
@@ -191,6 +234,7 @@ export class Connection extends EventTarget {
 
   /** Load the library of the last visit, which the browser's cache holds, so that the first answer is coded with it. */
   async #remembered() {
+    if (this.libraries === null) return;
     const hash = recall("library") ?? "";
     if (/^[0-9a-f]{64}$/.test(hash)) await this.#fetch(hash);
   }
@@ -219,6 +263,12 @@ export class Connection extends EventTarget {
     this.#say(navigator.onLine ? "waiting" : "offline", { wait });
     this.#retry = setTimeout(() => this.#connect(), wait);
   }
+}
+
+function webSocket(url) {
+  const socket = new WebSocket(url, [SUBPROTOCOL]);
+  socket.binaryType = "arraybuffer";
+  return socket;
 }
 
 export { hex, unhex };

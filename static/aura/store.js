@@ -17,3 +17,12 @@ export function keep(name, value) {
     // The browser keeps nothing for this site: the choice holds for this visit.
   }
 }
+
+/** Forget what was kept under `name`. */
+export function forget(name) {
+  try {
+    localStorage.removeItem(`aura.${name}`);
+  } catch {
+    // Nothing was kept.
+  }
+}

@@ -218,3 +218,26 @@ test("a prompt asked without a line goes out on the next one under the same name
   assert.equal(prompts.length, 1);
   assert.deepEqual(prompts[0].stream, STREAM);
 });
+
+test("a line that was closed stays closed, whatever the page and the network do", async () => {
+  const { connection } = await connected();
+  sockets[0].end(1006);
+  connection.close();
+  window.dispatchEvent(new Event("online"));
+  connection.now();
+  mock.timers.tick(60_000);
+  assert.equal(sockets.length, 1);
+});
+
+test("another line than a WebSocket is dialled by whoever knows how", async () => {
+  const dialled = [];
+  const dial = () => {
+    dialled.push(new Socket());
+    return dialled.at(-1);
+  };
+  const connection = new Connection(new ClientSession(), { libraries: "/l/", dial });
+  await connection.open();
+  dialled[0].accept();
+  assert.equal(connection.state, "connected");
+  assert.deepEqual(dialled[0].sent.map(({ type }) => type), ["hello"]);
+});

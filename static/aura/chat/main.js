@@ -5,6 +5,7 @@ import { Connection, hex, unhex } from "../connection.js";
 import { ClientSession } from "../protocol/client.js";
 import { Action, FaultCode } from "../protocol/codes.js";
 import { keep, recall } from "../store.js";
+import { DataChannelLine } from "../webrtc.js";
 import { Announcer } from "./announcer.js";
 import { Composer, Follower } from "./composer.js";
 import { Conversations } from "./conversations.js";
@@ -13,6 +14,7 @@ import { LineState } from "./line.js";
 import { Menu } from "./menu.js";
 import { say } from "./strings.js";
 import { Answer, Question, bytesWords } from "./turns.js";
+import { VoicePanel } from "./voice_panel.js";
 
 const byId = (id) => document.getElementById(id);
 const app = byId("app");
@@ -24,17 +26,26 @@ const fromUuid = (text) => unhex(text.replaceAll("-", ""));
 const random16 = () => crypto.getRandomValues(new Uint8Array(16));
 const named = () => new URLSearchParams(location.search).get("c") ?? "";
 
+/** Return `{dial}` for a Connection when `?transport=webrtc` was asked for, now or before; `?transport=websocket` ends it. */
+function transport() {
+  const wanted = new URLSearchParams(location.search).get("transport");
+  if (wanted !== null) keep("transport", wanted);
+  if (recall("transport") !== "webrtc" || !("RTCPeerConnection" in window)) return {};
+  return { dial: () => new DataChannelLine(app.dataset.signalling) };
+}
+
 class Chat {
   constructor() {
     const mode = recall("mode") ?? SENTENCE;
     byId("mode").value = ["0", "1", "2"].includes(mode) ? mode : SENTENCE;
     byId("tier").value = recall("tier") ?? "";
     if (byId("tier").selectedIndex < 0) byId("tier").value = "";
-    this.session = new ClientSession({ mode: Number(byId("mode").value) });
+    this.session = new ClientSession({ mode: Number(byId("mode").value), pieces: true });
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     this.connection = new Connection(this.session, {
       url: `${scheme}//${location.host}${app.dataset.socket}`,
       libraries: app.dataset.libraries,
+      ...transport(),
     });
     this.answers = new Map(); // channel -> {answer, fresh}
     this.reread = new Set(); // streams whose answers were taken from the record
@@ -45,6 +56,13 @@ class Chat {
     this.composer = new Composer(byId("composer"), byId("question"), (text) => this.send(text));
     this.line = new LineState(byId("line"), { onRetry: () => this.connection.now() });
     this.menu = new Menu(app, byId("menu"), byId("side"));
+    this.voice = new VoicePanel(app, {
+      conversation: () => this.conversation || (this.unspoken ??= uuid(random16())),
+      model: () => byId("tier").value,
+      // The page's language is a hint only where it is what people write in.
+      language: "",
+      onTranscript: (said) => this.spoken(said),
+    });
     this.list = new Conversations(byId("conversations"), {
       path: app.dataset.conversations,
       onOpen: (id) => this.open(id),
@@ -61,6 +79,12 @@ class Chat {
   listen() {
     this.connection.addEventListener("state", ({ detail }) => this.onState(detail));
     this.connection.addEventListener("session", ({ detail }) => this.onSession(detail));
+    this.connection.addEventListener("coded", () => {
+      byId("line").dataset.coded = "true";
+    });
+    this.connection.addEventListener("session", ({ detail }) => {
+      if (detail.type === "primed") byId("line").dataset.primed = "true";
+    });
     this.connection.addEventListener("library", ({ detail }) => {
       this.totals.library += detail.bytes;
       this.count(0, 0);
@@ -70,7 +94,10 @@ class Chat {
       if (event.key === "Escape" && !this.menu.close() && !byId("stop").hidden) this.stop();
     });
     byId("new").addEventListener("click", () => this.open(""));
-    byId("tier").addEventListener("change", (event) => keep("tier", event.target.value));
+    byId("tier").addEventListener("change", (event) => {
+      keep("tier", event.target.value);
+      this.voice.changed();
+    });
     byId("mode").addEventListener("change", (event) => {
       keep("mode", event.target.value);
       this.session.control(Action.MODE, 0, Number(event.target.value));
@@ -81,6 +108,8 @@ class Chat {
     }
     window.addEventListener("popstate", () => {
       this.conversation = named();
+      this.unspoken = undefined;
+      this.voice.changed();
       void this.load(this.conversation);
     });
   }
@@ -88,6 +117,8 @@ class Chat {
   /** Show another conversation, or an empty one. */
   open(identifier) {
     this.conversation = identifier;
+    this.unspoken = undefined;
+    this.voice.changed();
     history.pushState(null, "", identifier ? `?c=${identifier}` : location.pathname);
     this.menu.close();
     void this.load(identifier);
@@ -170,11 +201,7 @@ class Chat {
     if (!text.trim() || this.answers.size > 0 || this.connection.state === "refused") return;
     this.composer.set("");
     byId("welcome").hidden = true;
-    if (!this.conversation) {
-      this.conversation = uuid(random16());
-      history.pushState(null, "", `?c=${this.conversation}`);
-      this.list.mark(this.conversation);
-    }
+    this.begin(this.unspoken ?? uuid(random16()));
     const question = this.addQuestion(text);
     const answer = this.addAnswer(text);
     const reading = this.session.ask(text, random16(), fromUuid(this.conversation), byId("tier").value);
@@ -188,7 +215,31 @@ class Chat {
     this.follower.jump();
   }
 
+  /** Make a new conversation the one that is shown, unless one is. */
+  begin(identifier) {
+    if (this.conversation) return;
+    this.conversation = identifier;
+    this.unspoken = undefined;
+    history.pushState(null, "", `?c=${this.conversation}`);
+    this.list.mark(this.conversation);
+  }
+
+  /** Show what was said, and read the stream of its answer, which is one as any other. */
+  spoken({ text, stream, conversation }) {
+    if (this.conversation && this.conversation !== uuid(conversation)) return;
+    byId("welcome").hidden = true;
+    this.begin(uuid(conversation));
+    this.addQuestion(text);
+    const answer = this.addAnswer(text);
+    const reading = this.session.resume(stream);
+    this.answers.set(reading.channel, { answer, fresh: true, spoken: true });
+    this.connection.flush();
+    this.busy();
+    this.follower.jump();
+  }
+
   stop() {
+    this.voice.silence();
     for (const channel of this.answers.keys()) this.session.control(Action.CANCEL, channel);
     this.connection.flush();
   }
@@ -196,10 +247,12 @@ class Chat {
   onSession(event) {
     const shown = event.reading ? this.answers.get(event.reading.channel) : undefined;
     if (event.type === "opened" && shown?.fresh) void this.list.load();
+    if (event.type === "rewound") shown?.answer.show(event.reading.text);
     if (event.type === "text") {
       this.count(event.textBytes, event.payloadBytes);
       shown?.answer.show(event.reading.text);
-      if (shown) this.announcer.grow(event.reading.text);
+      // What is read aloud needs no screen reader besides.
+      if (shown && !shown.spoken) this.announcer.grow(event.reading.text);
       this.follower.grown();
     }
     if (event.type === "ended" || event.type === "failed") this.end(event, shown);
@@ -213,7 +266,7 @@ class Chat {
         const end = { ...event.done, finish: FINISH[event.done.finish], firstToken: event.done.first_token };
         shown.answer.finish(end, { before: reading.textBytes, after: reading.payloadBytes, methods: reading.methods });
       } else shown.answer.fail(event.fault.message, event.fault.retry_after);
-      this.announcer.end(reading.text, say(event.type === "ended" ? "finished" : "failed"));
+      if (!shown.spoken) this.announcer.end(reading.text, say(event.type === "ended" ? "finished" : "failed"));
       const stale = event.fault?.code === FaultCode.RESUME_IMPOSSIBLE || event.intact === false;
       // What is on the record is the truth about an answer that cannot be had whole from its stream. Once: it may say the same.
       if (stale && !this.reread.has(hex(reading.stream))) {

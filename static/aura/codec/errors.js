@@ -10,6 +10,8 @@ const MESSAGES = {
   bad_utf8: "The text is not well-formed UTF-8.",
   trailing_bytes: "There are bytes behind the end of the payload.",
   bad_brotli: "The payload does not hold a Brotli stream.",
+  not_primed: "The payload needs a model that is not primed here.",
+  bad_model: "The payload does not hold what its model's encoder makes.",
   too_large: "The text would pass the message limit.",
 };
 

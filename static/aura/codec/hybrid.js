@@ -5,9 +5,13 @@ import { decode, DEFAULT_LIMIT, encode, encodeTemplate } from "./payload.js";
 const INDEX = 1;
 
 export class HybridCompressor {
-  /** `library` supplies the templates (none without it); `limit` is the most bytes a text may have. */
-  constructor({ library = null, limit = DEFAULT_LIMIT } = {}) {
+  /**
+   * `library` supplies the templates and `model` (model.js) codes what none matches, neither without them; `limit` is the
+   * most bytes a text may have.
+   */
+  constructor({ library = null, limit = DEFAULT_LIMIT, model = null } = {}) {
     this.library = library;
+    this.model = model;
     this.limit = limit;
   }
 
@@ -22,7 +26,8 @@ export class HybridCompressor {
 
   /** Return the text of a payload. Throws CodecError. */
   decompress(data) {
-    return decode(data, this.library === null ? new Map() : new Map([[INDEX, this.library]]), this.limit);
+    const issued = (value) => (value === null ? new Map() : new Map([[INDEX, value]]));
+    return decode(data, issued(this.library), this.limit, issued(this.model));
   }
 
   /** Return `{data, method, templateId, originalSize, compressedSize, ratio}` of a text. */
@@ -41,7 +46,7 @@ export class HybridCompressor {
 
   #encode(input) {
     if (typeof input === "string") {
-      return this.library === null ? encode(input) : encode(input, this.library, INDEX);
+      return encode(input, this.library, INDEX, this.model);
     }
     if (this.library === null) throw new RangeError("Templates need a library: new HybridCompressor({ library }).");
     return encodeTemplate(input.templateId, input.slots, this.library, INDEX);

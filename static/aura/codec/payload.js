@@ -10,6 +10,9 @@ import { decodeVarint, encodeVarint } from "./varint.js";
 
 export const DEFAULT_LIMIT = 262_144;
 export const MAX_INDEX = 31;
+// As in compression/codec/payload.py.
+const MODEL_TO = 16_384;
+const SMALL_ENOUGH = 4;
 
 /** How a payload holds its text: the low three bits of its first byte. */
 export const CompressionMethod = Object.freeze({ RAW: 0, TEMPLATE: 1, BROTLI: 2, MODEL: 3 });
@@ -22,23 +25,24 @@ export function methodName(method) {
 }
 
 /**
- * Return the smallest payload of `text` as `{data, method, templateId}`: raw or template; raw if both are equal.
- * `index` (1 to 31) is what the session calls `library`; without a library no template is used.
+ * Return the smallest payload of `text` as `{data, method, templateId}`: raw, template or model; of equal ones the lower.
+ * `index` (1 to 31) is what the session calls `library` and `model`; without a library no template is used, without a
+ * model no model: give it only when the other side has primed it.
  * Throws CodecError `bad_utf8` for a lone surrogate, RangeError for an index outside its range.
  */
-export function encode(text, library = null, index = 0) {
+export function encode(text, library = null, index = 0, model = null) {
   const content = encodeUtf8(text);
+  let best = payload(CompressionMethod.RAW, 0, content);
+  if (library !== null || model !== null) checkIndex(index);
   if (library !== null) {
-    checkIndex(index);
     const match = library.match(text);
-    if (match !== null && match.size < 1 + content.length) {
-      return templatePayload(match.template.id, match.slots, index);
-    }
+    if (match !== null && match.size < best.data.length) best = templatePayload(match.template.id, match.slots, index);
   }
-  const data = new Uint8Array(1 + content.length);
-  data[0] = CompressionMethod.RAW;
-  data.set(content, 1);
-  return { data, method: CompressionMethod.RAW, templateId: null };
+  if (model !== null && best.data.length > SMALL_ENOUGH && content.length <= MODEL_TO) {
+    const code = model.encode(content);
+    if (code !== null && 1 + code.length < best.data.length) best = payload(CompressionMethod.MODEL, index, code);
+  }
+  return best;
 }
 
 /**
@@ -56,10 +60,11 @@ export function encodeTemplate(templateId, slots, library, index) {
 }
 
 /**
- * Return the text of a payload (a Uint8Array). `libraries` is a Map from each issued index to its library, `limit`
- * the most bytes the text may have in UTF-8. Throws CodecError, and nothing else, whatever the bytes.
+ * Return the text of a payload (a Uint8Array). `libraries` and `models` are Maps from each issued index to its library
+ * and its primed model, `limit` is the most bytes the text may have in UTF-8. Throws CodecError, and nothing else,
+ * whatever the bytes; `not_primed` asks for the text by another method.
  */
-export function decode(data, libraries = new Map(), limit = DEFAULT_LIMIT) {
+export function decode(data, libraries = new Map(), limit = DEFAULT_LIMIT, models = new Map()) {
   if (data.length === 0) throw new CodecError("truncated");
   const method = data[0] & 0x07;
   const index = data[0] >> 3;
@@ -67,6 +72,11 @@ export function decode(data, libraries = new Map(), limit = DEFAULT_LIMIT) {
     const library = index === 0 ? undefined : libraries.get(index);
     if (library === undefined) throw new CodecError("unknown_library");
     return decodeTemplate(data, library, limit);
+  }
+  if (method === CompressionMethod.MODEL) {
+    const model = index === 0 ? undefined : models.get(index);
+    if (model === undefined) throw new CodecError("not_primed");
+    return decodeUtf8(model.decode(data.subarray(1), limit));
   }
   if (index !== 0 || (method !== CompressionMethod.RAW && method !== CompressionMethod.BROTLI)) {
     throw new CodecError("unknown_method");
@@ -81,6 +91,13 @@ function checkIndex(index) {
   if (!Number.isInteger(index) || index < 1 || index > MAX_INDEX) {
     throw new RangeError(`The index of a library is 1 to ${MAX_INDEX}, not ${index}.`);
   }
+}
+
+function payload(method, index, content) {
+  const data = new Uint8Array(1 + content.length);
+  data[0] = (index << 3) | method;
+  data.set(content, 1);
+  return { data, method, templateId: null };
 }
 
 function templatePayload(templateId, slots, index) {
