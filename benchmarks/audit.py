@@ -1,0 +1,173 @@
+"""The record, beside django-auditlog in the same run: rows a second and their waits, verification, proofs, erasure, kills.
+
+`python -m benchmarks.audit [--quick] [--json FILE] [--postgresql URL]`. The PostgreSQL rows need a server on which the URL's
+role may make databases (by default postgres://postgres@127.0.0.1:5432/postgres); without one they are left out.
+"""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from benchmarks.report import Report, median, options
+
+ROOT = Path(__file__).resolve().parents[1]
+POSTGRESQL = "postgres://postgres@127.0.0.1:5432/postgres"
+
+
+class Place:
+    """A data folder and a database of its own."""
+
+    def __init__(self, folder: Path, url: str = "", settings: str = "aura_site.settings") -> None:
+        self.folder = folder
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AURA_", "DATABASE_", "OPEN"))
+        }
+        self.environment = {
+            **kept,
+            "AURA_DATA_DIR": str(folder),
+            "DJANGO_SETTINGS_MODULE": settings,
+            "PYTHONPATH": str(ROOT),
+            "AURA_LOG_LEVEL": "ERROR",
+            "AURA_EXAMINE": "false",
+            **({"DATABASE_URL": url} if url else {}),
+        }
+        self.run("manage.py", "migrate", "--run-syncdb", "--verbosity=0")
+
+    def run(self, *arguments: str) -> str:
+        """Run Python and return what it printed."""
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    def worker(self, *arguments: object) -> dict[str, Any]:
+        """Run a program of benchmarks.audit_worker."""
+        printed = self.run("-m", "benchmarks.audit_worker", *(str(one) for one in arguments))
+        found: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
+        return found
+
+
+@contextmanager
+def sqlite(settings: str = "aura_site.settings") -> Iterator[Place]:
+    """A place on SQLite."""
+    with tempfile.TemporaryDirectory(prefix="aura-bench-") as folder:
+        yield Place(Path(folder), settings=settings)
+
+
+@contextmanager
+def postgresql(server: str, settings: str = "aura_site.settings") -> Iterator[Place]:
+    """A place on a PostgreSQL server, whose database goes afterwards."""
+    name = f"aura_bench_{os.getpid()}"
+    parts = urlsplit(server)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            with tempfile.TemporaryDirectory(prefix="aura-bench-") as folder:
+                yield Place(Path(folder), urlunsplit(parts._replace(path=f"/{name}")), settings)
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def reachable(server: str) -> bool:
+    """Return whether the server answers."""
+    try:
+        psycopg.connect(server, connect_timeout=3).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def writing(report: Report, quick: bool, server: str) -> None:
+    """Rows a second from 1, 64 and 1,000 streams, AURA and django-auditlog in turn on the same disk."""
+    seconds, rounds = (1.5, 1) if quick else (4.0, 3)
+    rows = []
+    databases: dict[str, Any] = {"sqlite": sqlite}
+    if reachable(server):
+        databases["postgresql"] = lambda settings="aura_site.settings": postgresql(server, settings)
+    peer_settings = "benchmarks.auditlog_peer.settings"
+    for database, place in databases.items():
+        for streams in (64,) if quick else (1, 64, 1000):
+            ours, theirs = [], []
+            for _ in range(rounds):
+                with place() as here:
+                    ours.append(here.worker("write", streams, seconds))
+                if streams == 64:
+                    with place(peer_settings) as here:
+                        theirs.append(here.worker("auditlog", streams, seconds))
+            rate, p50, p99 = (median([one[name] for one in ours]) for name in ("rows_per_s", "p50_ms", "p99_ms"))
+            report.add(f"rows_per_s.{database}.{streams}", rate, "rows/s")
+            report.add(f"p50_ms.{database}.{streams}", p50, "ms")
+            report.add(f"p99_ms.{database}.{streams}", p99, "ms")
+            peer = median([one["rows_per_s"] for one in theirs]) if theirs else 0.0
+            if theirs:
+                report.add(f"auditlog_rows_per_s.{database}.{streams}", peer, "rows/s")
+                report.add(f"vs_auditlog.{database}.{streams}", rate / peer, "times")
+            rows.append([database, streams, rate, p50, p99, peer or "-", rate / peer if peer else "-"])
+    heads = ["database", "streams", "rows/s", "p50 ms", "p99 ms", "auditlog rows/s", "ratio"]
+    report.table("Writing, each stream waiting for its commit", heads, rows)
+
+
+def checking(report: Report, quick: bool) -> None:
+    """Verification, proofs and erasure."""
+    with sqlite() as place:
+        found = place.worker("verify", 60_000 if quick else 300_000)
+    report.add("verify_rows_per_s", found["rows_per_s"], "rows/s")
+    report.add("verify_rows_per_cpu_s", found["rows_per_cpu_s"], "rows/s")
+    with sqlite() as place:
+        proof = place.worker("prove", 200_000 if quick else 1_000_000)
+        report.add("proof_us", proof["us"], "us")
+        report.add("tree_leaves_per_s", proof["leaves_per_s"], "leaves/s")
+        erased = place.worker("erase", 30_000 if quick else 100_000, 10_000)
+    report.add("erase_10000_s", erased["seconds"], "s")
+
+
+def killing(report: Report, quick: bool) -> None:
+    """kill -9 a writer, again and again: what it had acknowledged must be on the record, and the record good."""
+    kills = 5 if quick else 200
+    chance = random.Random(11)
+    acknowledged: set[int] = set()
+    with sqlite() as place:
+        for _ in range(kills):
+            command = [sys.executable, "-m", "benchmarks.audit_worker", "crash"]
+            with subprocess.Popen(command, cwd=ROOT, env=place.environment, stdout=subprocess.PIPE) as child:
+                assert child.stdout is not None
+                first = child.stdout.readline()
+                time.sleep(chance.uniform(0, 0.3))
+                child.send_signal(signal.SIGKILL)
+                printed = first + child.stdout.read()
+            # The last line may be torn.
+            acknowledged.update(int(line) for line in printed.split(b"\n")[:-1])
+        with closing(sqlite3.connect(place.folder / "aura.sqlite3")) as database:
+            kept = {row[0] for row in database.execute("SELECT seq FROM audit_entry")}
+        place.run("manage.py", "verify_audit")
+    report.add("kills", kills, "kills")
+    report.add("acknowledged", len(acknowledged), "rows")
+    report.add("lost", len(acknowledged - kept), "rows")
+
+
+def main() -> None:
+    """Run all of it."""
+    parser = options(__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--postgresql", default=POSTGRESQL, metavar="URL", help="a server that may be used")
+    chosen = parser.parse_args()
+    report = Report("audit")
+    writing(report, chosen.quick, chosen.postgresql)
+    checking(report, chosen.quick)
+    killing(report, chosen.quick)
+    report.finish(chosen.json)
+
+
+if __name__ == "__main__":
+    main()
