@@ -2,23 +2,32 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from aura_site.launcher import processes
+from aura_site.launcher.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 PREPARE = """
 import json
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from aura_site import secret_files
 from routing_ai.services import create_key
+secret_files.kept(settings.OPERATOR_TOKEN_FILE)
 users = get_user_model().objects
 made = {}
 for name in ("ada", "eve"):
@@ -34,29 +43,51 @@ print(json.dumps(made))
 
 
 class LiveServer:
-    """One data folder and the server on it; `settings` are environment variables."""
+    """One data folder and the server on it, as `./aura up` starts it; `settings` are environment variables. With `beside`
+    it is a second server on the folder, the users and the settings of another one."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, server: str = "uvicorn", *, beside: "LiveServer | None" = None, **settings: str
+    ) -> None:
         self.folder = folder
+        self.server = server
+        self.process: subprocess.Popen[bytes] | None = None
+        self.users: dict[str, dict[str, str]]
+        self.key: str
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}/ws/chat/"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AURA_", "OPEN"))}
         self.environment = {
-            **kept,
-            "DJANGO_SETTINGS_MODULE": "aura_site.settings",
+            **_inherited(),
             "AURA_DATA_DIR": str(folder),
             "ALLOW_MOCK_LLM": "true",
             "NANO_MODEL": "mock:mock-60-10",
             "FAST_MODEL": "mock:echo",
             "SMART_MODEL": "mock:mock-400-10",
             "GENIUS_MODEL": "mock:mock-5-1",
+            # One user asks all the questions here, on a machine that may be slow.
+            "STREAMING_PROMPTS_PER_MINUTE": "0",
+            "STREAMING_LAG_LIMIT": "0",
             **settings,
         }
+        if beside is not None:
+            self.environment = {**beside.environment, **settings}
+            self.users, self.key = beside.users, beside.key
+            return
+        if "DATABASE_URL" in self.environment:
+            self.users = self._prepare()
+        else:
+            # A database file is prepared once, then copied.
+            prepared = _prepared()
+            shutil.copytree(prepared.folder, folder, dirs_exist_ok=True)
+            self.users = prepared.users
+        self.key = self.users["ada"]["key"]
+
+    def _prepare(self) -> dict[str, dict[str, str]]:
+        """Make the database and its users; return their keys and sessions by name."""
         self.manage("migrate", "--verbosity=0")
-        self.users = json.loads(self.manage("shell", "--verbosity=0", "-c", PREPARE).strip().splitlines()[-1])
-        self.key: str = self.users["ada"]["key"]
-        self.process: subprocess.Popen[bytes] | None = None
+        made = self.manage("shell", "--verbosity=0", "-c", PREPARE).strip().splitlines()[-1]
+        return dict(json.loads(made))
 
     def manage(self, *arguments: str, check: bool = True) -> str:
         """Run a management command and return what it prints."""
@@ -68,10 +99,8 @@ class LiveServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        command = [
-            sys.executable, "-m", "uvicorn", "aura_site.asgi:application", "--port", str(self.port),
-            "--ws", "websockets-sansio", "--no-access-log", "--timeout-graceful-shutdown", "5",
-        ]  # fmt: skip
+        address = (self.folder, "127.0.0.1", self.port, self.environment)
+        command = [sys.executable, *processes.server_command(Config(ROOT, *address, self.server))[1:]]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         end = time.monotonic() + 60
@@ -88,7 +117,7 @@ class LiveServer:
         """End the server by a signal."""
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(30)
+            self.process.wait(60)
             self.process = None
 
     def log(self) -> str:
@@ -107,6 +136,27 @@ class LiveServer:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, dict(error.headers), _body(error.read())
+
+
+class _Prepared(LiveServer):
+    """A data folder for copies, which no server runs on."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="aura-live-")
+        self.folder = Path(self._folder.name)
+        self.environment = {**_inherited(), "AURA_DATA_DIR": str(self.folder)}
+        self.users = self._prepare()
+
+
+@cache
+def _prepared() -> _Prepared:
+    return _Prepared()
+
+
+def _inherited() -> dict[str, str]:
+    """Return the environment without what an operator has set for AURA."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AURA_", "OPEN"))}
+    return {**kept, "DJANGO_SETTINGS_MODULE": "aura_site.settings"}
 
 
 def _body(data: bytes) -> Any:
