@@ -1,5 +1,6 @@
 """`./aura test`: every check that a change has to pass, and one summary."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,10 @@ APPS = ("aura_site", "audit", "compression", "routing_ai", "streaming", "aura_cl
 NO_BROWSER = "no Chromium: install it (Debian: apt install chromium) or name one in AURA_CHROMIUM"
 # Processes that the tests share.
 PYTESTS = 3
+# What failed beside other tests is run once more by itself, and named; more than this many are no matter of a busy machine.
+FEW = 5
+# How pytest ends when all ran and some failed.
+TESTS_FAILED = 1
 NO_PROGRAM = {"node": "no Node.js: install it (Debian: apt install nodejs)"}
 
 
@@ -28,6 +33,8 @@ class Check:
     command: list[str]
     needs: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    # Runs the tests that are named after it; nothing for a check that is not repeated.
+    again: list[str] = field(default_factory=list)
 
 
 def chromium() -> str:
@@ -55,7 +62,12 @@ def checks(config: Config, pytest_arguments: list[str]) -> list[Check]:
         Check("bandit", [*quietly, "bandit", "--quiet", "--recursive", "--severity-level", "high", *APPS]),
         Check("migrations", [python, "manage.py", "makemigrations", "--check", "--dry-run"]),
         Check("javascript", ["node", "--test", *scripts_js], needs="node"),
-        Check("pytest", [python, "-m", "pytest", *deselect, *spread, *pytest_arguments], environment=browser),
+        Check(
+            "pytest",
+            [python, "-m", "pytest", *deselect, *spread, *pytest_arguments],
+            environment=browser,
+            again=[python, "-m", "pytest"] if spread else [],
+        ),
     ]
 
 
@@ -92,6 +104,20 @@ def _passes(config: Config, check: Check, require_all: bool) -> bool:
     }
     environment["AURA_REQUIRE_ALL"] = "1" if require_all else ""
     try:
-        return subprocess.run(check.command, cwd=config.root, env=environment, check=False).returncode == 0
+        code = subprocess.run(check.command, cwd=config.root, env=environment, check=False).returncode
+        if code != TESTS_FAILED or not check.again or not (few := _failed(config)):
+            return code == 0
+        say(f"\n== once more, with the machine to themselves: {', '.join(few)}")
+        return subprocess.run([*check.again, *few], cwd=config.root, env=environment, check=False).returncode == 0
     except FileNotFoundError as error:
         raise LauncherError(f"{check.name} is not installed: remove .venv and start again ({error}).") from None
+
+
+def _failed(config: Config) -> list[str]:
+    """Return the tests that failed in the last run, or nothing when there are too many or when it broke otherwise."""
+    record = config.root / ".pytest_cache/v/cache/lastfailed"
+    try:
+        failed = sorted(json.loads(record.read_text()))
+    except (OSError, ValueError):
+        return []
+    return failed if len(failed) <= FEW else []

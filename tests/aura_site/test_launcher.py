@@ -296,3 +296,33 @@ def test_the_summary_says_how_to_get_what_is_missing(
     assert "Not everything was checked" in told
     assert not checks.run(config, require_all=True, pytest_arguments=[])
     assert "FAILED: no Chromium" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("second", "command", "passes"),
+    [
+        ("pass", ["-n", "2"], True),
+        ("raise SystemError", ["-n", "2"], False),
+        ("pass", ["--no-such-option"], False),
+    ],
+)
+def test_a_test_that_failed_beside_others_has_one_more_chance_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], second: str, command: list[str], passes: bool
+) -> None:
+    (tmp_path / "test_it.py").write_text(
+        f"""import pathlib
+def test_good(): pass
+def test_late():
+    was = pathlib.Path("was")
+    if was.exists():
+        {second}
+    else:
+        was.touch()
+        raise SystemError
+"""
+    )
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:django"]
+    check = checks.Check("pytest", [*pytest_, *command], again=pytest_)
+    config = Config(tmp_path, tmp_path / "var", "127.0.0.1", 8000, dict(os.environ))
+    assert checks._passes(config, check, require_all=True) is passes
+    assert ("once more" in capsys.readouterr().out) is (command == ["-n", "2"])
