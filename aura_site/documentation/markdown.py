@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+from unicodedata import category
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -87,7 +88,8 @@ def plain(token: Token) -> str:
 
 def slug(title: str) -> str:
     """Return a heading's anchor, as GitHub makes it."""
-    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+    kept = (letter for letter in title.lower() if letter.isalnum() or letter in "-_ " or category(letter)[0] == "M")
+    return "".join(kept).replace(" ", "-")
 
 
 def _anchor(tokens: Sequence[Token]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.core.management import get_commands, load_command_class
@@ -271,7 +272,7 @@ def test_links_lead_somewhere(document: Path) -> None:
             target = str(child.attrGet("href") or "") if child.type == "link_open" else ""
             if not target or re.match(r"https?:|mailto:", target):
                 continue
-            path, _, anchor = target.partition("#")
+            path, _, anchor = unquote(target).partition("#")
             file = (document.parent / path).resolve() if path else document
             assert file.exists(), target
             if anchor:

@@ -13,7 +13,7 @@ ARABIC = [page for page in pages().values() if page.language == "ar"]
 PROMISED = {
     "index", "readme", "tutorial/first-conversation", "how-to/chat", "how-to/voice", "how-to/keep-the-record",
     "how-to/run-on-one-machine", "how-to/erase-on-request", "how-to/promote-a-template", "how-to/openai-client",
-    "how-to/choose-a-model", "how-to/troubleshooting", "reference/settings",
+    "how-to/choose-a-model", "how-to/troubleshooting", "how-to/configure", "how-to/admin",
 }  # fmt: skip
 
 
