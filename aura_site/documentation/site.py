@@ -37,7 +37,8 @@ def _context(page: Page) -> dict[str, Any]:
     return {
         "title": rendered.title,
         "content": rendered.html,
-        "sections": [section for section in rendered.sections if section.level == 2],
+        # The table of contents needs none of its own.
+        "sections": [section for section in rendered.sections if section.level == 2 and page.name != "index"],
         "home": page.to(pages()[page.language, "index"]),
         "search": f"{page.to(pages()[page.language, 'index']).removesuffix('index.html')}search.json",
         "chapters": [
