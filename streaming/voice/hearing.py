@@ -28,6 +28,11 @@ class Hearing:
         self._tasks: list[asyncio.Task[Transcript]] = []
         self._guess: asyncio.Task[Transcript] | None = None
 
+    @property
+    def seconds(self) -> float:
+        """Return how long the parts are."""
+        return sum(len(part) for part in self.parts) / RATE
+
     def go_on_from(self, before: "Hearing") -> None:
         """Take over what an earlier turn has heard."""
         self.parts = [*before.parts, *self.parts]
