@@ -49,9 +49,6 @@ INLINE = 4_096
 # Seconds of sound that may come at once, and how much faster than time they may come after that.
 BURST = 30.0
 PACE = 1.25
-# Milliseconds of silence after which a turn is transcribed on the chance, and after which one ends that makes a sentence.
-LULL = 64
-SETTLED = 160
 # Seconds between two captions of what is being said, and of new sound that is worth one.
 CAPTION_EVERY = 1.5
 CAPTION_LEAST = 0.4
@@ -64,6 +61,8 @@ PRIMING = 2.0
 # Frames of sound that wait for the line before no more is worked out.
 WAITING = 128
 WORDS_TOLD = 400
+# The highest number of a turn that a client may go on from.
+TURNS_LIMIT = 1_000_000
 # Seconds between two complaints about sound that comes too fast.
 COMPLAIN_EVERY = 5.0
 
@@ -195,12 +194,12 @@ class VoiceSession:
         except ValueError:
             raise FaultError(FaultCode.MALFORMED, "unknown style of listening") from None
         self._take_the_floor(self)
+        # Turns of a server that was killed are not counted again.
+        self.turns = max(self.turns, min(frame.turn, TURNS_LIMIT))
         wanted = (frame.rate, frame.style, frame.language)
         if self._ear is None or wanted != self._listening:
             self._deafen()
             rules = Rules(
-                lull=LULL,
-                settled=SETTLED,
                 silence=round(settings.AURA_VOICE_SILENCE * 1_000),
                 limit=round(settings.AURA_VOICE_TURN * 1_000),
             )
@@ -300,14 +299,15 @@ class VoiceSession:
         turn = self._turn = Turn(self.turns, hearing)
         self.tell(Voice(action=VoiceAction.HEARD, turn=turn.number))
         before = self._answer
-        if before is not None and self._only_paused(before):
+        only_paused = before is not None and self._only_paused(before)
+        if before is not None and only_paused:
             hearing.go_on_from(before.hearing)
             if not before.asking:
                 assert before.task is not None
                 before.task.cancel()
                 self._answer = None
         self._captions = asyncio.create_task(self._caption(turn))
-        await self._interrupt("speech")
+        await self._interrupt("went_on" if only_paused else "speech")
         turn.priming = asyncio.create_task(self._prime())
 
     def _only_paused(self, before: Turn) -> bool:

@@ -125,7 +125,8 @@ async def test_who_goes_on_before_the_answer_was_heard_asks_one_question(hearing
         await line.say("I would like to know one thing.")
         assert (await line.voice(VoiceAction.TRANSCRIPT)).text == "I would like to know one thing."
         await line.say("How old are you, my friend?")
-        assert (await line.voice(VoiceAction.STOPPED)).turn == 1
+        stopped = await line.voice(VoiceAction.STOPPED)
+        assert (stopped.turn, detail(stopped)["reason"]) == (1, "went_on")
         second = await line.voice(VoiceAction.TRANSCRIPT)
         assert (second.turn, second.text) == (2, "I would like to know one thing. How old are you, my friend?")
         await line.send(frames.Control(0, Action.BARGE_IN))
