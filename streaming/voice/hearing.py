@@ -74,6 +74,9 @@ class Hearing:
 
     async def transcript(self) -> Transcript:
         """Return what was said. Raises SpeechError when none of it was understood."""
+        # Not gathered: who stops waiting here must not cancel what another turn goes on from.
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         heard = await asyncio.gather(*self._tasks, return_exceptions=True)
         texts = [one for one in heard if isinstance(one, Transcript)]
         if heard and not texts:
