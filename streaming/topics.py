@@ -7,6 +7,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -44,6 +45,7 @@ PAGE = 200
 UNUSED = 30.0
 
 
+@lru_cache(4096)
 def topic_id(name: str, user_id: int) -> UUID:
     """Return the name of the topic's stream. Raises UnknownStream for a name that no topic can have.
 
