@@ -24,7 +24,7 @@ websocket_urlpatterns = [
     path("ws/chat/", ChatConsumer.as_asgi()),
     path("ws/events/", ChatConsumer.as_asgi()),
     path("ws/audio/<str:session_id>/", AudioConsumer.as_asgi()),
-    re_path("", nowhere),
+    re_path("", nowhere),  # type: ignore[arg-type]  # Channels wants an application here, not a view
 ]
 http_urlpatterns = [
     *(path(f"deep_tree_echo/{name}", AuthMiddlewareStack(application)) for name, application in applications.items()),
