@@ -7,9 +7,10 @@
         async for text in answer:
             print(text, end="")
 
-`Client` speaks the session protocol over a WebSocket, `aura_client.rpc.GrpcClient` over gRPC; both have topics beside
-answers. `SseClient` and `HttpClient` have the same `ask` over plain HTTP. See docs/how-to/python-client.md. Needs
-`websockets`, `aiohttp`, `orjson` and `brotli`, and neither Django nor a configuration.
+`Client` speaks the session protocol over a WebSocket, `aura_client.rpc.GrpcClient` over gRPC and
+`aura_client.webrtc.WebRtcClient` over a data channel; these have topics beside answers. `SseClient` and `HttpClient` have
+the same `ask` over plain HTTP. See docs/how-to/python-client.md. Needs `websockets`, `aiohttp`, `orjson` and `brotli`, and
+neither Django nor a configuration.
 """
 
 from aura_client.answer import Answer, End

@@ -23,7 +23,7 @@ from routing_ai import services as routing
 from routing_ai.errors import RoutingError
 from streaming import database, origin, recorded
 from streaming.coalesce import Coalesced
-from streaming.errors import EmptyPrompt, TooLarge
+from streaming.errors import EmptyPrompt, NameTaken, TooLarge
 from streaming.load import load
 from streaming.messages import Message
 from streaming.mirror import Mirror
@@ -59,10 +59,14 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
     """Put a message on the record, have it answered, and return the stream of the answer.
 
     A message whose stream exists already is not asked again: its stream is returned. Raises StreamingError when it cannot
-    be asked (empty, too large, too many streams at once), and audit's NotAllowed for a conversation of somebody else.
+    be asked (empty, too large, too many streams at once, another question under a name that is taken), and audit's
+    NotAllowed for a conversation of somebody else.
     """
     known = await find(user, message.stream)
     if known is not None:
+        asked = known.prompt if isinstance(known, RecordedStream) else known.message
+        if asked.text != message.text:
+            raise NameTaken("another question was asked under this name before: take a new one")
         return known
     if len(message.text.encode()) > settings.STREAMING_MESSAGE_LIMIT:
         raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes")

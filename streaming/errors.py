@@ -2,6 +2,7 @@
 
 StreamingError          has a `code` of the protocol and says whether the same again may work
 ├── UnknownStream       no stream of this user has that name
+├── NameTaken           the same name or key again, for another question
 ├── ResumeImpossible    another epoch, or an offset that is not kept
 ├── TooManyStreams      the user's limit is reached
 ├── TooLarge            a prompt over the message limit
@@ -24,6 +25,10 @@ class StreamingError(Exception):
 
 class UnknownStream(StreamingError):
     code = FaultCode.UNKNOWN_STREAM
+
+
+class NameTaken(StreamingError):
+    code = FaultCode.CONFLICT
 
 
 class ResumeImpossible(StreamingError):

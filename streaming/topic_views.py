@@ -61,10 +61,12 @@ async def topic_events(request: Any, user: Any, name: str) -> HttpResponseBase:
             epoch, offset = position.epoch, position.offset
         elif "offset" in request.GET:
             epoch, offset = 1, int(request.GET["offset"])
+            if offset < 0:
+                raise ValueError
         reliability = Reliability[request.GET.get("reliability", "exactly_once").upper()]
     except (KeyError, ValueError):
-        raise Malformed("offset is a number, reliability exactly_once or at_most_once") from None
-    wanted = frames.Resume(1, b"", epoch, max(0, offset), name, request.GET.get("filter", ""))
+        raise Malformed("offset is a number from 0 on, reliability exactly_once or at_most_once") from None
+    wanted = frames.Resume(1, b"", epoch, offset, name, request.GET.get("filter", ""))
     found = await subscriptions.subscribe(user, wanted, reliability)
     coding = coded.chosen_for_many(request.scope)
     feed = TopicFeed(found, name, settings.STREAMING_HEARTBEAT_INTERVAL, coding.coder)

@@ -7,6 +7,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -44,6 +45,7 @@ PAGE = 200
 UNUSED = 30.0
 
 
+@lru_cache(4096)
 def topic_id(name: str, user_id: int) -> UUID:
     """Return the name of the topic's stream. Raises UnknownStream for a name that no topic can have.
 
@@ -63,11 +65,21 @@ def event_text(actor: str, kind: str, data: Any) -> str:
 
 @dataclass(slots=True)
 class _Waiting:
-    """An event that waits for its commit."""
+    """An event that waits for its commit, and who waits for its offset."""
 
     actor: str
     text: str
-    offset: "asyncio.Future[int]"
+    asking: "list[asyncio.Future[int]]"
+
+    def settle(self, outcome: int | AuditError) -> None:
+        """Tell those who have not gone."""
+        for asker in self.asking:
+            if asker.done():
+                continue
+            if isinstance(outcome, AuditError):
+                asker.set_exception(outcome)
+            else:
+                asker.set_result(outcome)
 
 
 class Topic(Feed):
@@ -88,7 +100,7 @@ class Topic(Feed):
         self._writing: asyncio.Task[None] | None = None
         self._waiting: dict[bytes, _Waiting] = {}
         self._recent: OrderedDict[bytes, int] = OrderedDict()
-        self._coded: OrderedDict[tuple[int, str, int], asyncio.Future[Encoded]] = OrderedDict()
+        self._coded: OrderedDict[tuple[int, str, int], Encoded | asyncio.Future[Encoded]] = OrderedDict()
         self._parsed: tuple[int, Mapping[str, Any]] = (-1, {})
         super().publish(events)
 
@@ -112,11 +124,13 @@ class Topic(Feed):
         if waiting is None:
             if len(self._waiting) >= WAITING_LIMIT:
                 raise Overloaded("this topic gets more events than can be written: send it again", 1)
-            waiting = _Waiting(actor, text, asyncio.get_running_loop().create_future())
-            self._waiting[identifier] = waiting
+            waiting = self._waiting[identifier] = _Waiting(actor, text, [])
             if self._writing is None:
                 self._writing = asyncio.create_task(self._write())
-        return await asyncio.shield(waiting.offset)
+        # One for each who asks: who goes away takes nothing with him.
+        offset: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        waiting.asking.append(offset)
+        return await offset
 
     async def _write(self) -> None:
         try:
@@ -128,10 +142,7 @@ class Topic(Feed):
                     del self._waiting[identifier]
                     if error is None:
                         self._remember(identifier, offset)
-                        waiting.offset.set_result(offset)
-                    else:
-                        waiting.offset.set_exception(error)
-                        waiting.offset.exception()
+                    waiting.settle(error or offset)
         finally:
             self._writing = None
 
@@ -217,18 +228,18 @@ class Topic(Feed):
         key = (offset, f"{name} {codec.active in codec.models}", codec.active)
         known = self._coded.get(key)
         if known is None:
-            known = self._coded[key] = asyncio.get_running_loop().create_future()
+            self.encodes += 1
+            known = coding.encode_short(codec, text) or asyncio.ensure_future(coding.encode(codec, text))
+            self._coded[key] = known
             if len(self._coded) > CODED_LIMIT:
                 self._coded.popitem(last=False)
-            self.encodes += 1
-            try:
-                known.set_result(await coding.encode(codec, text))
-            except BaseException as error:
-                known.set_exception(error)
-                known.exception()
-                del self._coded[key]
-                raise
-        return await asyncio.shield(known)
+        if isinstance(known, Encoded):
+            return known
+        try:
+            return await asyncio.shield(known)
+        except Exception:
+            self._coded.pop(key, None)
+            raise
 
 
 async def entries(name: UUID, offset: int, limit: int = PAGE) -> list[Event]:

@@ -35,6 +35,7 @@ View = Callable[..., Any]
 
 STATUS = {
     FaultCode.UNKNOWN_STREAM: 404,
+    FaultCode.CONFLICT: 409,
     FaultCode.RESUME_IMPOSSIBLE: 410,
     FaultCode.TOO_LARGE: 413,
     FaultCode.EMPTY_PROMPT: 422,

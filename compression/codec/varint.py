@@ -37,6 +37,8 @@ def decode_varint(data: bytes, position: int = 0) -> tuple[int, int]:
     Raises CodecError `truncated` when `data` ends first, `bad_varint` for a coding that is longer than needed
     or a value over MAX_VARINT.
     """
+    if position < len(data) and data[position] < 0x80:
+        return data[position], position + 1
     number = 0
     for count in range(_MAX_BYTES):
         if position + count >= len(data):

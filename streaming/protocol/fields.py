@@ -63,6 +63,18 @@ def specs(frame_class: Any) -> dict[str, _Spec]:
 _SPECS: dict[Any, dict[str, _Spec]] = {}
 
 
+_BY_NUMBER: dict[Any, dict[int, tuple[str, _Spec | None]]] = {}
+_UNKNOWN: tuple[str, _Spec | None] = ("", None)
+
+
+def _by_number(frame_class: Any) -> dict[int, tuple[str, _Spec | None]]:
+    known = _BY_NUMBER.get(frame_class)
+    if known is None:
+        found = specs(frame_class).items()
+        known = _BY_NUMBER[frame_class] = {spec.number: (name, spec) for name, spec in found}
+    return known
+
+
 def _read_specs(frame_class: Any) -> dict[str, _Spec]:
     return {item.name: item.metadata["spec"] for item in dataclasses.fields(frame_class) if "spec" in item.metadata}
 
@@ -98,11 +110,11 @@ def decode(frame_class: type, data: bytes, position: int) -> dict[str, Any]:
     Unknown numbers are skipped. Raises FrameError for what does not parse, a field given twice that may stand once, a
     length out of bounds, or more than REPEATED_LIMIT values of a repeated field.
     """
-    by_number = {spec.number: (name, spec) for name, spec in specs(frame_class).items()}
+    by_number = _by_number(frame_class)
     found: dict[str, Any] = {}
     while position < len(data):
         tag, position = _read_varint(data, position)
-        name, spec = by_number.get(tag >> 3, ("", None))
+        name, spec = by_number.get(tag >> 3, _UNKNOWN)
         value, position = _read_value(data, position, tag & 7)
         if spec is None:
             continue

@@ -68,6 +68,8 @@ class JsonForm:
                 return self._publish(data)
             case "subscribe":
                 data = self._subscription(data)
+            case "resume":
+                data = {**data, "channel": self._channel(data)}
         frame_class: Any = _FROM_CLIENT[kind]
         values: dict[str, Any] = {}
         for name, spec in fields.specs(frame_class).items():

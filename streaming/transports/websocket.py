@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import secrets
-from typing import Any
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeAlias
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
@@ -19,6 +21,9 @@ from streaming.sessions import Session
 
 log = logging.getLogger(__name__)
 
+Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
+Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+
 JSON_SUBPROTOCOL = f"{frames.SUBPROTOCOL}.json"
 # The payload of a prompt may be as long as the message limit; fields and head need little more.
 FRAME_MARGIN = 4_096
@@ -31,14 +36,21 @@ class ChatConsumer(AsyncConsumer):
     """Carries one session of the chat. Every refusal is a numbered close code after the handshake, because a browser
     cannot see why a handshake itself was refused."""
 
-    # No group messages come in: without a channel layer an idle connection costs one task less.
-    channel_layer_alias = "none"
     transport = "websocket"
 
     session: Session
     connection: Connection | None = None
     json: JsonForm | None = None
     closed = False
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Carry the connection to its end. Without a channel layer there is one thing to wait for, and no need of a task for
+        every message, as Channels has."""
+        self.scope = scope
+        self.base_send = send
+        with suppress(StopConsumer):
+            while True:
+                await self.dispatch(await receive())
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler directly: database connections are looked after where they are used."""

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from compression.codec.payload import CompressionMethod
+from compression.codec.payload import CompressionMethod, Encoded
 from streaming import coding
 from streaming.flow.bucket import TokenBucket
 from streaming.protocol.codec import SessionCodec
@@ -23,6 +23,22 @@ async def test_a_busy_process_codes_faster_and_just_as_right(monkeypatch: pytest
     assert len(calm.data) < len(busy.data) < len(TEXT)
     for encoded in (calm, busy):
         assert await coding.decode(codec, encoded.data) == TEXT
+
+
+async def test_time_that_passes_counts_and_not_only_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    fine_ones = []
+
+    class Waiting(SessionCodec):
+        def encode(self, text: str, *, fine: bool = True) -> Encoded:
+            fine_ones.append(fine)
+            # As on a machine that others use too.
+            time.sleep(0.05)
+            return super().encode(text, fine=fine)
+
+    monkeypatch.setattr(coding, "_fine", TokenBucket(1e-9, 0.04, time.monotonic()))
+    for _ in range(2):
+        await coding.encode(Waiting(262_144), TEXT)
+    assert fine_ones == [True, False]
 
 
 async def test_a_long_text_is_coded_in_a_thread() -> None:

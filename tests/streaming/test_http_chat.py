@@ -216,3 +216,16 @@ def test_what_will_probably_follow_is_marked_and_is_not_on_the_record(tmp_path: 
         assert turns[-1]["text"] == text
     finally:
         server.stop()
+
+
+def test_another_question_under_the_same_key_is_refused(own_server: LiveServer) -> None:
+    first = Post(own_server, {"text": "Once only", "model": "fast"}, Idempotency_Key="key")
+    assert first.body() == b"Once only"
+    # What is known of it is in memory, then on the record alone.
+    for _ in range(2):
+        other = Post(own_server, {"text": "Something else", "model": "fast"}, Idempotency_Key="key")
+        assert other.status == 409
+        assert json.loads(other.body())["error"]["code"] == "conflict"
+        own_server.stop()
+        own_server.start()
+    assert Post(own_server, {"text": "Once only", "model": "fast"}, Idempotency_Key="key").body() == b"Once only"

@@ -105,6 +105,20 @@ async def test_a_client_publishes_and_hears_itself(live: LiveServer, topic: str)
         assert body["offset"] == 51
 
 
+async def test_an_event_of_two_is_one_and_outlives_the_one_who_goes(live: LiveServer, topic: str) -> None:
+    identifier, text = os.urandom(16), json.dumps({"data": "once"})
+    async with ChatClient(events_url(live), live.key) as one, ChatClient(events_url(live), live.key) as two:
+        await subscribed(two, topic)
+        for client in (one, two):
+            client.session.publish(topic, text, identifier)
+            await client.flush()
+        one.drop()
+        two.session.publish(topic, json.dumps({"data": "after"}), os.urandom(16))
+        events = await until(two, EventArrived, 2)
+        assert data_of(events) == ["once", "after"]
+        assert [event.offset for event in events] == [0, 1]
+
+
 async def test_a_filter_leaves_out_and_the_position_counts_what_was_left_out(live: LiveServer, topic: str) -> None:
     async with ChatClient(events_url(live), live.key) as client:
         wanted = json.dumps({"data.room": [7, 8], "kind": "alarm"})
@@ -275,6 +289,7 @@ def test_a_topic_is_an_event_stream_that_resumes(live: LiveServer, topic: str) -
     assert next(rest)[0] == "open"
     assert [next(rest)[1]["event"]["data"] for _ in range(2)] == [2, 3]
     assert live.get(f"/api/v1/topics/{topic}/events?offset=x")[0] == 422
+    assert live.get(f"/api/v1/topics/{topic}/events?offset=-1")[0] == 422
     assert live.get(f"/api/v1/topics/{topic}/events?filter=x")[0] == 422
     assert live.get(f"/api/v1/topics/{topic}/events?offset=77")[0] == 410
 

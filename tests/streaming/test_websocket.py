@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from compression.codec.library import Library
 from streaming.client import ChatClient
@@ -245,6 +245,13 @@ async def test_a_refused_connection_says_why(
         assert caught.value.rcvd is not None
         assert caught.value.rcvd.code == code
         assert caught.value.rcvd.reason
+
+
+async def test_a_path_that_leads_nowhere_is_refused_in_peace(live: LiveServer) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(live.ws.replace("ws/chat", "ws/nowhere"))
+    assert refused.value.response.status_code == 403
+    assert "No route found" not in live.log()
 
 
 async def test_an_unknown_subprotocol_is_refused(live: LiveServer) -> None:

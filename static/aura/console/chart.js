@@ -31,7 +31,7 @@ export class Chart {
     const peaks = series.map((values) => Math.max(0, ...values));
     const top = Math.max(...peaks, Number.MIN_VALUE);
     series.forEach((values, at) => this.lines[at].setAttribute("points", points(values, places, top)));
-    this.peak.textContent = top > Number.MIN_VALUE ? `max ${rounded(top)} ${this.unit}` : "";
+    this.peak.textContent = top > Number.MIN_VALUE ? `≤ ${rounded(top)} ${this.unit}` : "";
     this.image.setAttribute("aria-label", this.say(peaks.map(rounded)));
   }
 }

@@ -32,6 +32,8 @@ def test_the_other_frames_take_their_fields_by_name(form: JsonForm) -> None:
     )
     assert form.decode('{"type": "control", "channel": 3, "action": "cancel"}') == frames.Control(3, Action.CANCEL)
     assert form.decode(json.dumps({"type": "resume", "channel": 1, "stream": NAME.hex()})) == frames.Resume(1, NAME)
+    assert form.decode(json.dumps({"type": "resume", "stream": NAME.hex()})) == frames.Resume(1, NAME)
+    assert form.decode(json.dumps({"type": "resume", "stream": NAME.hex()})) == frames.Resume(2, NAME)
     assert form.decode('{"type": "ack", "channel": 1, "offset": 4, "credit": 9}') == frames.Ack(1, 4, 9)
 
 
@@ -48,6 +50,7 @@ def test_the_other_frames_take_their_fields_by_name(form: JsonForm) -> None:
         ('{"type": "control", "action": "dance"}', "dance"),
         ('{"type": "control", "action": -1}', "action"),
         ('{"type": "resume", "stream": "zz"}', "resume"),
+        ('{"type": "resume", "channel": 0}', "from 1"),
     ],
 )
 def test_mistakes_are_explained(form: JsonForm, text: str, message: str) -> None:
