@@ -1,7 +1,7 @@
 """Programs that benchmarks.bridges runs in processes of their own, on a database of their own.
 
-`BROKER PART MESSAGES KILLS` measures one part (`speed`, `chaos`) and prints JSON; `--consume ADDRESS` reads its channel until
-it is killed.
+`BROKER PART MESSAGES KILLS` measures one part (`speed`, `chaos`) and prints JSON; `--consume ADDRESS` reads its channel
+until it is killed.
 """
 
 import asyncio
@@ -210,13 +210,15 @@ async def _bare_kinesis(place: Place, channel: str, count: int) -> None:
 
 
 async def _bare_pubsub(place: Place, channel: str, count: int) -> None:
+    from google.pubsub_v1 import PubsubMessage
+
     bridge = brokers.to(place.address)
     sink, source = await bridge.sink(channel), await bridge.source(channel, {})
     publisher, subscriber = sink._client, source._client  # type: ignore[attr-defined]
-    kind, topic, name = sink._kind, sink._topic, source._subscription  # type: ignore[attr-defined]
+    topic, name = sink._topic, source._subscription  # type: ignore[attr-defined]
     for first in range(0, count, BATCH):
         numbers = range(first, min(count, first + BATCH))
-        part = [kind(data=BODY, ordering_key=f"s{number % STREAMS}") for number in numbers]
+        part = [PubsubMessage(data=BODY, ordering_key=f"s{number % STREAMS}") for number in numbers]
         await publisher.publish(request={"topic": topic, "messages": part}, timeout=15, retry=None)
     read = 0
     while read < count:

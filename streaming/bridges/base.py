@@ -12,6 +12,7 @@ from streaming.bridges.errors import BadAddress, MissingClient
 
 # Headers that say where a message stands in its stream.
 STREAM, EPOCH, OFFSET = "aura-stream", "aura-epoch", "aura-offset"
+_PLACE = frozenset((STREAM, EPOCH, OFFSET))
 # Messages handed on at a time.
 BATCH = 500
 # Seconds that `receive` waits when there is nothing.
@@ -44,7 +45,9 @@ class Message:
     @classmethod
     def arrived(cls, body: bytes, headers: Mapping[str, str]) -> "Message":
         """Return a message from a broker. Headers that make no sense count as none: the writer was somebody else."""
-        rest = {name: value for name, value in headers.items() if name not in (STREAM, EPOCH, OFFSET)}
+        if STREAM not in headers and EPOCH not in headers and OFFSET not in headers:
+            return cls(body, headers=headers)
+        rest = {name: value for name, value in headers.items() if name not in _PLACE}
         stream, epoch, offset = headers.get(STREAM, ""), headers.get(EPOCH, "1"), headers.get(OFFSET, "")
         numbers = [
             int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1 for text in (epoch, offset)
