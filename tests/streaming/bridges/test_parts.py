@@ -150,11 +150,33 @@ def test_any_entry_of_redis_is_a_message(fields: dict[bytes, bytes]) -> None:
         assert len(json.loads(delivery.message.body)) <= len(fields)
 
 
-@given(st.binary(max_size=60), st.booleans())
-def test_any_record_of_kinesis_is_a_message(data: bytes, enveloped: bool) -> None:
-    record = {"Data": (kinesis.ENVELOPE if enveloped else b"") + data, "SequenceNumber": "49" * 20}
-    message = kinesis._delivery("shard", record).message
-    assert record["Data"].endswith(message.body)
+@given(
+    st.binary(max_size=60), st.sampled_from([b"", kinesis.ENVELOPE, kinesis.TOGETHER, kinesis.TOGETHER + b"[[{},2]"])
+)
+def test_any_record_of_kinesis_is_messages(data: bytes, head: bytes) -> None:
+    record = {"Data": head + data, "SequenceNumber": "49" * 20}
+    found = kinesis._deliveries("shard", record)
+    assert found
+    assert record["Data"].endswith(b"".join(one.message.body for one in found))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.binary(max_size=30)), min_size=1, max_size=40))
+def test_messages_that_share_a_record_come_out_as_they_were(made: list[tuple[str, bytes]]) -> None:
+    messages = [Message(body, stream, 1, number, {"n": f"{number} ✓"}) for number, (stream, body) in enumerate(made)]
+    groups = kinesis._groups(messages)
+    assert len(groups) == len({stream for stream, _ in made})
+    for group in groups:
+        record = {"Data": kinesis._packed(group), "SequenceNumber": "7"}
+        found = kinesis._deliveries("shard", record)
+        assert [one.message for one in found] == group
+        assert [one.position for one in found] == [*(f"7.{part}" for part in range(len(group) - 1)), "7"]
+        assert sorted({one.rank for one in found}) == [one.rank for one in found]
+
+
+def test_a_record_of_kinesis_is_not_too_large() -> None:
+    groups = kinesis._groups([Message(bytes(300_000), "a", 1, number) for number in range(7)])
+    assert [len(group) for group in groups] == [3, 3, 1]
+    assert all(len(kinesis._packed(group)) + 200 <= kinesis.RECORD_LIMIT for group in groups)
 
 
 def test_a_request_of_kinesis_has_one_record_of_a_stream() -> None:
