@@ -60,12 +60,14 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A message and its place: `partition` is a part of the channel that has an order of its own, `position` the broker's
-    name of the place in it, and `rank` a number that rises with it."""
+    name of the place in it, and `rank` a number that rises with it. `at` is when the broker took it, in seconds since the
+    Unix epoch; 0 where it does not say."""
 
     message: Message
     partition: str
     position: str
     rank: int
+    at: float = 0.0
 
 
 class Source(Protocol):
@@ -118,6 +120,11 @@ class Bridge(Protocol):
     async def source(self, channel: str, positions: Mapping[str, str]) -> Source:
         """Return the channel's messages, in each partition from behind the position given, in others from the start.
         Raises Unavailable, BadAddress."""
+        ...
+
+    async def end(self, channel: str) -> dict[str, str]:
+        """Return positions behind which there is nothing yet, for who wants only what comes from now on. Raises Unavailable,
+        BadAddress."""
         ...
 
     async def sink(self, channel: str, mark: str = "") -> Sink:

@@ -8,6 +8,7 @@ or merged are read to their end before those that follow them.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -27,6 +28,8 @@ RECORD_LIMIT = 1_048_576
 REQUEST_RECORDS, REQUEST_BYTES = 500, 5 * 1_048_576 - 65_536
 # Where a shard that was read to its end stands.
 END = "end"
+# What stands before a time that is a position.
+AT = "@"
 # Seconds between two looks at a shard: Kinesis takes five a second from all readers together.
 LOOK = 0.25
 # Seconds between two looks at which shards there are.
@@ -50,6 +53,13 @@ class Kinesis:
     async def source(self, channel: str, positions: Mapping[str, str]) -> "_Source":
         """See `Bridge`."""
         return _Source(*await self._client(), channel, positions)
+
+    async def end(self, channel: str) -> dict[str, str]:
+        """See `Bridge`. Kinesis does not tell a shard's last number, so the position is a time."""
+        stack, client = await self._client()
+        async with stack, _said():
+            answer = await client.list_shards(StreamName=channel)
+        return {shard["ShardId"]: f"{AT}{time.time():.3f}" for shard in answer["Shards"]}
 
     async def sink(self, channel: str, _mark: str = "") -> "_Sink":
         """See `Bridge`."""
@@ -114,9 +124,12 @@ class _Source:
             open_parents = [parent for parent in parents if self._positions.get(parent) != END]
             if name in self._iterators or self._positions.get(name) == END or open_parents:
                 continue
-            number, _, part = self._positions.get(name, "").partition(".")
-            start = {"ShardIteratorType": "TRIM_HORIZON"}
-            if number:
+            position = self._positions.get(name, "")
+            number, _, part = position.partition(".")
+            start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+            if position.startswith(AT):
+                start = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": float(position.removeprefix(AT))}
+            elif number:
                 # Within a record: it is read again, and its first messages are left out.
                 kind = "AT_SEQUENCE_NUMBER" if part else "AFTER_SEQUENCE_NUMBER"
                 start = {"ShardIteratorType": kind, "StartingSequenceNumber": number}
@@ -228,8 +241,10 @@ def _deliveries(shard: str, record: dict[str, Any]) -> list[Delivery]:
     data, name = bytes(record["Data"]), record["SequenceNumber"]
     found = _unpacked(data) or [Message(data)]
     last = len(found) - 1
+    arrived = record.get("ApproximateArrivalTimestamp")
+    at = arrived.timestamp() if arrived is not None else 0.0
     return [
-        Delivery(message, shard, name if number == last else f"{name}.{number}", (int(name) << 20) + number)
+        Delivery(message, shard, name if number == last else f"{name}.{number}", (int(name) << 20) + number, at)
         for number, message in enumerate(found)
     ]
 

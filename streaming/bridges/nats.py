@@ -62,6 +62,17 @@ class Nats:
             await connection.subscribe(source.inbox, cb=source.arrived)
         return source
 
+    async def end(self, channel: str) -> dict[str, str]:
+        """See `Bridge`."""
+        connection = await self._connect(_ignored)
+        try:
+            async with _said():
+                jetstream = connection.jetstream(timeout=PATIENCE)
+                info = await jetstream.stream_info(await self._stream(jetstream, channel))
+        finally:
+            await _close(connection)
+        return {"": str(info.state.last_seq)}
+
     async def sink(self, channel: str, _mark: str = "") -> "_Sink":
         """See `Bridge`."""
         sink = _Sink(channel)
@@ -125,13 +136,15 @@ class _Source:
                 self._broken = f"NATS: {status} {reason}"
         else:
             self._asked -= 1
-            place = message.metadata.sequence
+            metadata = message.metadata
+            place = metadata.sequence
             if place.consumer != self._last + 1:
                 self._broken = "NATS: a message was missed, so they are fetched anew"
             self._last = place.consumer
             if not self._broken:
                 made = Message.arrived(message.data, _headers_of(message))
-                self._come.append(Delivery(made, "", str(place.stream), place.stream))
+                at = metadata.timestamp.timestamp()
+                self._come.append(Delivery(made, "", str(place.stream), place.stream, at))
         self._news.set()
 
     async def lost(self) -> None:
@@ -248,6 +261,10 @@ def _headers(message: Message) -> dict[str, str]:
 
 def _headers_of(message: Any) -> dict[str, str]:
     return {name: value for name, value in (message.headers or {}).items() if name != ID}
+
+
+async def _ignored() -> None:
+    """Hear that a connection is gone on which nothing waits."""
 
 
 async def _nothing(_error: Exception) -> None:

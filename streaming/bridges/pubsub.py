@@ -8,6 +8,7 @@ must be made with message ordering on. Pub/Sub itself keeps what was not settled
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import SplitResult
@@ -37,6 +38,21 @@ class PubSub:
         channel_, transport = self._transport("subscriber")
         client = self._api.SubscriberAsyncClient(**transport)
         return _Source(client, channel_, f"projects/{self._project}/subscriptions/{channel}")
+
+    async def end(self, channel: str) -> dict[str, str]:
+        """See `Bridge`. What the subscription holds counts as acknowledged from here on."""
+        channel_, transport = self._transport("subscriber")
+        client = self._api.SubscriberAsyncClient(**transport)
+        try:
+            async with _said():
+                request = {
+                    "subscription": f"projects/{self._project}/subscriptions/{channel}",
+                    "time": datetime.now(UTC),
+                }
+                await client.seek(request=request, timeout=PATIENCE, retry=None)
+        finally:
+            await _close(client, channel_)
+        return {"": "0"}
 
     async def sink(self, channel: str, _mark: str = "") -> "_Sink":
         """See `Bridge`."""
@@ -83,7 +99,8 @@ class _Source:
             known = message.message_id
             number = int(known) if known.isdigit() else int.from_bytes(sha256(known.encode()).digest()[:7])
             arrived = Message.arrived(message.data, dict(message.attributes))
-            found.append(Delivery(arrived, "", message.message_id, number))
+            at = message.publish_time.ToMilliseconds() / 1000
+            found.append(Delivery(arrived, "", message.message_id, number, at))
         return found
 
     async def settle(self, deliveries: Sequence[Delivery]) -> None:

@@ -50,6 +50,16 @@ class Redis:
         """See `Bridge`."""
         return _Source(self._client(), channel, positions.get("", "0-0"))
 
+    async def end(self, channel: str) -> dict[str, str]:
+        """See `Bridge`."""
+        client = self._client()
+        try:
+            async with _said():
+                found: Any = await client.xrevrange(channel, count=1)
+        finally:
+            await _close(client)
+        return {"": found[0][0].decode() if found else "0-0"}
+
     async def sink(self, channel: str, _mark: str = "") -> "_Sink":
         """See `Bridge`."""
         return _Sink(self._client(), channel, self._keep)
@@ -105,7 +115,7 @@ def _delivery(identifier: str, fields: dict[bytes, bytes]) -> Delivery:
     texts = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields.items()}
     message = Message(orjson.dumps(texts)) if body is None else Message.arrived(body, {**texts, **_headers(packed)})
     at, _, number = identifier.partition("-")
-    return Delivery(message, "", identifier, (int(at) << 20) + int(number))
+    return Delivery(message, "", identifier, (int(at) << 20) + int(number), int(at) / 1000)
 
 
 def _headers(packed: bytes) -> dict[str, str]:

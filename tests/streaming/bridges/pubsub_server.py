@@ -86,7 +86,7 @@ class Subscription:
 
 
 class Server:
-    """The three methods that the bridge calls."""
+    """The methods that the bridge calls."""
 
     def __init__(self, kept: Kept) -> None:
         self.subscriptions: dict[str, Subscription] = defaultdict(Subscription)
@@ -108,6 +108,7 @@ class Server:
         for message in request.messages:
             self.number += 1
             message.message_id = str(self.number)
+            message.publish_time.GetCurrentTime()
         self.kept.add(PUBLISHED, name, [message.SerializeToString() for message in request.messages])
         for message in request.messages:
             self.subscriptions[name].waiting[message.ordering_key].append(message)
@@ -141,6 +142,15 @@ class Server:
         # Google answers google.protobuf.Empty; on the wire it is the same.
         return types.AcknowledgeRequest.pb()()
 
+    async def seek(self, request: Any, _context: object) -> Any:
+        """Forget what was published before a time."""
+        name = request.subscription.rsplit("/", 1)[1]
+        before = request.time.ToNanoseconds()
+        for queue in self.subscriptions[name].waiting.values():
+            while queue and queue[0].publish_time.ToNanoseconds() <= before:
+                self.kept.add(ACKNOWLEDGED, name, [queue.popleft().message_id.encode()])
+        return types.SeekResponse.pb()()
+
     async def tell(self) -> None:
         """Wake those who wait for messages."""
         async with self.changed:
@@ -156,6 +166,7 @@ async def main(port: int, file: Path) -> None:
         "google.pubsub.v1.Subscriber": {
             "Pull": (made.pull, types.PullRequest),
             "Acknowledge": (made.acknowledge, types.AcknowledgeRequest),
+            "Seek": (made.seek, types.SeekRequest),
         },
     }.items():
         handlers = {
