@@ -30,6 +30,10 @@ class RouteAdmin(admin.ModelAdmin):
         (_("How it goes"), {"fields": ("state", "error", "moved", "passed_over", "doubles", "put_aside", "seen")}),
     )
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what a new route begins with: the topics are mostly those of who makes it."""
+        return {"user": request.user.pk, **super().get_changeform_initial_data(request)}
+
     def save_model(self, request: HttpRequest, obj: Route, form: Any, change: bool) -> None:
         """Write what a person may change and nothing else: the route may be counting meanwhile."""
         if change:

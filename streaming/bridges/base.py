@@ -142,13 +142,13 @@ async def closing_on_failure(close: Callable[[], Awaitable[None]]) -> AsyncItera
         raise
 
 
-def client(module: str, extra: str) -> ModuleType:
-    """Return a broker's client library. Raises MissingClient, naming the extra that brings it."""
+def client(module: str, package: str) -> ModuleType:
+    """Return a broker's client library. Raises MissingClient, naming the package that brings it."""
     try:
         return import_module(module)
     except ImportError:
         raise MissingClient(
-            f"This broker needs the Python package that the extra {extra} brings: pip install '.[{extra}]'"
+            f"This broker needs a Python package: .venv/bin/pip install --only-binary :all: '{package}'"
         ) from None
 
 

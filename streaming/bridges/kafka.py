@@ -18,6 +18,7 @@ from streaming.bridges import base
 from streaming.bridges.base import BATCH, WAIT, Delivery, Message
 from streaming.bridges.errors import BadAddress, Refused, Unavailable
 
+PACKAGE = "aiokafka>=0.14,<1"
 # Seconds of silence behind which the broker is asked whether it is there: the client waits for one for ever.
 SILENCE = 3.0
 
@@ -29,7 +30,7 @@ class Kafka:
         given = base.options(
             url, security="PLAINTEXT", mechanism="PLAIN", idempotent="true", largest="1000000", patience="10"
         )
-        self._aiokafka = base.client("aiokafka", "bridges-kafka")
+        self._aiokafka = base.client("aiokafka", PACKAGE)
         login, _, hosts = url.netloc.rpartition("@")
         if not hosts or not given["largest"].isdigit() or not given["patience"].isdigit():
             raise BadAddress("kafka: an address is kafka://HOST:PORT,HOST:PORT; largest and patience are numbers")

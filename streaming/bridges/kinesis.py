@@ -22,6 +22,7 @@ from streaming.bridges import base
 from streaming.bridges.base import BATCH, WAIT, Delivery, Message
 from streaming.bridges.errors import BadAddress, Refused, Unavailable
 
+PACKAGE = "aiobotocore>=3.10,<4"
 ENVELOPE, TOGETHER = b"aura1\n", b"aura2\n"
 # A record, body and partition key together; a request.
 RECORD_LIMIT = 1_048_576
@@ -41,7 +42,7 @@ class Kinesis:
 
     def __init__(self, url: SplitResult) -> None:
         given = base.options(url, endpoint="", envelope="true")
-        self._session = base.client("aiobotocore.session", "bridges-kinesis")
+        self._session = base.client("aiobotocore.session", PACKAGE)
         if not url.hostname:
             raise BadAddress("kinesis: an address is kinesis://REGION")
         self._envelope = given["envelope"] == "true"

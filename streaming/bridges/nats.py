@@ -19,6 +19,7 @@ from streaming.bridges import base
 from streaming.bridges.base import BATCH, WAIT, Delivery, Message
 from streaming.bridges.errors import Refused, Unavailable
 
+PACKAGE = "nats-py>=2.16,<3"
 # What the server tells duplicates by.
 ID = "Nats-Msg-Id"
 PATIENCE = 10.0
@@ -36,7 +37,7 @@ class Nats:
 
     def __init__(self, url: SplitResult) -> None:
         self._create = base.options(url, create="false")["create"] == "true"
-        self._nats = base.client("nats", "bridges-nats")
+        self._nats = base.client("nats", PACKAGE)
         self._url = urlunsplit((url.scheme, url.netloc, "", "", ""))
 
     async def source(self, channel: str, positions: Mapping[str, str]) -> "_Source":

@@ -17,6 +17,7 @@ from streaming.bridges import base
 from streaming.bridges.base import BATCH, WAIT, Delivery, Message
 from streaming.bridges.errors import BadAddress, Refused, Unavailable
 
+PACKAGE = "google-cloud-pubsub>=2.44,<3"
 # Of a publish request: https://cloud.google.com/pubsub/quotas
 REQUEST_MESSAGES, REQUEST_BYTES = 1_000, 9_500_000
 ATTRIBUTE_LIMIT = 1_024
@@ -28,7 +29,7 @@ class PubSub:
 
     def __init__(self, url: SplitResult) -> None:
         self._endpoint = base.options(url, endpoint="")["endpoint"]
-        self._api = base.client("google.pubsub_v1", "bridges-pubsub")
+        self._api = base.client("google.pubsub_v1", PACKAGE)
         self._project = url.netloc
         if not self._project:
             raise BadAddress("pubsub: an address is pubsub://PROJECT")
@@ -66,7 +67,7 @@ class PubSub:
             return None, {}
         import grpc.aio
 
-        service = base.client(f"google.pubsub_v1.services.{kind}.transports", "bridges-pubsub")
+        service = base.client(f"google.pubsub_v1.services.{kind}.transports", PACKAGE)
         line = grpc.aio.insecure_channel(self._endpoint)
         made = getattr(service, f"{kind.title()}GrpcAsyncIOTransport")
         return line, {"transport": made(channel=line)}

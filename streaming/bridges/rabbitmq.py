@@ -13,6 +13,7 @@ from streaming.bridges.base import WAIT, Delivery, Message
 from streaming.bridges.errors import BadAddress, Refused, Unavailable
 from streaming.bridges.queued import Queued
 
+PACKAGE = "rstream>=1.1.1,<2"
 # Bytes of a frame; RabbitMQ takes 1 MiB by default.
 FRAME = 900_000
 PATIENCE = 10.0
@@ -29,7 +30,7 @@ class RabbitMQ:
 
     def __init__(self, url: SplitResult) -> None:
         given = base.options(url, create="false", tls="false")
-        self._rstream = base.client("rstream", "bridges-rabbitmq")
+        self._rstream = base.client("rstream", PACKAGE)
         self._create = given["create"] == "true"
         try:
             port = url.port or 5552

@@ -36,6 +36,7 @@ def fields(**more: str) -> dict[str, str]:
 
 def test_a_route_is_made_changed_and_refused_in_words(page: Client) -> None:
     add = reverse("admin:bridges_route_add")
+    assert f'value="{get_user_model().objects.get().pk}"' in page.get(add).content.decode()
     assert page.post(add, fields()).status_code == 302
     refused = page.post(add, fields(name="other", source="elsewhere:prices"))
     assert "there is no broker &#x27;elsewhere&#x27; in AURA_BROKERS; there are: bus" in refused.content.decode()

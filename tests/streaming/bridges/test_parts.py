@@ -1,17 +1,20 @@
 """The parts of the bridges that need no broker and no database."""
 
 import json
+import tomllib
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.bridges import brokers, kinesis, redis
+from streaming.bridges import brokers, kafka, kinesis, nats, pubsub, rabbitmq, redis
 from streaming.bridges.backoff import Backoff
 from streaming.bridges.base import EPOCH, OFFSET, STREAM, Message, client
 from streaming.bridges.errors import BadAddress, MissingClient
 from streaming.bridges.seen import RUNS_LIMIT, Seen
 from streaming.flow.mapping import DEPTH_LIMIT, NODES_LIMIT, Mapping
+from tests.live import ROOT
 
 EVENT = {"kind": "paid", "data": {"order": 7, "lines": [1, 2], "by": None}, "from": "ada"}
 
@@ -135,9 +138,17 @@ def test_an_address_that_makes_no_sense_is_refused_in_words(address: str, words:
         brokers.to(address)
 
 
-def test_a_missing_client_is_named_with_its_extra() -> None:
-    with pytest.raises(MissingClient, match=r"pip install '\.\[bridges-kafka\]'"):
-        client("a_client_that_is_not_there", "bridges-kafka")
+def test_a_missing_client_is_named_with_what_installs_it() -> None:
+    with pytest.raises(MissingClient, match=r"pip install --only-binary :all: 'aiokafka>="):
+        client("a_client_that_is_not_there", kafka.PACKAGE)
+
+
+@pytest.mark.parametrize("module", [kafka, rabbitmq, nats, kinesis, pubsub])
+def test_a_brokers_package_is_the_one_that_was_tested_and_that_the_guide_installs(module: ModuleType) -> None:
+    name = module.__name__.rpartition(".")[2]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras[f"bridges-{name}"] == [module.PACKAGE]
+    assert f"`'{module.PACKAGE}'`" in (ROOT / "docs" / "how-to" / "bridges.md").read_text()
 
 
 @given(st.dictionaries(st.binary(max_size=8) | st.sampled_from([b"body", b"headers"]), st.binary(max_size=30)))
