@@ -141,9 +141,9 @@ class Lined(Place):
 
     kills = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, lined: bool = True) -> None:
         super().__init__(folder)
-        self.inner = free_port()
+        self.inner = free_port() if lined else self.port
         self.line = Line(self.port, self.inner)
 
     @property
@@ -177,8 +177,8 @@ class Lined(Place):
 
 
 class RabbitMQ(Lined):
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, *, lined: bool = True) -> None:
+        super().__init__(folder, lined=lined)
         self.amqp, self.dist = free_port(), free_port()
         (folder / "plugins").write_text("[rabbitmq_stream].\n")
         (folder / "rabbitmq.conf").write_text(
