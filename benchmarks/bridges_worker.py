@@ -47,7 +47,7 @@ def measure(name: str, part: str, messages: int, kills: int) -> dict[str, float]
     with tempfile.TemporaryDirectory(prefix=f"aura-bridges-{name}-") as folder:
         place = PLACES[name](Path(folder))
         if isinstance(place, Lined):
-            place.kills = True
+            place.kills = part == "chaos"
         place.start()
         try:
             if part == "speed":
