@@ -184,8 +184,9 @@ async def _bare_kafka(place: Place, channel: str, count: int) -> None:
     where = {"bootstrap_servers": f"127.0.0.1:{place.port}"}
     async with AIOKafkaProducer(**where, acks="all", linger_ms=5) as producer:
         for first in range(0, count, BATCH):
-            waiting = [await producer.send(channel, BODY, key=b"k") for _ in range(first, min(count, first + BATCH))]
-            await asyncio.gather(*waiting)
+            numbers = range(first, min(count, first + BATCH))
+            keys = [f"s{number % STREAMS}".encode() for number in numbers]
+            await asyncio.gather(*[await producer.send(channel, BODY, key=key) for key in keys])
     async with AIOKafkaConsumer(channel, **where, auto_offset_reset="earliest") as consumer:
         read = 0
         while read < count:

@@ -20,6 +20,7 @@ WAIT = 1.0
 # Bytes of a stream's name.
 NAME_LIMIT = 200
 _NUMBER_LIMIT = 2**62
+_NUMBER_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,18 @@ class Message:
         if STREAM not in headers and EPOCH not in headers and OFFSET not in headers:
             return cls(body, headers=headers)
         rest = {name: value for name, value in headers.items() if name not in _PLACE}
-        stream, epoch, offset = headers.get(STREAM, ""), headers.get(EPOCH, "1"), headers.get(OFFSET, "")
-        numbers = [
-            int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1 for text in (epoch, offset)
-        ]
-        if not 0 < len(stream.encode()) <= NAME_LIMIT or not all(0 <= number < _NUMBER_LIMIT for number in numbers):
+        stream, epoch, offset = headers.get(STREAM, ""), _number(headers.get(EPOCH, "1")), _number(headers.get(OFFSET))
+        if epoch is None or offset is None or not 0 < len(stream.encode()) <= NAME_LIMIT:
             return cls(body, headers=rest)
-        return cls(body, stream, numbers[0], numbers[1], rest)
+        return cls(body, stream, epoch, offset, rest)
+
+
+def _number(text: str | None) -> int | None:
+    """Return the number that a header says, None where it says none."""
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > _NUMBER_DIGITS:
+        return None
+    found = int(text)
+    return found if found < _NUMBER_LIMIT else None
 
 
 @dataclass(frozen=True, slots=True)
