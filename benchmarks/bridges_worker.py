@@ -1,6 +1,7 @@
 """Programs that benchmarks.bridges runs in processes of their own, on a database of their own.
 
-`BROKER MESSAGES KILLS` measures one broker and prints JSON; `--consume ADDRESS` reads its channel until it is killed.
+`BROKER PART MESSAGES KILLS` measures one part (`speed`, `chaos`) and prints JSON; `--consume ADDRESS` reads its channel
+until it is killed.
 """
 
 import asyncio
@@ -30,36 +31,36 @@ from streaming.bridges.gateway import Gateway  # noqa: E402
 from streaming.bridges.models import Outgoing, Route  # noqa: E402
 from streaming.bridges.reader import Consumer  # noqa: E402
 from streaming.database import visit  # noqa: E402
-from tests.streaming.bridges.places import PLACES, Kinesis, Place, RabbitMQ  # noqa: E402
+from tests.streaming.bridges.places import PLACES, Kinesis, Lined, Place  # noqa: E402
 
 STREAMS = 8
 WRITTEN_AT_A_TIME = 400
-PATIENCE = 300.0
+# Seconds without a new effect after which those that are missing count as lost.
+PATIENCE = 90.0
 BODY = b'{"order": 7, "lines": [{"sku": "A-1", "count": 2}], "note": "' + b"x" * 60 + b'"}'
+EFFECTS = Outgoing.objects.filter(outbox="effects")
 
 
-def measure(name: str, messages: int, kills: int) -> dict[str, float]:
-    """Return the results of one broker."""
+def measure(name: str, part: str, messages: int, kills: int) -> dict[str, float]:
+    """Return the results of a part, on a broker and a database of its own."""
     call_command("migrate", verbosity=0)
     with tempfile.TemporaryDirectory(prefix=f"aura-bridges-{name}-") as folder:
         place = PLACES[name](Path(folder))
-        if isinstance(place, RabbitMQ):
-            place.kills = True
+        if isinstance(place, Lined):
+            place.kills = part == "chaos"
         place.start()
         try:
-            ratio, rate = asyncio.run(throughput(place, max(2_000, messages // 10)))
-            seconds, found = asyncio.run(chaos(place, Path(folder), messages, kills))
+            if part == "speed":
+                return asyncio.run(throughput(place, messages))
+            return asyncio.run(Chaos(place, Path(folder), messages, kills).run())
         finally:
             place.stop()
-    wanted = {(f"s{number % STREAMS}", number // STREAMS) for number in range(messages)}
-    lost, doubled = len(wanted - set(found)), sum(found.values()) - len(found)
-    return {"ratio": ratio, "rate": rate, "seconds": seconds, "lost": lost, "doubled": doubled}
 
 
 # -- throughput ------------------------------------------------------------------------------------------------------
 
 
-async def throughput(place: Place, count: int) -> tuple[float, float]:
+async def throughput(place: Place, count: int) -> dict[str, float]:
     """Return the bridge's share of the bare client's rate, and its messages per second, sending and reading back."""
     bare: list[float] = []
     own: list[float] = []
@@ -71,7 +72,7 @@ async def throughput(place: Place, count: int) -> tuple[float, float]:
                 start = time.perf_counter()
                 await work(place, channel, count)
                 times.append(time.perf_counter() - start)
-    return median(bare) / median(own), count / median(own)
+    return {"ratio": median(bare) / median(own), "rate": count / median(own)}
 
 
 async def make(place: Place, channel: str) -> None:
@@ -183,8 +184,9 @@ async def _bare_kafka(place: Place, channel: str, count: int) -> None:
     where = {"bootstrap_servers": f"127.0.0.1:{place.port}"}
     async with AIOKafkaProducer(**where, acks="all", linger_ms=5) as producer:
         for first in range(0, count, BATCH):
-            waiting = [await producer.send(channel, BODY, key=b"k") for _ in range(first, min(count, first + BATCH))]
-            await asyncio.gather(*waiting)
+            numbers = range(first, min(count, first + BATCH))
+            keys = [f"s{number % STREAMS}".encode() for number in numbers]
+            await asyncio.gather(*[await producer.send(channel, BODY, key=key) for key in keys])
     async with AIOKafkaConsumer(channel, **where, auto_offset_reset="earliest") as consumer:
         read = 0
         while read < count:
@@ -209,12 +211,15 @@ async def _bare_kinesis(place: Place, channel: str, count: int) -> None:
 
 
 async def _bare_pubsub(place: Place, channel: str, count: int) -> None:
+    from google.pubsub_v1 import PubsubMessage
+
     bridge = brokers.to(place.address)
     sink, source = await bridge.sink(channel), await bridge.source(channel, {})
     publisher, subscriber = sink._client, source._client  # type: ignore[attr-defined]
-    kind, topic, name = sink._kind, sink._topic, source._subscription  # type: ignore[attr-defined]
+    topic, name = sink._topic, source._subscription  # type: ignore[attr-defined]
     for first in range(0, count, BATCH):
-        part = [kind(data=BODY) for _ in range(first, min(count, first + BATCH))]
+        numbers = range(first, min(count, first + BATCH))
+        part = [PubsubMessage(data=BODY, ordering_key=f"s{number % STREAMS}") for number in numbers]
         await publisher.publish(request={"topic": topic, "messages": part}, timeout=15, retry=None)
     read = 0
     while read < count:
@@ -238,80 +243,105 @@ BARE: dict[str, Callable[[Place, str, int], Awaitable[None]]] = {
 # -- chaos -----------------------------------------------------------------------------------------------------------
 
 
-async def chaos(place: Place, folder: Path, count: int, kills: int) -> tuple[float, Counter[tuple[str, int]]]:
-    """Return seconds, and how often each message had its effect, while broker and consumer are killed `kills` times."""
-    chance = random.Random(1)
-    async with place.reachable():
-        await make(place, "chaos")
-        await (await brokers.to(place.address).sink("chaos")).aclose()
-        start = time.monotonic()
-        await visit(
-            lambda: Route.objects.update_or_create(
-                name="chaos", defaults={"source": "outbox:chaos", "target": "bus:chaos"}
-            )
-        )
-        settings.AURA_BROKERS = {"bus": place.address}
-        gateway = Gateway()
-        gateway.start()
-        writing = asyncio.create_task(write(count))
-        consumer = start_consumer(place, folder)
-        try:
-            for kill in range(kills):
-                share = count * (kill + 1) // (kills + 1)
-                await effects(share, consumer, place, folder)
-                consumer.send_signal(signal.SIGKILL)
-                consumer.wait()
-                async with place.away():
-                    await asyncio.sleep(chance.uniform(0, 0.5))
-                consumer = start_consumer(place, folder)
-            await writing
-            await effects(count, consumer, place, folder)
-        finally:
-            consumer.kill()
-            consumer.wait()
-            writing.cancel()
-            await gateway.stop()
-    found = await visit(lambda: list(Outgoing.objects.filter(outbox="effects").values_list("stream", "offset")))
-    await visit(lambda: Outgoing.objects.all().delete())
-    return time.monotonic() - start, Counter(found)
+class Chaos:
+    """Messages on their way from an outbox to their effects while broker and consumer are killed, `kills` times each.
 
+    The kills come in no order, spread over the whole way, and the writer is never far ahead of the effects: so each kill
+    meets both a gateway that sends and a consumer that reads.
+    """
 
-async def write(count: int) -> None:
-    """Put the messages into the outbox as fast as it takes them."""
-    for first in range(0, count, WRITTEN_AT_A_TIME):
-        numbers = range(first, min(count, first + WRITTEN_AT_A_TIME))
-        await visit(outbox.put, "chaos", *(Message(BODY, f"s{n % STREAMS}", 1, n // STREAMS) for n in numbers))
-        await asyncio.sleep(0)
+    def __init__(self, place: Place, folder: Path, count: int, kills: int) -> None:
+        self.place = place
+        self.folder = folder
+        self.count = count
+        self.ahead = max(2_000, count // 20)
+        self.chance = random.Random(1)
+        self.victims = ["broker", "consumer"] * kills
+        self.chance.shuffle(self.victims)
+        self.done = 0
 
+    async def run(self) -> dict[str, float]:
+        """Return what was lost and doubled, and how long it took."""
+        async with self.place.reachable():
+            await make(self.place, "chaos")
+            await (await brokers.to(self.place.address).sink("chaos")).aclose()
+            route = await visit(lambda: Route.objects.create(name="chaos", source="outbox:chaos", target="bus:chaos"))
+            settings.AURA_BROKERS = {"bus": self.place.address}
+            start = time.monotonic()
+            gateway = Gateway()
+            gateway.start()
+            writing = asyncio.create_task(self.write())
+            self.consumer = self.start_consumer()
+            try:
+                for number, victim in enumerate(self.victims, 1):
+                    await self.effects(self.count * number // (len(self.victims) + 1))
+                    await asyncio.sleep(self.chance.uniform(0, 0.3))
+                    await self.kill(victim)
+                await self.effects(self.count)
+            finally:
+                self.consumer.kill()
+                self.consumer.wait()
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+                await gateway.stop()
+        seconds = time.monotonic() - start
+        await visit(route.refresh_from_db)
+        found = Counter(await visit(lambda: list(EFFECTS.values_list("stream", "offset"))))
+        wanted = {(f"s{number % STREAMS}", number // STREAMS) for number in range(self.count)}
+        return {
+            "lost": len(wanted - set(found)),
+            "doubled": sum(found.values()) - len(found),
+            "killed": self.victims.count("broker"),
+            "seconds": seconds,
+        }
 
-async def effects(count: int, consumer: "subprocess.Popen[bytes]", place: Place, folder: Path) -> None:
-    """Return when there are so many effects."""
-    end = time.monotonic() + PATIENCE
-    while await visit(Outgoing.objects.filter(outbox="effects").count) < count and time.monotonic() < end:
-        if consumer.poll() is not None:
-            raise RuntimeError(f"the consumer ended: {(folder / 'consumer.log').read_text()[-2_000:]}")
-        await asyncio.sleep(0.1)
+    async def kill(self, victim: str) -> None:
+        """Kill the broker or the consumer, and bring it back."""
+        if victim == "broker":
+            async with self.place.away():
+                await asyncio.sleep(self.chance.uniform(0, 0.5))
+        else:
+            self.consumer.send_signal(signal.SIGKILL)
+            await asyncio.to_thread(self.consumer.wait)
+            self.consumer = self.start_consumer()
 
+    async def write(self) -> None:
+        """Put the messages into the outbox, not too far ahead of their effects."""
+        for first in range(0, self.count, WRITTEN_AT_A_TIME):
+            numbers = range(first, min(self.count, first + WRITTEN_AT_A_TIME))
+            await visit(outbox.put, "chaos", *(Message(BODY, f"s{n % STREAMS}", 1, n // STREAMS) for n in numbers))
+            while first > self.done + self.ahead:  # noqa: ASYNC110 - it is told by looking
+                await asyncio.sleep(0.05)
 
-def start_consumer(place: Place, folder: Path) -> "subprocess.Popen[bytes]":
-    """Start a process that reads the channel."""
-    with (folder / "consumer.log").open("ab") as log:
-        command = [sys.executable, "-m", "benchmarks.bridges_worker", "--consume", place.address]
-        return subprocess.Popen(command, stdout=log, stderr=log)
+    async def effects(self, count: int) -> None:
+        """Return when there are so many effects, or no more come."""
+        heard = time.monotonic()
+        while self.done < count and time.monotonic() < heard + PATIENCE:
+            if self.consumer.poll() is not None:
+                raise RuntimeError(f"the consumer ended: {(self.folder / 'consumer.log').read_text()[-2_000:]}")
+            await asyncio.sleep(0.1)
+            done = await visit(EFFECTS.count)
+            if done > self.done:
+                self.done, heard = done, time.monotonic()
+
+    def start_consumer(self) -> "subprocess.Popen[bytes]":
+        """Start a process that reads the channel."""
+        with (self.folder / "consumer.log").open("ab") as log:
+            command = [sys.executable, "-m", "benchmarks.bridges_worker", "--consume", self.place.address]
+            return subprocess.Popen(command, stdout=log, stderr=log)
 
 
 def consume(address: str) -> None:
-    """Read the channel for ever; the effect of a message is a row in another outbox."""
-    consumer = Consumer(
-        f"chaos {address}"[:80],
-        lambda positions: brokers.to(address).source("chaos", positions),
-        lambda message: outbox.put("effects", message),
-    )
-    asyncio.run(consumer.run())
+    """Read the channel for ever; the effect of a message is a row."""
+
+    def effect(message: Message) -> None:
+        Outgoing(outbox="effects", stream=message.stream, offset=message.offset, body=b"").save(force_insert=True)
+
+    asyncio.run(Consumer("chaos", lambda places: brokers.to(address).source("chaos", places), effect).run())
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--consume":
         consume(sys.argv[2])
     else:
-        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
+        print(json.dumps(measure(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))

@@ -55,6 +55,8 @@ def families(figures: dict[str, Any]) -> Iterator[Metric]:
         {name: depth for name, depth in figures["queues"].items() if depth is not None},
     )
     yield from _models(figures["totals"], figures["models"])
+    if figures["bridges"] is not None:
+        yield from _bridges(figures["bridges"])
     if figures["spend"] is not None:
         yield from _spend(figures["spend"])
 
@@ -92,6 +94,35 @@ def _topics(topics: dict[str, int]) -> Iterator[Metric]:
 def _datasets(datasets: dict[str, Any]) -> Iterator[Metric]:
     yield Gauge("aura_dataset_jobs", "Dataset jobs that run", value=datasets["running"])
     yield Counter("aura_dataset_bytes", "Bytes of datasets worked through", value=datasets["bytes"])
+
+
+def _bridges(bridges: dict[str, Any]) -> Iterator[Metric]:
+    routes = bridges["routes"]
+    for name, what, key in (
+        ("consumed", "Messages that a route read", "consumed"),
+        ("published", "Messages that a route sent on", "published"),
+        ("filtered", "Messages that a route's filter left out", "filtered"),
+        ("duplicates", "Duplicates that a route left out", "duplicates"),
+        ("put_aside", "Messages that became dead letters of a route", "dead"),
+    ):
+        yield _labelled(
+            Counter(f"aura_bridge_{name}", what, labels=["route"]),
+            {route: found[key] for route, found in routes.items()},
+        )
+    yield _labelled(
+        Gauge("aura_bridge_running", "1 for a route that runs, 0 for one that waits", labels=["route"]),
+        {route: found["running"] for route, found in routes.items()},
+    )
+    yield _labelled(
+        Gauge("aura_bridge_lag_seconds", "How long ago what a route has read had come", labels=["route"]),
+        {route: found["lag"] for route, found in routes.items() if found["lag"] is not None},
+    )
+    yield _labelled(
+        Gauge("aura_bridge_dead_letters", "Dead letters that are kept", labels=["reader"]), bridges["dead_letters"]
+    )
+    yield _labelled(
+        Gauge("aura_outbox_depth", "Messages that wait in an outbox", labels=["outbox"]), bridges["outboxes"]
+    )
 
 
 def _models(totals: dict[str, Totals], windows: dict[str, dict[str, Any]]) -> Iterator[Metric]:

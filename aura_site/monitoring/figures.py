@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,17 @@ from routing_ai import reports
 from routing_ai import selectors as routing
 from routing_ai.quality import monitor
 from streaming import selectors as streaming
+from streaming.bridges import selectors as bridges
 from streaming.connections import connections
 
 log = logging.getLogger(__name__)
 
 # Seconds for which an answer of the database counts; several scrapers and pages ask at once.
-SPEND_SECONDS = 5.0
+ASKED_SECONDS = 5.0
 TASKS_LISTED = 100_000
 
-_spend: tuple[float, dict[str, Any] | None] = (float("-inf"), None)
 _asking = asyncio.Lock()
+_answers: dict[str, tuple[float, dict[str, Any] | None]] = {}
 
 
 async def snapshot() -> dict[str, Any]:
@@ -41,34 +43,40 @@ async def snapshot() -> dict[str, Any]:
         "ready": {name: check["ok"] for name, check in ready.items()},
         "transports": dict(Counter(connection.transport for connection in connections)),
         "queues": {"record": journal().waiting, "datasets": figures["datasets"]["waiting"], "tasks": tasks},
-        "spend": await _spending(),
+        "spend": await _asked("spend", _spend),
+        "bridges": await _asked("bridges", bridges.figures),
         "totals": monitor.totals,
     }
 
 
-async def _spending() -> dict[str, Any] | None:
-    """Return today's spend of everybody, asked for at most every SPEND_SECONDS."""
-    global _spend  # noqa: PLW0603
+async def _asked(part: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    """Return what the database says of everybody, asked for at most every ASKED_SECONDS."""
     async with _asking:
-        if _spend[0] < time.monotonic():
-            found = await sync_to_async(_ask_spend, thread_sensitive=False)()
-            _spend = (time.monotonic() + SPEND_SECONDS, found)
-    return _spend[1]
+        until, answer = _answers.get(part, (float("-inf"), None))
+        if until < time.monotonic():
+            answer = await sync_to_async(_ask, thread_sensitive=False)(part, ask)
+            _answers[part] = (time.monotonic() + ASKED_SECONDS, answer)
+    return answer
 
 
-def _ask_spend() -> dict[str, Any] | None:
+def _ask(part: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
     close_old_connections()
     try:
-        today = reports.total(reports.costs("tier", *reports.last_days(1)))
-        budgets = [
-            {"name": budget["name"], **{key: float(budget[key]) for key in ("limit", "used", "left")}}
-            for budget in routing.budgets_today()
-        ]
+        return ask()
     except DatabaseError as error:
-        log.warning("the spend of today could not be read: %s", type(error).__name__)
+        log.warning("figures of %s could not be read: %s", part, type(error).__name__)
         return None
     finally:
         close_old_connections()
+
+
+def _spend() -> dict[str, Any]:
+    """Return today's spend."""
+    today = reports.total(reports.costs("tier", *reports.last_days(1)))
+    budgets = [
+        {"name": budget["name"], **{key: float(budget[key]) for key in ("limit", "used", "left")}}
+        for budget in routing.budgets_today()
+    ]
     return {"budgets": budgets, "spent": float(today.spent), "saved": float(today.saved), "calls": today.calls}
 
 

@@ -22,18 +22,22 @@ class RouteAdmin(admin.ModelAdmin):
     list_display = ("name", "source", "target", "active", "state", "moved", "passed_over", "doubles", "seen", "error")
     list_filter = ("active", "state")
     search_fields = ("name", "source", "target")
-    readonly_fields = ("state", "error", "moved", "passed_over", "doubles", "seen")
+    readonly_fields = ("state", "error", "moved", "passed_over", "doubles", "put_aside", "seen")
     raw_id_fields = ("user",)
     fieldsets = (
-        (None, {"fields": ("name", "active", "source", "target", "user")}),
+        (None, {"fields": ("name", "active", "source", "start", "target", "user")}),
         (_("What goes on"), {"fields": ("kind", "filter", "mapping")}),
-        (_("How it goes"), {"fields": ("state", "error", "moved", "passed_over", "doubles", "seen")}),
+        (_("How it goes"), {"fields": ("state", "error", "moved", "passed_over", "doubles", "put_aside", "seen")}),
     )
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what a new route begins with: the topics are mostly those of who makes it."""
+        return {"user": request.user.pk, **super().get_changeform_initial_data(request)}
 
     def save_model(self, request: HttpRequest, obj: Route, form: Any, change: bool) -> None:
         """Write what a person may change and nothing else: the route may be counting meanwhile."""
         if change:
-            fields = ("name", "active", "source", "target", "user", "kind", "filter", "mapping")
+            fields = ("name", "active", "source", "start", "target", "user", "kind", "filter", "mapping")
             obj.save(update_fields=fields)
         else:
             super().save_model(request, obj, form, change)

@@ -12,6 +12,7 @@ from streaming.bridges.errors import BadAddress, MissingClient
 
 # Headers that say where a message stands in its stream.
 STREAM, EPOCH, OFFSET = "aura-stream", "aura-epoch", "aura-offset"
+_PLACE = frozenset((STREAM, EPOCH, OFFSET))
 # Messages handed on at a time.
 BATCH = 500
 # Seconds that `receive` waits when there is nothing.
@@ -19,6 +20,7 @@ WAIT = 1.0
 # Bytes of a stream's name.
 NAME_LIMIT = 200
 _NUMBER_LIMIT = 2**62
+_NUMBER_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +46,34 @@ class Message:
     @classmethod
     def arrived(cls, body: bytes, headers: Mapping[str, str]) -> "Message":
         """Return a message from a broker. Headers that make no sense count as none: the writer was somebody else."""
-        rest = {name: value for name, value in headers.items() if name not in (STREAM, EPOCH, OFFSET)}
-        stream, epoch, offset = headers.get(STREAM, ""), headers.get(EPOCH, "1"), headers.get(OFFSET, "")
-        numbers = [
-            int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1 for text in (epoch, offset)
-        ]
-        if not 0 < len(stream.encode()) <= NAME_LIMIT or not all(0 <= number < _NUMBER_LIMIT for number in numbers):
+        if STREAM not in headers and EPOCH not in headers and OFFSET not in headers:
+            return cls(body, headers=headers)
+        rest = {name: value for name, value in headers.items() if name not in _PLACE}
+        stream, epoch, offset = headers.get(STREAM, ""), _number(headers.get(EPOCH, "1")), _number(headers.get(OFFSET))
+        if epoch is None or offset is None or not 0 < len(stream.encode()) <= NAME_LIMIT:
             return cls(body, headers=rest)
-        return cls(body, stream, numbers[0], numbers[1], rest)
+        return cls(body, stream, epoch, offset, rest)
+
+
+def _number(text: str | None) -> int | None:
+    """Return the number that a header says, None where it says none."""
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > _NUMBER_DIGITS:
+        return None
+    found = int(text)
+    return found if found < _NUMBER_LIMIT else None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A message and its place: `partition` is a part of the channel that has an order of its own, `position` the broker's
-    name of the place in it, and `rank` a number that rises with it."""
+    name of the place in it, and `rank` a number that rises with it. `at` is when the broker took it, in seconds since the
+    Unix epoch; 0 where it does not say."""
 
     message: Message
     partition: str
     position: str
     rank: int
+    at: float = 0.0
 
 
 class Source(Protocol):
@@ -117,6 +128,11 @@ class Bridge(Protocol):
         Raises Unavailable, BadAddress."""
         ...
 
+    async def end(self, channel: str) -> dict[str, str]:
+        """Return positions behind which there is nothing yet, for who wants only what comes from now on. Raises Unavailable,
+        BadAddress."""
+        ...
+
     async def sink(self, channel: str, mark: str = "") -> Sink:
         """Return a way into the channel. Raises Unavailable, BadAddress."""
         ...
@@ -132,13 +148,13 @@ async def closing_on_failure(close: Callable[[], Awaitable[None]]) -> AsyncItera
         raise
 
 
-def client(module: str, extra: str) -> ModuleType:
-    """Return a broker's client library. Raises MissingClient, naming the extra that brings it."""
+def client(module: str, package: str) -> ModuleType:
+    """Return a broker's client library. Raises MissingClient, naming the package that brings it."""
     try:
         return import_module(module)
     except ImportError:
         raise MissingClient(
-            f"This broker needs the Python package that the extra {extra} brings: pip install '.[{extra}]'"
+            f"This broker needs a Python package: .venv/bin/pip install --only-binary :all: '{package}'"
         ) from None
 
 

@@ -1,7 +1,7 @@
 """What a reader has dealt with: duplicates are told by it, and it is written in the transaction of what was done."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -56,6 +56,13 @@ class Books:
         found = dict(Position.objects.filter(reader=self.reader).values_list("partition", "position"))
         self._version = int(found.pop(FENCE))
         return found
+
+    def begin(self, positions: Mapping[str, str]) -> None:
+        """Write where to begin, before anything was read: a reader that breaks off at once must not begin later."""
+        Position.objects.bulk_create(
+            [Position(reader=self.reader, partition=name, position=place) for name, place in positions.items()],
+            ignore_conflicts=True,
+        )
 
     def sift(self, deliveries: Sequence[Delivery]) -> Batch:
         """Return what of it is new, by (stream, epoch, offset); where these are missing, by the place in the broker."""

@@ -30,6 +30,7 @@ EXPIRY_LOOKS = 3_600
 @dataclass(slots=True)
 class _Running:
     settings: tuple[Any, ...]
+    pump: Pump
     task: asyncio.Task[None]
     renewed: float
 
@@ -77,7 +78,7 @@ class Gateway:
                 await self._end(pk)
             elif time.monotonic() > running.renewed + RENEWAL:
                 running.renewed = time.monotonic()
-                if not await visit(lease, pk, self.holder, LEASE):
+                if not await visit(lease, pk, self.holder, LEASE, running.pump.caught_up):
                     log.warning("route %s is moved by another process now", route.name)
                     await self._end(pk)
         for pk, route in wanted.items():
@@ -93,8 +94,9 @@ class Gateway:
             await self._refuse(route, error)
             return
         self._invalid.pop(route.pk, None)
-        task = asyncio.create_task(self._run(Pump(route.pk, plan, self.holder), route))
-        self._running[route.pk] = _Running(_settings(route), task, time.monotonic())
+        pump = Pump(route.pk, plan, self.holder)
+        task = asyncio.create_task(self._run(pump, route))
+        self._running[route.pk] = _Running(_settings(route), pump, task, time.monotonic())
 
     async def _refuse(self, route: Route, error: Exception) -> None:
         log.error("route %s cannot run: %s", route.name, error)
@@ -125,7 +127,7 @@ class Gateway:
 def _settings(route: Route) -> tuple[Any, ...]:
     """Return what, when it changes, makes another route of it."""
     user = route.user_id if route.user is not None and route.user.is_active else None
-    return (route.name, route.source, route.target, user, route.kind, route.filter, route.mapping)
+    return (route.name, route.source, route.start, route.target, user, route.kind, route.filter, route.mapping)
 
 
 _gateway: list[Gateway] = []

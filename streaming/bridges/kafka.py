@@ -18,6 +18,7 @@ from streaming.bridges import base
 from streaming.bridges.base import BATCH, WAIT, Delivery, Message
 from streaming.bridges.errors import BadAddress, Refused, Unavailable
 
+PACKAGE = "aiokafka>=0.14,<1"
 # Seconds of silence behind which the broker is asked whether it is there: the client waits for one for ever.
 SILENCE = 3.0
 
@@ -29,7 +30,7 @@ class Kafka:
         given = base.options(
             url, security="PLAINTEXT", mechanism="PLAIN", idempotent="true", largest="1000000", patience="10"
         )
-        self._aiokafka = base.client("aiokafka", "bridges-kafka")
+        self._aiokafka = base.client("aiokafka", PACKAGE)
         login, _, hosts = url.netloc.rpartition("@")
         if not hosts or not given["largest"].isdigit() or not given["patience"].isdigit():
             raise BadAddress("kafka: an address is kafka://HOST:PORT,HOST:PORT; largest and patience are numbers")
@@ -49,6 +50,13 @@ class Kafka:
 
     async def source(self, channel: str, positions: Mapping[str, str]) -> "_Source":
         """See `Bridge`."""
+        source = await self._start(channel)
+        async with _said(), base.closing_on_failure(source.aclose):
+            async with asyncio.timeout(self._patience):
+                await source.assign(positions)
+        return source
+
+    async def _start(self, channel: str) -> "_Source":
         consumer = self._aiokafka.AIOKafkaConsumer(
             channel, **self._where, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
         )
@@ -56,8 +64,16 @@ class Kafka:
         async with _said(), base.closing_on_failure(source.aclose):
             async with asyncio.timeout(2 * self._patience):
                 await consumer.start()
-                await source.assign(positions)
         return source
+
+    async def end(self, channel: str) -> dict[str, str]:
+        """See `Bridge`."""
+        source = await self._start(channel)
+        try:
+            async with _said(), asyncio.timeout(self._patience):
+                return await source.end()
+        finally:
+            await source.aclose()
 
     async def sink(self, channel: str, _mark: str = "") -> "_Sink":
         """See `Bridge`."""
@@ -82,13 +98,22 @@ class _Source:
 
     async def assign(self, positions: Mapping[str, str]) -> None:
         """Go to the positions; partitions that have none, also those to come, are read from their start."""
-        places = sorted(self._consumer.assignment())
-        if not places:
-            raise Unavailable(f"Kafka has no topic {self._topic!r}")
+        places = self._places()
         first = await self._consumer.beginning_offsets(places)
         for place in places:
             known = positions.get(str(place.partition))
             self._consumer.seek(place, max(first[place], int(known) + 1) if known is not None else first[place])
+
+    async def end(self) -> dict[str, str]:
+        """Return the last positions there are."""
+        last = await self._consumer.end_offsets(self._places())
+        return {str(place.partition): str(offset - 1) for place, offset in last.items()}
+
+    def _places(self) -> list[Any]:
+        places = sorted(self._consumer.assignment())
+        if not places:
+            raise Unavailable(f"Kafka has no topic {self._topic!r}")
+        return places
 
     async def receive(self, limit: int = BATCH) -> Sequence[Delivery]:
         async with _said():
@@ -105,6 +130,7 @@ class _Source:
                 str(place.partition),
                 str(record.offset),
                 record.offset,
+                max(0, record.timestamp or 0) / 1000,
             )
             for place, records in found.items()
             for record in records

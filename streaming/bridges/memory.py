@@ -47,6 +47,11 @@ class Memory:
         self._broker.check()
         return _Source(self._broker, channel, int(positions.get("", "-1")) + 1)
 
+    async def end(self, channel: str) -> dict[str, str]:
+        """See `Bridge`."""
+        self._broker.check()
+        return {"": str(len(self._broker.logs[channel]) - 1)}
+
     async def sink(self, channel: str, _mark: str = "") -> "_Sink":
         """See `Bridge`."""
         self._broker.check()

@@ -19,12 +19,25 @@ class Route(models.Model):
         TROUBLE = "trouble", _("in trouble")
         INVALID = "invalid", _("not valid")
 
+    class Start(models.TextChoices):
+        """Where a route begins that has not read anything yet."""
+
+        FIRST = "first", _("with the oldest message there is")
+        NOW = "now", _("with what comes from now on")
+
     name = models.SlugField(_("name"), max_length=64, unique=True)
     active = models.BooleanField(_("active"), default=True)
     source = models.CharField(
         _("from"),
         max_length=250,
         help_text=_("BROKER:CHANNEL, topic:NAME or outbox:NAME; brokers are named in AURA_BROKERS"),
+    )
+    start = models.CharField(
+        _("begins"),
+        max_length=8,
+        choices=Start.choices,
+        default=Start.FIRST,
+        help_text=_("Counts the first time that the route runs; after that it goes on where it was"),
     )
     target = models.CharField(_("to"), max_length=250, help_text=_("BROKER:CHANNEL or topic:NAME"))
     user = models.ForeignKey(
@@ -53,6 +66,9 @@ class Route(models.Model):
     moved = models.BigIntegerField(_("moved"), default=0, editable=False)
     passed_over = models.BigIntegerField(_("filtered out"), default=0, editable=False)
     doubles = models.BigIntegerField(_("duplicates left out"), default=0, editable=False)
+    put_aside = models.BigIntegerField(_("put aside"), default=0, editable=False)
+    # When what was read last had come (seconds since the Unix epoch): everything before that has been dealt with.
+    caught_up = models.FloatField(default=0.0, editable=False)
     # The process that moves it, and until when (seconds since the Unix epoch) no other may take it.
     holder = models.CharField(max_length=32, blank=True, editable=False)
     held_until = models.FloatField(default=0.0, editable=False)

@@ -73,7 +73,13 @@ class OutboxSource:
     def _read(self, limit: int) -> list[Delivery]:
         rows = Outgoing.objects.filter(outbox=self._name).order_by("id")[: limit + len(self._in_hand)]
         return [
-            Delivery(Message(bytes(row.body), row.stream, row.epoch, row.offset, row.headers), "", str(row.pk), row.pk)
+            Delivery(
+                Message(bytes(row.body), row.stream, row.epoch, row.offset, row.headers),
+                "",
+                str(row.pk),
+                row.pk,
+                row.created.timestamp(),
+            )
             for row in rows
             if row.pk not in self._in_hand
         ][:limit]

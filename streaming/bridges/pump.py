@@ -46,6 +46,8 @@ class Pump(Reader):
         self._holder = holder
         self._sink: Sink | None = None
         self._told_well = False
+        # See `Route.caught_up`.
+        self.caught_up = 0.0
 
     async def run(self) -> None:
         """See `Reader`."""
@@ -61,6 +63,8 @@ class Pump(Reader):
         try:
             async with asyncio.timeout(PATIENCE):
                 self._sink = await self._plan.open_sink(mark)
+                if not positions and (positions := await self._plan.begin()):
+                    await visit(self.books.begin, positions)
                 return await self._plan.open_source(positions)
         except TimeoutError:
             raise Unavailable(f"no connection within {PATIENCE:.0f} s") from None
@@ -80,6 +84,12 @@ class Pump(Reader):
         refused = await self._send([message for _, message in moving])
         dead += [(moving[index][0], reason) for index, reason in refused]
         await visit(self._commit, batch, len(moving) - len(refused), dead)
+        # Of each partition the last; what has no time counts as new.
+        self.caught_up = min({one.partition: one.at or time.time() for one in batch.deliveries}.values())
+
+    async def idle(self) -> None:
+        """See `Reader`."""
+        self.caught_up = time.time()
 
     def _make(self, message: Message) -> Message | None:
         """Return what goes on, None for what is filtered out. Raises ValueError for a body that cannot be looked into."""
@@ -112,17 +122,18 @@ class Pump(Reader):
 
     def _commit(self, batch: Batch, moved: int, dead: Sequence[tuple[Delivery, str]]) -> None:
         with transaction.atomic():
-            self._hold(moved, len(batch.fresh) - moved - len(dead), batch.doubles)
+            self._hold(moved, len(batch.fresh) - moved - len(dead), batch.doubles, len(dead))
             self.books.keep(batch, dead)
             self._keep_mark()
 
-    def _hold(self, moved: int, passed_over: int, doubles: int) -> None:
+    def _hold(self, moved: int, passed_over: int = 0, doubles: int = 0, put_aside: int = 0) -> None:
         """Count, and make sure that the route is still this process's to move. Raises LeaseLost."""
         held = Route.objects.filter(pk=self._pk, holder=self._holder)
         if not held.update(
             moved=F("moved") + moved,
             passed_over=F("passed_over") + passed_over,
             doubles=F("doubles") + doubles,
+            put_aside=F("put_aside") + put_aside,
             seen=timezone.now(),
         ):
             raise LeaseLost(f"another process moves {self._plan.name} now")
@@ -146,7 +157,7 @@ class Pump(Reader):
 
         def work() -> None:
             with transaction.atomic():
-                self._hold(int(not reason), 0, 0)
+                self._hold(int(not reason))
                 put_back(letter, reason)
                 self._keep_mark()
 
@@ -177,11 +188,12 @@ def set_state(pk: int, state: str, error: str) -> None:
     Route.objects.filter(pk=pk).update(state=state, error=error[:REASON_LIMIT])
 
 
-def lease(pk: int, holder: str, seconds: float) -> bool:
-    """Take or renew the right to move a route; return whether this holder has it now."""
+def lease(pk: int, holder: str, seconds: float, caught_up: float = 0.0) -> bool:
+    """Take or renew the right to move a route, and write how far it is; return whether this holder has it now."""
     now = time.time()
+    more = {"caught_up": caught_up} if caught_up else {}
     free = Route.objects.filter(pk=pk, held_until__lt=now) | Route.objects.filter(pk=pk, holder=holder)
-    return bool(free.update(holder=holder, held_until=now + seconds))
+    return bool(free.update(holder=holder, held_until=now + seconds, **more))
 
 
 def release(pk: int, holder: str) -> None:

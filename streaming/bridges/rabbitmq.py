@@ -2,16 +2,18 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import SplitResult, unquote
 
 from streaming.bridges import base
-from streaming.bridges.base import Delivery, Message
+from streaming.bridges.base import WAIT, Delivery, Message
 from streaming.bridges.errors import BadAddress, Refused, Unavailable
 from streaming.bridges.queued import Queued
 
+PACKAGE = "rstream>=1.1.1,<2"
 # Bytes of a frame; RabbitMQ takes 1 MiB by default.
 FRAME = 900_000
 PATIENCE = 10.0
@@ -28,7 +30,7 @@ class RabbitMQ:
 
     def __init__(self, url: SplitResult) -> None:
         given = base.options(url, create="false", tls="false")
-        self._rstream = base.client("rstream", "bridges-rabbitmq")
+        self._rstream = base.client("rstream", PACKAGE)
         self._create = given["create"] == "true"
         try:
             port = url.port or 5552
@@ -54,6 +56,22 @@ class RabbitMQ:
             await source.subscribe(self._rstream, channel, int(positions.get("", "-1")) + 1)
         return source
 
+    async def end(self, channel: str) -> dict[str, str]:
+        """See `Bridge`."""
+        source = _Source()
+        consumer = source.consumer = self._rstream.Consumer(**self._where, on_close_handler=source.on_close)
+        async with _said(), base.closing_on_failure(source.aclose):
+            await self._find(consumer, channel)
+            await source.subscribe(self._rstream, channel, None)
+        # The last chunk comes, from an empty stream none, and then what is written meanwhile.
+        last, until = "-1", time.monotonic() + 2 * WAIT
+        try:
+            while time.monotonic() < until and (found := await source.receive()):
+                last = found[-1].position
+        finally:
+            await source.aclose()
+        return {"": last}
+
     async def sink(self, channel: str, _mark: str = "") -> "_Sink":
         """See `Bridge`."""
         sink = _Sink(self._rstream, channel)
@@ -73,17 +91,21 @@ class RabbitMQ:
 class _Source(Queued):
     consumer: Any = None
 
-    async def subscribe(self, rstream: Any, stream: str, start: int) -> None:
+    async def subscribe(self, rstream: Any, stream: str, start: int | None) -> None:
+        """Begin at an offset, or, without one, with the last chunk."""
+
         async def arrived(message: Any, context: Any) -> None:
             # The broker sends whole chunks, so some of what is before the place comes again.
-            if context.offset >= start:
-                await self.put(_delivery(message, context.offset))
+            if start is None or context.offset >= start:
+                await self.put(_delivery(message, context.offset, context.timestamp))
 
         await self.consumer.subscribe(
             stream,
             arrived,
             decoder=rstream.amqp_decoder,
-            offset_specification=rstream.ConsumerOffsetSpecification(rstream.OffsetType.OFFSET, start),
+            offset_specification=rstream.ConsumerOffsetSpecification(
+                rstream.OffsetType.LAST if start is None else rstream.OffsetType.OFFSET, start
+            ),
         )
 
     async def on_close(self, info: Any) -> None:
@@ -158,11 +180,11 @@ class _Sink:
         await _close(self.producer)
 
 
-def _delivery(message: Any, offset: int) -> Delivery:
+def _delivery(message: Any, offset: int, milliseconds: int) -> Delivery:
     body = message.body if isinstance(message.body, bytes) else b"".join(message.data or [])
     given = message.application_properties or {}
     headers = {_text(name): _text(value) for name, value in given.items()}
-    return Delivery(Message.arrived(body, headers), "", str(offset), offset)
+    return Delivery(Message.arrived(body, headers), "", str(offset), offset, milliseconds / 1000)
 
 
 def _text(value: Any) -> str:

@@ -50,6 +50,10 @@ class Reader(ABC):
         """Hear of a failure, behind which it is tried again."""
         log.warning("%s waits: %s", self.name, error)
 
+    async def idle(self) -> None:
+        """Hear that nothing has come."""
+        return
+
     async def well(self) -> None:
         """Hear that it runs."""
         return
@@ -76,6 +80,8 @@ class Reader(ABC):
                 coming = asyncio.create_task(_receive(source))
                 if deliveries:
                     await self._take(source, deliveries)
+                else:
+                    await self.idle()
                 if time.monotonic() > looked + LOOK:
                     await self._try_again()
                     looked = time.monotonic()

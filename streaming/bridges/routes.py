@@ -57,6 +57,7 @@ class Plan:
 
     name: str
     source: End
+    start: str
     target: End
     user: Any
     kind: str
@@ -69,6 +70,8 @@ class Plan:
         source, target = End.parse(route.source), End.parse(route.target)
         if target.where == OUTBOX:
             raise BadAddress("an outbox is filled by programs; a route leads from it")
+        if source.where == OUTBOX and route.start == route.Start.NOW:
+            raise BadAddress("an outbox is read from its oldest message on: what is in it is still to be sent")
         if source == target:
             raise BadAddress("this route leads to where it comes from")
         if TOPIC in (source.where, target.where) and (route.user is None or not route.user.is_active):
@@ -77,6 +80,7 @@ class Plan:
             return cls(
                 route.name,
                 source,
+                route.start,
                 target,
                 route.user,
                 route.kind,
@@ -93,6 +97,14 @@ class Plan:
         if self.source.where == OUTBOX:
             return outbox.OutboxSource(self.source.channel)
         return await brokers.bridge(self.source.where).source(self.source.channel, positions)
+
+    async def begin(self) -> dict[str, str]:
+        """Return the positions that the route starts behind when it has none. Raises Unavailable, BadAddress."""
+        if self.start != "now":
+            return {}
+        if self.source.where == TOPIC:
+            return await TopicSource.end(self.source.channel, self.user)
+        return await brokers.bridge(self.source.where).end(self.source.channel)
 
     async def open_sink(self, mark: str) -> Sink:
         """Return the sink, with what was remembered of it. Raises Unavailable, BadAddress."""

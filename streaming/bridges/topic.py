@@ -40,12 +40,22 @@ class TopicSource(Queued):
         source.fill(source._events(topic, start))
         return source
 
+    @staticmethod
+    async def end(name: str, user: Any) -> dict[str, str]:
+        """Return the position of the topic's last event. Raises Unavailable."""
+        try:
+            topic = await hub.topic(name, user.pk)
+        except (StreamingError, AuditError, OSError) as error:
+            raise Unavailable(str(error)) from None
+        return {"": f"{topic.epoch}:{topic.next_offset - 1}"}
+
     async def _events(self, topic: topics.Topic, start: int) -> AsyncGenerator[Delivery]:
         try:
             async for event in topic.read(start):
                 if isinstance(event, StreamChunk):
                     message = Message(event.text.encode(), str(topic.name), topic.epoch, event.offset)
-                    yield Delivery(message, "", f"{topic.epoch}:{event.offset}", event.offset)
+                    at = orjson.loads(message.body)["at"] / 1000
+                    yield Delivery(message, "", f"{topic.epoch}:{event.offset}", event.offset, at)
         except (StreamingError, AuditError, OSError) as error:
             raise Unavailable(str(error)) from None
 

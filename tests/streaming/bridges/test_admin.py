@@ -26,6 +26,7 @@ def fields(**more: str) -> dict[str, str]:
         "name": "prices",
         "active": "on",
         "source": "bus:prices",
+        "start": "now",
         "target": "bus:copy",
         "user": "",
         "kind": "",
@@ -35,19 +36,21 @@ def fields(**more: str) -> dict[str, str]:
 
 def test_a_route_is_made_changed_and_refused_in_words(page: Client) -> None:
     add = reverse("admin:bridges_route_add")
+    assert f'value="{get_user_model().objects.get().pk}"' in page.get(add).content.decode()
     assert page.post(add, fields()).status_code == 302
     refused = page.post(add, fields(name="other", source="elsewhere:prices"))
     assert "there is no broker &#x27;elsewhere&#x27; in AURA_BROKERS; there are: bus" in refused.content.decode()
     refused = page.post(add, fields(name="other", target="topic:shop"))
     assert "needs an active user" in refused.content.decode()
     route = Route.objects.get()
+    assert route.start == Route.Start.NOW
     # Meanwhile it counts; what the page writes leaves that alone.
     change = reverse("admin:bridges_route_change", args=[route.pk])
     assert page.get(change).status_code == 200
     Route.objects.update(moved=7, holder="one")
-    assert page.post(change, fields(target="bus:elsewhere")).status_code == 302
+    assert page.post(change, fields(target="bus:elsewhere", start="first")).status_code == 302
     route.refresh_from_db()
-    assert (route.target, route.moved, route.holder) == ("bus:elsewhere", 7, "one")
+    assert (route.target, route.start, route.moved, route.holder) == ("bus:elsewhere", "first", 7, "one")
     assert "bus:elsewhere" in page.get(reverse("admin:bridges_route_changelist")).content.decode()
 
 

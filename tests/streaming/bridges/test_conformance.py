@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
@@ -107,6 +108,27 @@ async def test_what_is_sent_arrives_with_its_place_in_the_order_of_its_stream(br
         found[delivery.message.stream].append(delivery.message)
     assert dict(found) == streams
     await source.aclose()
+
+
+async def test_from_the_end_on_only_what_comes_then_is_read(bridge: Bridge, channel: str) -> None:
+    sink = await bridge.sink(channel)
+    assert await bridge.end(channel)
+    await sink.send(messages("one", range(9)))
+    # By itself: Tansu takes the second message of the last batch for the end.
+    await sink.send(messages("one", range(9, 10)))
+    # Where the end is a time, its grain is a millisecond.
+    await asyncio.sleep(0.01)
+    start = time.time()
+    positions = await bridge.end(channel)
+    await asyncio.sleep(0.01)
+    await sink.send(messages("one", range(10, 15)))
+    source = await bridge.source(channel, positions)
+    found = await received(source, 5)
+    assert [one.message.offset for one in found] == list(range(10, 15))
+    assert await source.receive() == []
+    # When the broker took them, to the grain that it has.
+    assert all(not one.at or start - 2 < one.at < time.time() + 2 for one in found)
+    await asyncio.gather(sink.aclose(), source.aclose())
 
 
 async def test_a_body_is_any_bytes_and_others_messages_are_taken_as_they_are(bridge: Bridge, channel: str) -> None:

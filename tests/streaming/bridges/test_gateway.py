@@ -306,6 +306,30 @@ async def test_a_topic_goes_out_through_filter_and_mapping(there: memory.Broker,
     assert {headers["aura-stream"] for _, headers in there.logs["paid"]} == {name}
 
 
+async def test_a_route_begins_with_what_comes_from_now_on_and_stays_with_that(there: memory.Broker, user: Any) -> None:
+    sink = await brokers.bridge("bus").sink("orders")
+    await sink.send(numbered("s", range(10)))
+    route = await make_route(user, source="bus:orders", target="bus:copy", start=Route.Start.NOW)
+    async with running(Gateway()):
+        await until(lambda: Position.objects.filter(reader="route:test", position="9").exists())
+        await until(lambda: Route.objects.filter(pk=route.pk, state="running").exists())
+    # What comes while it does not run is not lost, though it has read nothing yet.
+    await sink.send(numbered("s", range(10, 13)))
+    async with running(Gateway()):
+        await until(lambda: Route.objects.get(pk=route.pk).moved == 3)
+    assert [int(headers["aura-offset"]) for _, headers in there.logs["copy"]] == [10, 11, 12]
+
+
+async def test_a_topic_is_read_from_now_on(there: memory.Broker, user: Any) -> None:
+    await hub.publish("shop/orders", user, b"a" * 16, "paid", 1)
+    route = await make_route(user, source="topic:shop/orders", target="bus:copy", mapping='"$data"', start="now")
+    async with running(Gateway()):
+        await until(lambda: Route.objects.filter(pk=route.pk, state="running").exists())
+        await hub.publish("shop/orders", user, b"b" * 16, "paid", 2)
+        await until(lambda: Route.objects.get(pk=route.pk).moved == 1)
+    assert [body for body, _ in there.logs["copy"]] == [b"2"]
+
+
 async def test_a_change_of_a_route_takes_effect_while_it_runs(there: memory.Broker, user: Any) -> None:
     route = await make_route(user, source="outbox:shop", target="bus:one")
     async with running(Gateway()):
@@ -381,6 +405,7 @@ async def test_a_route_is_moved_by_one_process_at_a_time(there: memory.Broker, u
         ({"filter": "[1]"}, "a filter is a JSON object"),
         ({"mapping": "{"}, "a mapping is JSON"),
         ({"user": None}, "needs an active user"),
+        ({"source": "outbox:shop", "start": "now"}, "an outbox is read from its oldest message"),
     ],
 )
 def test_a_route_that_cannot_run_is_refused_in_words(

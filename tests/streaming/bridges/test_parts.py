@@ -1,17 +1,20 @@
 """The parts of the bridges that need no broker and no database."""
 
 import json
+import tomllib
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.bridges import brokers, kinesis, redis
+from streaming.bridges import brokers, kafka, kinesis, nats, pubsub, rabbitmq, redis
 from streaming.bridges.backoff import Backoff
 from streaming.bridges.base import EPOCH, OFFSET, STREAM, Message, client
 from streaming.bridges.errors import BadAddress, MissingClient
 from streaming.bridges.seen import RUNS_LIMIT, Seen
 from streaming.flow.mapping import DEPTH_LIMIT, NODES_LIMIT, Mapping
+from tests.live import ROOT
 
 EVENT = {"kind": "paid", "data": {"order": 7, "lines": [1, 2], "by": None}, "from": "ada"}
 
@@ -135,9 +138,17 @@ def test_an_address_that_makes_no_sense_is_refused_in_words(address: str, words:
         brokers.to(address)
 
 
-def test_a_missing_client_is_named_with_its_extra() -> None:
-    with pytest.raises(MissingClient, match=r"pip install '\.\[bridges-kafka\]'"):
-        client("a_client_that_is_not_there", "bridges-kafka")
+def test_a_missing_client_is_named_with_what_installs_it() -> None:
+    with pytest.raises(MissingClient, match=r"pip install --only-binary :all: 'aiokafka>="):
+        client("a_client_that_is_not_there", kafka.PACKAGE)
+
+
+@pytest.mark.parametrize("module", [kafka, rabbitmq, nats, kinesis, pubsub])
+def test_a_brokers_package_is_the_one_that_was_tested_and_that_the_guide_installs(module: ModuleType) -> None:
+    name = module.__name__.rpartition(".")[2]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras[f"bridges-{name}"] == [module.PACKAGE]
+    assert f"`'{module.PACKAGE}'`" in (ROOT / "docs" / "how-to" / "bridges.md").read_text()
 
 
 @given(st.dictionaries(st.binary(max_size=8) | st.sampled_from([b"body", b"headers"]), st.binary(max_size=30)))
@@ -150,11 +161,33 @@ def test_any_entry_of_redis_is_a_message(fields: dict[bytes, bytes]) -> None:
         assert len(json.loads(delivery.message.body)) <= len(fields)
 
 
-@given(st.binary(max_size=60), st.booleans())
-def test_any_record_of_kinesis_is_a_message(data: bytes, enveloped: bool) -> None:
-    record = {"Data": (kinesis.ENVELOPE if enveloped else b"") + data, "SequenceNumber": "49" * 20}
-    message = kinesis._delivery("shard", record).message
-    assert record["Data"].endswith(message.body)
+@given(
+    st.binary(max_size=60), st.sampled_from([b"", kinesis.ENVELOPE, kinesis.TOGETHER, kinesis.TOGETHER + b"[[{},2]"])
+)
+def test_any_record_of_kinesis_is_messages(data: bytes, head: bytes) -> None:
+    record = {"Data": head + data, "SequenceNumber": "49" * 20}
+    found = kinesis._deliveries("shard", record)
+    assert found
+    assert record["Data"].endswith(b"".join(one.message.body for one in found))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.binary(max_size=30)), min_size=1, max_size=40))
+def test_messages_that_share_a_record_come_out_as_they_were(made: list[tuple[str, bytes]]) -> None:
+    messages = [Message(body, stream, 1, number, {"n": f"{number} ✓"}) for number, (stream, body) in enumerate(made)]
+    groups = kinesis._groups(messages)
+    assert len(groups) == len({stream for stream, _ in made})
+    for group in groups:
+        record = {"Data": kinesis._packed(group), "SequenceNumber": "7"}
+        found = kinesis._deliveries("shard", record)
+        assert [one.message for one in found] == group
+        assert [one.position for one in found] == [*(f"7.{part}" for part in range(len(group) - 1)), "7"]
+        assert sorted({one.rank for one in found}) == [one.rank for one in found]
+
+
+def test_a_record_of_kinesis_is_not_too_large() -> None:
+    groups = kinesis._groups([Message(bytes(300_000), "a", 1, number) for number in range(7)])
+    assert [len(group) for group in groups] == [3, 3, 1]
+    assert all(len(kinesis._packed(group)) + 200 <= kinesis.RECORD_LIMIT for group in groups)
 
 
 def test_a_request_of_kinesis_has_one_record_of_a_stream() -> None:
