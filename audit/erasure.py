@@ -27,6 +27,7 @@ from audit.models import (
     Flag,
     Hold,
     Key,
+    NameSearch,
     Note,
     Receipt,
     SavedFilter,
@@ -139,6 +140,7 @@ def _take(entries: QuerySet[Entry], conversations: QuerySet[Conversation]) -> _T
         Summary.objects.filter(stream__in=some)._raw_delete("default")
         Word.objects.filter(stream__in=some)._raw_delete("default")
         rows += tracking.delete_all(Examination.objects.filter(stream__in=some))
+        rows += tracking.delete_all(NameSearch.objects.filter(stream__in=some))
         rows += tracking.delete_all(Flag.objects.filter(stream__in=some))
     rows += tracking.delete_all(Note.objects.filter(conversation__in=conversations))
     return _Taken(rows, streams, len(numbers))

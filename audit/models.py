@@ -518,6 +518,27 @@ class Examination(Tracked):
         return str(self.stream)
 
 
+class NameSearch(Tracked):
+    """A turn that was searched for names, which is done apart from its examination: it takes a model."""
+
+    stream = models.UUIDField(_("stream"), primary_key=True)
+    conversation = models.ForeignKey(
+        Conversation,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="name_searches",
+        verbose_name=_("conversation"),
+    )
+    at = models.DateTimeField(_("time"))
+
+    class Meta:
+        verbose_name = _("search for names")
+        verbose_name_plural = _("searches for names")
+
+    def __str__(self) -> str:
+        return str(self.stream)
+
+
 class Word(models.Model):
     """A blinded word of a turn: HMAC of the word under the record's search key, cut to 63 bits."""
 
