@@ -248,6 +248,10 @@ def _flag(one: _Found, now: datetime) -> tracking.Rows:
     elif review.status == Review.CLEARED:
         review.status, review.proposed_by, review.decided_by, review.changed = Review.OPEN, None, None, now
         rows.append(tracking.save(review))
+    elif review.proposed_by_id is not None:
+        # Who proposed to clear it has not seen this.
+        review.proposed_by, review.changed = None, now
+        rows.append(tracking.save(review))
     return rows
 
 
