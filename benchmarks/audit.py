@@ -147,9 +147,9 @@ def erasing(report: Report, quick: bool, _server: str) -> None:
     report.add("stored_proof_us", erased["proof_us"], "us")
 
 
-def killing(report: Report, quick: bool, _server: str) -> None:
+def killing(report: Report, quick: bool, _server: str, times: int = 200) -> None:
     """kill -9 a writer, again and again: what it had acknowledged must be on the record, and the record good."""
-    kills = 5 if quick else 200
+    kills = 5 if quick else times
     chance = random.Random(11)
     acknowledged: set[int] = set()
     with sqlite() as place:

@@ -127,18 +127,18 @@ def erase(rows: int, own: int) -> dict[str, Any]:
 
 
 def prove(size: int) -> dict[str, Any]:
-    """Prove entries of a tree in memory."""
+    """Prove entries of a tree in memory; in processor time, as nothing of it waits."""
     import hashlib
 
     from audit.records.merkle import Tree, check_inclusion
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     tree = Tree(hashlib.sha256(number.to_bytes(8, "big")).digest() for number in range(size))
-    built = time.perf_counter() - begun
+    built = time.process_time() - begun
     chosen = random.Random(5).sample(range(size), 1000)
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = [tree.inclusion(index, size) for index in chosen]
-    took = time.perf_counter() - begun
+    took = time.process_time() - begun
     root = tree.root()
     if not all(check_inclusion(tree.node(0, i), i, size, proof, root) for i, proof in zip(chosen, found, strict=True)):
         raise RuntimeError("a proof does not hold")

@@ -47,7 +47,7 @@ class PurposeForm(forms.Form):
 class ConversationAdmin(ReadOnlyAdmin):
     """A list of conversations; each opens with questions and answers side by side."""
 
-    list_display = ("name", "user", "updated", "questions", "flagged", "status")
+    list_display = ("name", "user", "status", "flagged", "updated", "questions")
     list_filter = (
         "updated",
         filters.StatusFilter,
@@ -64,6 +64,9 @@ class ConversationAdmin(ReadOnlyAdmin):
     actions = ("take", "clear", "escalate", "export_chosen")
     change_list_template = "admin/audit/conversation/change_list.html"
     change_form_template = "admin/audit/conversation/change_form.html"
+
+    class Media:
+        css = {"all": ["aura/admin/conversation.css"]}
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view

@@ -36,6 +36,9 @@ class EntryAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     readonly_fields = fields
 
+    class Media:
+        css = {"all": ["aura/admin/conversation.css"]}
+
     @told
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -55,8 +58,8 @@ class EntryAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, extra_context)
 
     @admin.display(description=_("time"), ordering="at")
-    def when(self, obj: Entry) -> datetime:
-        return datetime.fromtimestamp(obj.at / 1_000_000, UTC)
+    def when(self, obj: Entry) -> str:
+        return f"{datetime.fromtimestamp(obj.at / 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
     @admin.display(description=_("what"))
     def what(self, obj: Entry) -> str:
