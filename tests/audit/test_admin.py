@@ -65,7 +65,7 @@ def test_a_conversation_opens_once_a_purpose_was_stated_and_every_look_is_logged
         "mock-1",
         "$0.020000",
         "brotli 2, raw 1",
-        "card 1",
+        "card numbers 1",
         "case 7",
     ):
         assert words in text, words
