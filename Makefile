@@ -11,6 +11,7 @@ lock:
 	$(COMPILE) --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) --no-deps requirements-models.in -o requirements-models.txt
 	$(COMPILE) --no-deps requirements-voice.in -o requirements-voice.txt
+	$(COMPILE) --no-deps requirements-names.in -o requirements-names.txt
 
 # Makes the modules of the gRPC definition anew.
 proto:

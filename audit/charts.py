@@ -11,7 +11,9 @@ from django.utils import timezone
 from audit.models import Checkpoint, Conversation, Entry, Flag, Review, Rule, Summary
 
 DAYS = 30
-WIDTH, HEIGHT, FOOT = 600, 120, 16
+WIDTH, HEIGHT, FOOT, HEAD = 600, 120, 16, 14
+# As many bars have room for labels of their own.
+LABELLED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,17 @@ class Bar:
     """A bar of a chart, in the units of its SVG, with what it stands for."""
 
     x: float
+    middle: float
     y: float
     width: float
     height: float
     label: str
     value: str
+
+    @property
+    def over(self) -> float:
+        """Where a text stands on top of it."""
+        return self.y - 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,9 @@ class Chart:
     bars: list[Bar]
     first: str
     last: str
+    top: str
+    # Whether each bar has its label and its value beside it; else the ends and the largest have.
+    labelled: bool
     width: int = WIDTH
     height: int = HEIGHT + FOOT
     base: int = HEIGHT
@@ -50,15 +61,17 @@ def chart(title: Any, values: Sequence[tuple[str, float]], form: str = "{:,.0f}"
     bars = [
         Bar(
             round(number * step + 1, 1),
-            round(HEIGHT - value / top * (HEIGHT - 4), 1),
+            round((number + 0.5) * step, 1),
+            round(HEIGHT - value / top * (HEIGHT - HEAD), 1),
             round(max(1.0, step - 2), 1),
-            round(value / top * (HEIGHT - 4), 1),
+            round(value / top * (HEIGHT - HEAD), 1),
             label,
             form.format(value),
         )
         for number, (label, value) in enumerate(values)
     ]
-    return Chart(title, bars, values[0][0] if values else "", values[-1][0] if values else "")
+    first, last = (values[0][0], values[-1][0]) if values else ("", "")
+    return Chart(title, bars, first, last, form.format(top), labelled=len(values) <= LABELLED)
 
 
 def by_day(now: datetime | None = None) -> dict[date, tuple[int, float]]:

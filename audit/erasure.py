@@ -17,6 +17,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from audit import immutability, signals, tracking, vault
 from audit.errors import NotFound, OnHold
@@ -27,6 +28,7 @@ from audit.models import (
     Flag,
     Hold,
     Key,
+    NameSearch,
     Note,
     Receipt,
     SavedFilter,
@@ -69,7 +71,7 @@ def erase_subject(subject: Subject, *, by: str, reason: str, keep_account: bool 
     Returns the signed receipt. Raises OnHold while a legal hold stands, NotFound for who was erased before.
     """
     if subject.erased or subject.pk == vault.RECORD:
-        raise NotFound("there is nothing to erase of that subject")
+        raise NotFound(gettext_noop("there is nothing to erase of that subject"))
     receipt = Receipt(pk=uuid4(), subject=subject, by=by)
     user, name = subject.user, subject.name or ""
     conversations = list(Conversation.objects.filter(subject=subject).values_list("pk", flat=True))
@@ -78,7 +80,7 @@ def erase_subject(subject: Subject, *, by: str, reason: str, keep_account: bool 
     def work(head: int) -> list[Event]:
         own = Conversation.objects.filter(subject=subject)
         if active_holds().filter(subject=subject).exists() or held(own).exists():
-            raise OnHold("a legal hold forbids to erase this; release it first")
+            raise OnHold(gettext_noop("a legal hold forbids to erase this; release it first"))
         entries = Entry.objects.filter(subject=subject).exclude(kind__in=_SYSTEM)
         found = _take(entries, own)
         for conversation in own:
@@ -111,7 +113,7 @@ def erase_conversations(identifiers: Sequence[UUID], *, by: str, reason: str) ->
     def work(head: int) -> list[Event]:
         own = Conversation.objects.filter(pk__in=identifiers)
         if held(own).exists():
-            raise OnHold("a legal hold forbids to erase this; release it first")
+            raise OnHold(gettext_noop("a legal hold forbids to erase this; release it first"))
         found = _take(Entry.objects.filter(conversation__in=identifiers).exclude(kind__in=_SYSTEM), own)
         for conversation in own:
             conversation.sealed_title = b""
@@ -139,6 +141,7 @@ def _take(entries: QuerySet[Entry], conversations: QuerySet[Conversation]) -> _T
         Summary.objects.filter(stream__in=some)._raw_delete("default")
         Word.objects.filter(stream__in=some)._raw_delete("default")
         rows += tracking.delete_all(Examination.objects.filter(stream__in=some))
+        rows += tracking.delete_all(NameSearch.objects.filter(stream__in=some))
         rows += tracking.delete_all(Flag.objects.filter(stream__in=some))
     rows += tracking.delete_all(Note.objects.filter(conversation__in=conversations))
     return _Taken(rows, streams, len(numbers))

@@ -1,14 +1,15 @@
 """Examines turns once they have ended: flags by the rules, words for search. Off the path of the answer.
 
 The journal offers every stream that ends; a thread takes them, many at a time, and puts what it finds on the record. What a
-killed process leaves, `examine_pending` finds (a Celery task runs it).
+killed process leaves, `examine_pending` finds (a Celery task runs it). Names take a model and milliseconds a turn, so
+`search_pending` looks for them apart, in a Celery worker and only where AURA_EXAMINE_NAMES says so.
 """
 
 import atexit
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,9 +19,11 @@ from django.conf import settings
 from django.db import connection, connections
 from django.utils import timezone
 
-from audit import selectors, tracking, vault
-from audit.models import Conversation, Examination, Flag, Review, Rule, Subject, Summary
+from audit import names, selectors, tracking, vault
+from audit.models import Conversation, Examination, Flag, NameSearch, Review, Rule, Subject, Summary
+from audit.records import personal
 from audit.records.event import Event, Kind
+from audit.records.names import KIND
 from audit.records.rules import BUILT_IN, Hit, RuleSpec, examine
 from audit.records.words import blind, words_digest, words_of
 
@@ -31,6 +34,8 @@ QUEUE_LIMIT = 10_000
 BATCH = 50
 # Seconds to wait for more when a stream has ended: one visit to the database for many costs a fraction of one for each.
 PAUSE = 1.0
+# What the flags of names are called.
+RULE = "names"
 
 
 class Examiner:
@@ -111,6 +116,44 @@ def examine_streams(streams: Iterable[UUID]) -> None:
     tracking.write(work)
 
 
+def search_pending(limit: int = 500) -> int:
+    """Flag names in turns that have ended and were not searched for them, the newest first; return how many turns."""
+    done = NameSearch.objects.values("stream")
+    waiting = Summary.objects.exclude(state="open").exclude(stream__in=done).order_by("-at")
+    streams = list(waiting.values_list("stream", flat=True)[:limit])
+    for first in range(0, len(streams), BATCH):
+        search_streams(streams[first : first + BATCH])
+    return len(streams)
+
+
+def search_streams(streams: Sequence[UUID]) -> None:
+    """Flag names in turns, and open reviews for their conversations."""
+    found = [_Found(turn.stream, turn.conversation, _names(turn), set()) for turn in _turns(streams)]
+
+    def work(_head: int) -> list[Event]:
+        searched = set(NameSearch.objects.filter(stream__in=streams).values_list("stream", flat=True))
+        present = set(Summary.objects.filter(stream__in=streams).values_list("stream", flat=True))
+        fresh = [one for one in found if one.stream in present - searched]
+        now = timezone.now()
+        rows = tracking.add(
+            [NameSearch(stream=one.stream, conversation_id=one.conversation, at=now) for one in fresh]
+        ) + _flag_all(fresh, now)
+        return [tracking.state(rows, "turns were searched for names")] if rows else []
+
+    tracking.write(work)
+
+
+def _names(turn: "_Turn") -> list[Hit]:
+    """Return a hit for each side of a turn on which somebody is named."""
+    hits = []
+    for side, text in (("prompt", turn.prompt), ("answer", "".join(turn.answer))):
+        found = personal.find(text, further=names.finders())
+        count = sum(one.kind == KIND for one in found)
+        if count:
+            hits.append(Hit(RULE, "personal", side, f"{KIND} {count}"))
+    return hits
+
+
 def rules_in_force() -> list[RuleSpec]:
     """Return the built-in rules and those of the table, whose rows come before built-in ones of the same name."""
     rows = list(Rule.objects.all())
@@ -178,6 +221,11 @@ def _keep(found: list[_Found]) -> tracking.Rows:
             for one in found
         ]
     )
+    return rows + _flag_all(found, now)
+
+
+def _flag_all(found: list[_Found], now: datetime) -> tracking.Rows:
+    rows: tracking.Rows = []
     for one in found:
         if one.hits and Conversation.objects.filter(pk=one.conversation).exists():
             rows += _flag(one, now)
@@ -199,6 +247,10 @@ def _flag(one: _Found, now: datetime) -> tracking.Rows:
         rows.append(tracking.save(Review(conversation_id=one.conversation, opened=now, changed=now)))
     elif review.status == Review.CLEARED:
         review.status, review.proposed_by, review.decided_by, review.changed = Review.OPEN, None, None, now
+        rows.append(tracking.save(review))
+    elif review.proposed_by_id is not None:
+        # Who proposed to clear it has not seen this.
+        review.proposed_by, review.changed = None, now
         rows.append(tracking.save(review))
     return rows
 

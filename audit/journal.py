@@ -3,7 +3,9 @@
 import asyncio
 import atexit
 import logging
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -25,32 +27,36 @@ log = logging.getLogger(__name__)
 # Events that may wait at once; behind that, `append` waits. A commit takes at most BATCH of them.
 QUEUE_LIMIT = 10_000
 BATCH = 1_000
-# One writer at a time on PostgreSQL, whatever process it is in: the key of an advisory lock ("AURA" in ASCII).
-ADVISORY_LOCK = 0x41555241
+# Seconds without a commit after which the connection is looked at before it is used.
+RESTED = 1.0
 
 # Runs inside the journal's transaction, given the number of the newest entry; returns events to put on the ledger too.
 Work = Callable[[int], list[Event]]
 
 
 class _Job:
-    """Events that one caller appends together."""
+    """Events that one caller appends together; it waits for `done`, on an event loop or on a thread."""
 
-    __slots__ = ("contents", "done", "events", "opening", "waiter", "work")
+    __slots__ = ("contents", "done", "events", "opening", "work")
 
-    def __init__(self, events: Sequence[Event], opening: "Opening | None", work: Work | None) -> None:
+    def __init__(
+        self,
+        events: Sequence[Event],
+        done: "asyncio.Future[list[int]] | Future[list[int]]",
+        opening: "Opening | None",
+        work: Work | None,
+    ) -> None:
         self.events = events
         self.contents = [content_bytes(event.text, event.meta) for event in events]
+        self.done = done
         self.opening = opening
         self.work = work
-        self.done: Future[list[int]] = Future()
-        # Who waits on an event loop, in the place of `done`.
-        self.waiter: asyncio.Future[list[int]] | None = None
 
     def begin(self) -> bool:
         """Return whether the caller still wants it. From here on a cancelled caller changes nothing."""
-        if self.waiter is not None:
-            return not self.waiter.cancelled()
-        return self.done.set_running_or_notify_cancel()
+        if isinstance(self.done, Future):
+            return self.done.set_running_or_notify_cancel()
+        return not self.done.cancelled()
 
 
 class Journal:
@@ -67,6 +73,7 @@ class Journal:
         self._heads = Heads(alias)
         self._jobs: deque[_Job] = deque()
         self._waiting = 0
+        self._wrote = -math.inf
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -85,10 +92,9 @@ class Journal:
         """
         while self._waiting >= QUEUE_LIMIT:  # noqa: ASYNC110 - the writer is a thread, and this is the rare case
             await asyncio.sleep(0.005)
-        job = _Job(events, opening, None)
-        job.waiter = asyncio.get_running_loop().create_future()
-        self._put(job)
-        return await job.waiter
+        done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        self._put(_Job(events, done, opening, None))
+        return await done
 
     def submit(
         self, events: Sequence[Event], work: Work | None = None, *, opening: "Opening | None" = None
@@ -97,9 +103,9 @@ class Journal:
 
         `work` runs in the transaction that writes the events, which is then of this job alone; see audit.tracking.
         """
-        job = _Job(events, opening, work)
-        self._put(job)
-        return job.done
+        done: Future[list[int]] = Future()
+        self._put(_Job(events, done, opening, work))
+        return done
 
     def _put(self, job: _Job) -> None:
         with self._wake:
@@ -195,24 +201,26 @@ class Journal:
         from audit import ledger
 
         connection = connections[self._alias]
-        connection.close_if_unusable_or_obsolete()
+        if time.monotonic() - self._wrote > RESTED:
+            connection.close_if_unusable_or_obsolete()
+        first = 0
         try:
             with transaction.atomic(using=self._alias), connection.cursor() as cursor:
-                if connection.vendor == "postgresql":
-                    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
-                self._vault.refresh(cursor)
+                before = ledger.begin(connection, cursor, self._vault)
                 batch = _Batch()
                 opened = self._open(jobs)
                 for job in jobs:
-                    further = job.work(ledger.head(cursor)[0]) if job.work is not None else []
+                    further = job.work(before.sequence) if job.work is not None else []
                     batch.add(job, opened.get(job), further)
-                first = 0
                 if batch.events:
-                    first, _ = ledger.write(connection, cursor, self._vault, batch.events, batch.contents)
+                    first = ledger.write(
+                        connection, cursor, self._vault, batch.events, batch.contents, before=before, commit=True
+                    )
         except BaseException:
             # It may know of subjects that were not kept.
             self._vault.forget()
             raise
+        self._wrote = time.monotonic()
         return batch.outcomes(first)
 
     def _open(self, jobs: list[_Job]) -> "dict[_Job, Event | NotAllowed | None]":
@@ -267,8 +275,8 @@ def _tell(jobs: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
     """Give the callers what became of their jobs; each event loop is woken once for all of its own."""
     loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[list[int]], _Outcome]]] = {}
     for job, outcome in zip(jobs, outcomes, strict=True):
-        if job.waiter is not None:
-            loops.setdefault(job.waiter.get_loop(), []).append((job.waiter, outcome))
+        if not isinstance(job.done, Future):
+            loops.setdefault(job.done.get_loop(), []).append((job.done, outcome))
         elif isinstance(outcome, Exception):
             job.done.set_exception(outcome)
         else:

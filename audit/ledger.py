@@ -1,9 +1,15 @@
-"""Writing entries: numbers, subjects, seals, hashes, rows. Called by the journal inside its transaction."""
+"""Writing entries: numbers, subjects, seals, hashes, rows. Called by the journal inside its transaction.
+
+On PostgreSQL a transaction is two trips to the server, however many events it has: `begin` takes the lock and reads where
+the ledger ends, `write` sends everything and the COMMIT. On each trip the writer gives up Python's lock, and has to get it
+back from a busy event loop.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from audit import summaries, tracking, vault
 from audit.records.chain import GENESIS, entry_hash
@@ -11,31 +17,72 @@ from audit.records.event import SYSTEM, Event, content_bytes
 from audit.records.sealing import SALT_SIZE, content_hash, seal
 from audit.vault import Owner, Vault
 
-_ENTRY = '(seq, conversation_id, stream, epoch, "offset", kind, subject_id, at, content_hash, previous, hash)'
-_CONTENT = "(entry_id, body)"
+# One writer at a time on PostgreSQL, whatever process it is in: the key of an advisory lock ("AURA" in ASCII).
+ADVISORY_LOCK = 0x41555241
+
+_ENTRY = 'seq, conversation_id, stream, epoch, "offset", kind, subject_id, at, content_hash, previous, hash'
+_CONTENT = "entry_id, body"
+_HEAD = "SELECT seq, hash FROM audit_entry ORDER BY seq DESC LIMIT 1"
+# Both tables by one statement, a parameter a column. COPY costs the same, and two trips a table.
+_POSTGRESQL = f"""
+WITH given AS (SELECT * FROM unnest(
+    %b::bigint[], %b::uuid[], %b::uuid[], %b::integer[], %b::bigint[], %b::text[], %b::uuid[], %b::bigint[], %b::bytea[],
+    %b::bytea[], %b::bytea[], %b::bytea[]) AS given ({_ENTRY}, body)),
+entries AS (INSERT INTO audit_entry ({_ENTRY}) SELECT {_ENTRY} FROM given)
+INSERT INTO audit_content ({_CONTENT}) SELECT seq, body FROM given"""
 # Rows of one INSERT on SQLite. Each statement gives up Python's lock once and may wait long to get it back from a busy event
 # loop, so a statement a row would be far slower than the database.
 _SIZES = (128, 32, 8, 1)
 
 
-def head(cursor: Any) -> tuple[int, bytes]:
-    """Return number and hash of the newest entry."""
-    cursor.execute("SELECT seq, hash FROM audit_entry ORDER BY seq DESC LIMIT 1")
+class End(NamedTuple):
+    """Where the ledger ends: number and hash of its newest entry."""
+
+    sequence: int
+    hash: bytes
+
+
+def begin(connection: Any, cursor: Any, keys: Vault) -> End:
+    """Have the ledger to oneself until the transaction ends; return where it ends. `keys` forget what is no longer so."""
+    with connection.wrap_database_errors, _together(connection):
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+        # A statement of its own, behind the lock: it must see what the writer before has committed.
+        cursor.execute(
+            f"SELECT seq, hash, version FROM (SELECT 1) one LEFT JOIN ({_HEAD}) newest ON 1 = 1"
+            " LEFT JOIN audit_vaultstate ON 1 = 1"
+        )
+        sequence, value, version = cursor.fetchone()
+    keys.refresh(version or 0)
+    return End(sequence, bytes(value)) if sequence else End(0, GENESIS)
+
+
+def end(cursor: Any) -> End:
+    """Return where the ledger ends."""
+    cursor.execute(_HEAD)
     row = cursor.fetchone()
-    return (row[0], bytes(row[1])) if row else (0, GENESIS)
+    return End(row[0], bytes(row[1])) if row else End(0, GENESIS)
 
 
 def write(
-    connection: Any, cursor: Any, keys: Vault, events: Sequence[Event], contents: Sequence[bytes]
-) -> tuple[int, int]:
-    """Write the events, and before them an entry for each new subject; return the numbers of the first and the last.
+    connection: Any,
+    cursor: Any,
+    keys: Vault,
+    events: Sequence[Event],
+    contents: Sequence[bytes],
+    *,
+    before: End,
+    commit: bool = False,
+) -> int:
+    """Write the events, and before them an entry for each new subject; return the number of the first of the events.
 
-    `contents` are the bytes of their contents. The numbers are those of the given events.
+    `contents` are the bytes of their contents, `before` is where the ledger ends. With `commit` nothing comes behind them in
+    this transaction.
     """
     owners, news = _owners(connection.alias, keys, events)
     events = [*news, *events]
     contents = [*(content_bytes(event.text, event.meta) for event in news), *contents]
-    sequence, previous = head(cursor)
+    sequence, previous = before
     first = sequence + 1
     native = connection.features.has_native_uuid_field
     entries: list[tuple[Any, ...]] = []
@@ -60,24 +107,30 @@ def write(
         )
         bodies.append((sequence, body))
         previous = own
-    _insert(connection, cursor, entries, bodies)
-    summaries.write(connection, cursor, events)
-    return first + len(news), sequence
+    with connection.wrap_database_errors, _together(connection):
+        _insert(connection, entries, bodies)
+        summaries.write(connection, cursor, events)
+        if commit and connection.vendor == "postgresql":
+            # What Django does at the end of the transaction finds it done.
+            connection.connection.commit()
+    return first + len(news)
 
 
-def _insert(connection: Any, cursor: Any, entries: list[tuple[Any, ...]], bodies: list[tuple[int, bytes]]) -> None:
+def _together(connection: Any) -> AbstractContextManager[Any]:
+    """Send statements without waiting for the answer of each: errors come at the latest at the end."""
+    return connection.connection.pipeline() if connection.vendor == "postgresql" else nullcontext()
+
+
+def _insert(connection: Any, entries: list[tuple[Any, ...]], bodies: list[tuple[int, bytes]]) -> None:
     if connection.vendor == "postgresql":
-        # COPY takes half the time of INSERT.
-        for table, rows in ((f"audit_entry {_ENTRY}", entries), (f"audit_content {_CONTENT}", bodies)):
-            with connection.wrap_database_errors, cursor.cursor.copy(f"COPY {table} FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
+        # Not Django's cursor, which would write the values into the statement.
+        with connection.Database.Cursor(connection.connection) as cursor:
+            cursor.execute(_POSTGRESQL, [*map(list, zip(*entries, strict=True)), [body for _, body in bodies]])
         return
-    with connection.wrap_database_errors:
-        for table, rows, width in ((f"audit_entry {_ENTRY}", entries, 11), (f"audit_content {_CONTENT}", bodies, 2)):
-            for size, some in _chunks(rows):
-                values = [value for row in some for value in row]
-                connection.connection.execute(_statement(table, width, size), values)
+    for table, rows, width in ((f"audit_entry ({_ENTRY})", entries, 11), (f"audit_content ({_CONTENT})", bodies, 2)):
+        for size, some in _chunks(rows):
+            values = [value for row in some for value in row]
+            connection.connection.execute(_statement(table, width, size), values)
 
 
 def _chunks(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Sequence[tuple[Any, ...]]]]:

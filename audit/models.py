@@ -471,6 +471,20 @@ class Rule(Tracked):
         return self.name
 
 
+# Built-in rules whose names say what their category says; and the kinds of personal data, as flags tell them.
+_SAME_AS_CATEGORY = ("personal data", "prompt injection", "names")
+KINDS_TOLD = {
+    "email": _("e-mail addresses"),
+    "phone": _("telephone numbers"),
+    "card": _("card numbers"),
+    "iban": _("bank accounts"),
+    "id": _("identity numbers"),
+    "ip": _("network addresses"),
+    "secret": _("secrets"),
+    "name": _("names"),
+}
+
+
 class Flag(Tracked):
     """A rule that a turn met. What was found is not repeated here, only how often."""
 
@@ -495,6 +509,15 @@ class Flag(Tracked):
     def __str__(self) -> str:
         return f"{self.rule} {self.detail}"
 
+    @property
+    def told(self) -> str:
+        """What the flag says, in the language of the reader; rules of one's own keep their names."""
+        category = str(self.get_category_display())
+        rule = category if self.rule == self.category or self.rule in _SAME_AS_CATEGORY else f"{category}: {self.rule}"
+        counted = [part.split(" ") for part in self.detail.split(", ")]
+        kinds = ", ".join(" ".join([str(KINDS_TOLD.get(kind, kind)), *rest]) for kind, *rest in counted)
+        return f"{rule} ({self.get_side_display()}" + (f": {kinds})" if kinds else ")")
+
 
 class Examination(Tracked):
     """A turn that was searched for what the rules want and whose words are in the index; `digest` covers its Words."""
@@ -513,6 +536,27 @@ class Examination(Tracked):
     class Meta:
         verbose_name = _("examination")
         verbose_name_plural = _("examinations")
+
+    def __str__(self) -> str:
+        return str(self.stream)
+
+
+class NameSearch(Tracked):
+    """A turn that was searched for names, which is done apart from its examination: it takes a model."""
+
+    stream = models.UUIDField(_("stream"), primary_key=True)
+    conversation = models.ForeignKey(
+        Conversation,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="name_searches",
+        verbose_name=_("conversation"),
+    )
+    at = models.DateTimeField(_("time"))
+
+    class Meta:
+        verbose_name = _("search for names")
+        verbose_name_plural = _("searches for names")
 
     def __str__(self) -> str:
         return str(self.stream)

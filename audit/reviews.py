@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from audit import tracking
 from audit.errors import NotAllowed, NotFound
@@ -16,8 +17,16 @@ NOTE_LIMIT = 5_000
 
 
 def assign(conversation: UUID, user: Any, assignee: Any) -> Review:
-    """Give a conversation to a reviewer, or to nobody (None). Raises NotAllowed for one's own conversation."""
-    return _change(conversation, user, "the review was assigned", status=Review.IN_REVIEW, assignee=assignee)
+    """Give a conversation to a reviewer, or to nobody (None). Raises NotAllowed for one's own conversation, and for giving
+    it to whose it is."""
+    if assignee is not None and _conversation(conversation).user_id == assignee.pk:
+        raise NotAllowed(gettext_noop("nobody reviews their own conversations"))
+    values: dict[str, Any] = {"status": Review.IN_REVIEW, "assignee": assignee}
+    review = Review.objects.filter(pk=conversation).first()
+    if review is not None and review.status != Review.IN_REVIEW:
+        # What was decided before is not half of the next decision.
+        values |= {"proposed_by": None, "decided_by": None}
+    return _change(conversation, user, "the review was assigned", **values)
 
 
 def escalate(conversation: UUID, user: Any) -> Review:
@@ -40,11 +49,12 @@ def clear(conversation: UUID, user: Any) -> Review:
     Raises NotAllowed for one's own conversation, and for confirming what one proposed oneself.
     """
     review = Review.objects.filter(pk=conversation).first()
-    proposed = review.proposed_by_id if review is not None else None
+    pending = review is not None and review.status == Review.IN_REVIEW
+    proposed = review.proposed_by_id if review is not None and pending else None
     if not settings.AUDIT_FOUR_EYES or (proposed and proposed != user.pk):
         return _change(conversation, user, "the review was cleared", status=Review.CLEARED, decided_by=user)
     if proposed == user.pk:
-        raise NotAllowed("another reviewer has to confirm what you proposed")
+        raise NotAllowed(gettext_noop("another reviewer has to confirm what you proposed"))
     text = "it was proposed to clear the review"
     return _change(conversation, user, text, status=Review.IN_REVIEW, proposed_by=user, decided_by=None)
 
@@ -53,11 +63,11 @@ def add_note(conversation: UUID, user: Any, text: str, kind: str = Note.REVIEW) 
     """Add a note to a conversation, sealed under its subject's key. Raises NotFound once the subject was erased."""
     said = text.strip()[:NOTE_LIMIT]
     if not said:
-        raise NotFound("write something first")
+        raise NotFound(gettext_noop("write something first"))
     row = _conversation(conversation)
     owner = vault().owner(row.subject)
     if owner is None:
-        raise NotFound("what was said here was erased")
+        raise NotFound(gettext_noop("what was said here was erased"))
     note = Note(conversation=row, kind=kind, author=user, at=timezone.now(), sealed_text=seal_text(said, owner))
     tracking.keep(note, text=f"a note was added: {kind}", actor=user.get_username(), conversation=conversation)
     return note
@@ -66,7 +76,7 @@ def add_note(conversation: UUID, user: Any, text: str, kind: str = Note.REVIEW) 
 def _change(conversation: UUID, user: Any, text: str, **values: Any) -> Review:
     row = _conversation(conversation)
     if row.user_id == user.pk:
-        raise NotAllowed("your own conversations are reviewed by others")
+        raise NotAllowed(gettext_noop("nobody reviews their own conversations"))
     done: list[Review] = []
 
     def work(_head: int) -> list[Event]:
@@ -86,5 +96,5 @@ def _change(conversation: UUID, user: Any, text: str, **values: Any) -> Review:
 def _conversation(identifier: UUID) -> Conversation:
     found = Conversation.objects.select_related("subject").filter(pk=identifier).first()
     if found is None:
-        raise NotFound("there is no such conversation")
+        raise NotFound(gettext_noop("there is no such conversation"))
     return found

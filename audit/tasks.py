@@ -1,6 +1,7 @@
 """Celery tasks of the record."""
 
 from celery import shared_task
+from django.conf import settings
 
 from audit import examiner, retention
 
@@ -9,6 +10,13 @@ from audit import examiner, retention
 def examine() -> None:
     """Examine the turns that a killed process left unexamined."""
     examiner.examine_pending()
+
+
+@shared_task(name="audit.tasks.search_names")
+def search_names() -> None:
+    """Flag the names in turns, where AURA_EXAMINE_NAMES is on."""
+    if settings.AUDIT_EXAMINE_NAMES:
+        examiner.search_pending()
 
 
 @shared_task(name="audit.tasks.apply_retention")

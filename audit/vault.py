@@ -12,7 +12,6 @@ import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -101,11 +100,8 @@ class Vault:
             self._keys.clear()
             self._owners.clear()
 
-    def refresh(self, cursor: Any) -> None:
-        """Drop all keys from memory when the vault has changed since the last call."""
-        cursor.execute("SELECT version FROM audit_vaultstate")
-        row = cursor.fetchone()
-        version = row[0] if row else 0
+    def refresh(self, version: int) -> None:
+        """Drop all keys from memory when that of the vault in the database is another version than at the last call."""
         if version != self._version:
             self.forget()
         self._version = version

@@ -2,8 +2,10 @@
 """Checks an export of AURA's record. Needs Python 3.9, the package `cryptography`, and the record's public key.
 
     python verify_export.py EXPORT.zip 'aura+....+....'
+    python verify_export.py EXPORT.zip public_key
 
-The public key is the line in the operator's `checkpoints/public_key`. Get it from somewhere you trust, not from the export.
+The public key is a line of the operator's file `checkpoints/public_key`, or that file, one of whose keys has to fit. Get it
+from somewhere you trust, not from the export.
 
 What is checked: the signature over the files; the signature of the checkpoint; of each record, that its columns give its
 hash, that the hash is in the signed tree (RFC 6962), that its sealed body has the hash in the ledger, that the body opens
@@ -20,6 +22,7 @@ import struct
 import sys
 import uuid
 import zipfile
+from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -32,14 +35,14 @@ class Wrong(Exception):
 
 
 def public_key(line: str) -> bytes:
-    """Return the bytes of a public key in the form aura+HASH+BASE64."""
+    """Return the bytes of a public key in the form aura+HASH+BASE64. Raises ValueError."""
     try:
         name, hashed, encoded = line.strip().split("+", 2)
         data = decoded(encoded)
     except ValueError:
-        raise Wrong("this is no public key of a record: aura+HASH+BASE64") from None
+        raise ValueError("this is no public key of a record: aura+HASH+BASE64") from None
     if len(data) != 33 or key_hash(data[1:]).hex() != hashed or name != "aura":
-        raise Wrong("this is no public key of a record: aura+HASH+BASE64")
+        raise ValueError("this is no public key of a record: aura+HASH+BASE64")
     return data[1:]
 
 
@@ -179,13 +182,28 @@ def check(path: str, line: str) -> str:
     return f"good: {len(proof['entries'])} entries{more}, in the signed tree of {size}"
 
 
+def checked(path: str, given: str) -> str:
+    """Return what `check` says of the first key that fits: the one given, or one in the file of that name. Raises Wrong."""
+    file = Path(given)
+    if not file.is_file():
+        return check(path, given)
+    keys = file.read_text(encoding="utf-8").split()
+    problem: Exception = ValueError("there is no public key in that file")
+    for key in keys:
+        try:
+            return check(path, key)
+        except Wrong as error:
+            problem = error
+    raise problem
+
+
 def main(arguments: List[str]) -> int:
     """Check the export named on the command line."""
     if len(arguments) != 2:
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        print(check(*arguments))
+        print(checked(*arguments))
         return 0
     except Wrong as error:
         print(f"WRONG: {error}", file=sys.stderr)

@@ -147,6 +147,7 @@ else:
 CELERY_BEAT_SCHEDULE = {
     "worker-heartbeat": {"task": "aura_site.tasks.heartbeat", "schedule": 5.0},
     "examine-turns": {"task": "audit.tasks.examine", "schedule": 60.0},
+    "search-names": {"task": "audit.tasks.search_names", "schedule": 60.0},
     "forget-attempts": {"task": "aura_site.tasks.forget_attempts", "schedule": 3600.0},
     "retention": {"task": "audit.tasks.apply_retention", "schedule": 3600.0},
     # What the trigger missed: a broker that was away, a run whose worker was killed.
@@ -266,6 +267,8 @@ secret_files.read_or_create("AURA_SIGNING_KEY", AUDIT_SIGNING_KEY_FILE)
 AUDIT_CHECKPOINT_DIR = AURA_DATA_DIR / "checkpoints"
 # Flag and index each turn when it has ended.
 AUDIT_EXAMINE = env.bool("AURA_EXAMINE", True)
+# Flag names of people, by a Celery task: see requirements-names.txt.
+AUDIT_EXAMINE_NAMES = env.bool("AURA_EXAMINE_NAMES", False)
 AUDIT_FOUR_EYES = env.bool("AURA_FOUR_EYES", True)
 AUDIT_CHECKPOINT_SECONDS = env.float("AURA_CHECKPOINT_SECONDS", 2.0)
 

@@ -73,9 +73,11 @@ def purpose(request: HttpRequest) -> str:
     return str(request.session.get(PURPOSE, ""))
 
 
-def ask_purpose(request: HttpRequest) -> HttpResponse:
-    """Return the way to the page that asks why, and from there back here."""
-    return HttpResponseRedirect(f"{reverse('admin:audit_purpose')}?{urlencode({'next': request.get_full_path()})}")
+def ask_purpose(request: HttpRequest, target: str = "") -> HttpResponse:
+    """Return the way to the page that asks why, and from there to `target`, a path; without one back here."""
+    return HttpResponseRedirect(
+        f"{reverse('admin:audit_purpose')}?{urlencode({'next': target or request.get_full_path()})}"
+    )
 
 
 def must(request: HttpRequest, *permissions: str) -> None:
@@ -95,7 +97,7 @@ def told(view: View) -> View:
         try:
             return view(self, request, *args, **kwargs)
         except AuditError as error:
-            messages.error(request, _("This could not be done: %(why)s.") % {"why": error})
+            messages.error(request, _("This could not be done: %(why)s.") % {"why": _(str(error))})
             back = request.headers.get("Referer", "")
             same = back.startswith(f"{request.scheme}://{request.get_host()}/") and request.method == "POST"
             return HttpResponseRedirect(back if same else reverse("admin:index"))

@@ -17,11 +17,12 @@ from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from audit import access, charts, reviews, search, selectors
 from audit.admin import filters
 from audit.admin.base import PURPOSE, ReadOnlyAdmin, ask_purpose, must, purpose, told
-from audit.errors import AuditError
+from audit.errors import AuditError, NotFound
 from audit.exports import bundle
 from audit.models import Conversation, Flag, Note, Review, SavedFilter
 from audit.records.transcript import Turn
@@ -46,7 +47,7 @@ class PurposeForm(forms.Form):
 class ConversationAdmin(ReadOnlyAdmin):
     """A list of conversations; each opens with questions and answers side by side."""
 
-    list_display = ("name", "user", "created", "updated", "questions", "flagged", "status")
+    list_display = ("name", "user", "status", "flagged", "updated", "questions")
     list_filter = (
         "updated",
         filters.StatusFilter,
@@ -63,6 +64,9 @@ class ConversationAdmin(ReadOnlyAdmin):
     actions = ("take", "clear", "escalate", "export_chosen")
     change_list_template = "admin/audit/conversation/change_list.html"
     change_form_template = "admin/audit/conversation/change_form.html"
+
+    class Media:
+        css = {"all": ["aura/admin/conversation.css"]}
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
@@ -147,7 +151,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         try:
             return self._export(request, [one.pk for one in queryset], "jsonl")
         except AuditError as error:
-            messages.error(request, str(error))
+            messages.error(request, _t(str(error)))
             return None
 
     def has_review_permission(self, request: HttpRequest) -> bool:
@@ -163,7 +167,7 @@ class ConversationAdmin(ReadOnlyAdmin):
                 act(one)
                 done += 1
             except AuditError as error:
-                messages.error(request, f"{one.pk}: {error}")
+                messages.error(request, f"{one.pk}: {_t(str(error))}")
         if done:
             messages.success(request, _t("%(count)d conversations were changed.") % {"count": done})
 
@@ -181,7 +185,7 @@ class ConversationAdmin(ReadOnlyAdmin):
             access.log_access(request.user.get_username(), "viewed", purpose(request), conversation=found.pk)
         context = _page(found) if found is not None else {}
         context |= {
-            "purpose": purpose(request),
+            "purpose": told_purpose(purpose(request)),
             "may_review": self.has_review_permission(request)
             and found is not None
             and found.user_id != request.user.pk,
@@ -198,9 +202,7 @@ class ConversationAdmin(ReadOnlyAdmin):
         if act == "take":
             reviews.assign(identifier, request.user, request.user)
         elif act == "assign":
-            users = get_user_model()._default_manager
-            assignee = users.filter(pk=request.POST.get("assignee") or 0, is_active=True).first()
-            reviews.assign(identifier, request.user, assignee)
+            reviews.assign(identifier, request.user, _assignee(request.POST.get("assignee", "")))
         elif act == "note":
             kind = Note.RECTIFICATION if request.POST.get("kind") == Note.RECTIFICATION else Note.REVIEW
             reviews.add_note(identifier, request.user, request.POST.get("text", ""), kind)
@@ -223,7 +225,11 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     def _export(self, request: HttpRequest, identifiers: list[UUID], form: str) -> HttpResponse:
         if not purpose(request):
-            return ask_purpose(request)
+            # What was asked for is not kept: from the page it is asked again.
+            page = reverse("admin:audit_conversation_change", args=[identifiers[0]])
+            return ask_purpose(
+                request, page if len(identifiers) == 1 else reverse("admin:audit_conversation_changelist")
+            )
         access.log_access(
             request.user.get_username(), "exported", purpose(request), form=form, conversations=identifiers
         )
@@ -257,6 +263,29 @@ class ConversationAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/audit/dashboard.html", context)
 
 
+def told_purpose(stated: str) -> str:
+    """Return a stated purpose in the language of the reader."""
+    why, _colon, detail = stated.partition(": ")
+    label = str(dict(PURPOSES).get(why, why))
+    return f"{label}: {detail}" if detail else label
+
+
+def _reviewers() -> list[Any]:
+    """Return who may review, by name."""
+    staff = get_user_model()._default_manager.filter(is_staff=True, is_active=True).order_by("username")[:200]
+    return [user for user in staff if user.has_perm("audit.review_record")]
+
+
+def _assignee(chosen: str) -> Any:
+    """Return the reviewer of that number, None for an empty one. Raises NotFound for anybody else."""
+    if not chosen:
+        return None
+    for user in _reviewers():
+        if str(user.pk) == chosen:
+            return user
+    raise NotFound(gettext_noop("there is no such reviewer"))
+
+
 def download(data: bytes, name: str) -> HttpResponse:
     """Return bytes as a file to keep."""
     response = HttpResponse(data, content_type="application/zip")
@@ -275,13 +304,12 @@ def _page(found: Conversation) -> dict[str, Any]:
     for item in items:
         pair = pairs.setdefault(item["turn"].stream, {"flags": flags.get(item["turn"].stream, [])})
         pair["question" if item["turn"].role == "user" else "answer"] = item
-    reviewers = get_user_model()._default_manager.filter(is_staff=True, is_active=True).order_by("username")[:200]
     return {
         "pairs": list(pairs.values()),
         "totals": totals(items),
         "review": Review.objects.select_related("assignee", "proposed_by", "decided_by").filter(pk=found.pk).first(),
         "notes": found.notes.select_related("author"),
-        "reviewers": reviewers,
+        "reviewers": [user for user in _reviewers() if user.pk != found.user_id],
     }
 
 

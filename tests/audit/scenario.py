@@ -57,6 +57,7 @@ def fill_every_table() -> None:
     flagged, _ = converse("eve", "My card is 4111 1111 1111 1111", "I'm sorry, but I cannot.")
     converse("gone", "One", "Two")
     examiner.examine_pending()
+    examiner.search_pending()
     gone = Subject.objects.get(name="gone")
     erasure.erase_subject(gone, by="officer", reason="asked for")
     reviewer = user_named("rae")

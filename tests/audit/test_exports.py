@@ -18,6 +18,7 @@ from audit import erasure, selectors
 from audit.exports import bundle
 from audit.exports.document import right_to_left
 from audit.models import Entry
+from audit.records.checkpoint import verifier_key
 from audit.vault import public_keys
 from tests.audit.scenario import converse
 from tests.live import ROOT
@@ -39,6 +40,19 @@ def verify(path: Path, key: str | None = None) -> tuple[int, str]:
     command = [sys.executable, "-I", "verify_export.py", str(path), key or public_keys()[0]]
     done = subprocess.run(command, cwd=path.parent, check=False, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
+
+
+def test_the_verifier_takes_the_file_of_keys_and_refuses_what_is_no_key(tmp_path: Path) -> None:
+    converse("ada", "One", "Two")
+    path = make(tmp_path)
+    keys = tmp_path / "public_key"
+    keys.write_text(f"{verifier_key(bytes(32))}\n{public_keys()[0]}\n")
+    assert verify(path, str(keys))[0] == 0
+    keys.write_text(f"{verifier_key(bytes(32))}\n")
+    assert verify(path, str(keys))[0] == 1
+    keys.write_text("")
+    assert verify(path, str(keys))[0] == 2
+    assert verify(path, "aura+1+2")[0] == 2
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "pdf"])

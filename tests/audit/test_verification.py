@@ -61,7 +61,7 @@ def changed(field: Any, value: Any) -> Any:
         case bool():
             return not value
         case int():
-            return value + 1_000_000
+            return value + (1 if isinstance(field, models.SmallIntegerField) else 1_000_000)
         case str():
             return {"prompt": "fault"}.get(value, "x" + value[1:] if value[:1] != "x" else "y")
         case bytes() | memoryview():

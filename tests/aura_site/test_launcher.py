@@ -216,8 +216,8 @@ def small_project(tmp_path: Path) -> Config:
     """A project whose lists of packages are empty, so that installing needs no network."""
     project = tmp_path / "project"
     project.mkdir()
-    for name in ("requirements.txt", "requirements-models.txt", "requirements-voice.txt", "requirements-dev.txt"):
-        (project / name).write_text("")
+    for name in ("", "-models", "-voice", "-names", "-dev"):
+        (project / f"requirements{name}.txt").write_text("")
     return Config(project, tmp_path / "var", "127.0.0.1", 8000, dict(os.environ))
 
 
