@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from benchmarks import clock
 from benchmarks.line import Line, open_line
 from benchmarks.people import BUSY, Target
 from streaming.protocol import frames
@@ -135,7 +136,7 @@ class Chat:
         if seen.counting:
             seen.tokens += len(whole)
             if self._target.clock:
-                seen.delays.extend([(now - int(word)) / 1e6 for word in whole])
+                seen.delays.extend([(now - clock.moment(word)) / 1e6 for word in whole])
 
     def _again(self, seconds: float) -> None:
         self._seen.streaming -= bool(self._count)

@@ -82,6 +82,7 @@ async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
         key_id=wanted.key_id,
         hedge_after=wanted.hedge_after,
         cache=wanted.cache,
+        gather=load.gathering,
     )
     _start(stream, request)
     return stream
@@ -187,7 +188,12 @@ async def take_over(stream: Stream) -> bool:
 def _request(message: Message, messages: Sequence[Mapping[str, Any]], begun: str = "") -> routing.Request:
     """Return the question to the router; the answer goes on behind the words that `begun` it."""
     return routing.Request(
-        user_id=message.user_id, messages=messages, model=message.model, stream=message.stream, begun=begun
+        user_id=message.user_id,
+        messages=messages,
+        model=message.model,
+        stream=message.stream,
+        begun=begun,
+        gather=load.gathering,
     )
 
 

@@ -60,6 +60,10 @@ class Load:
         factor = self.congestion.coalescing
         return settings.STREAMING_CHUNK_SIZE * factor, settings.STREAMING_CHUNK_DELAY * factor
 
+    def gathering(self) -> float:
+        """Return the seconds for which an endpoint's tokens may gather before they make a chunk."""
+        return self.chunking()[1]
+
     async def watch(self) -> None:
         """Sample how late the loop runs, for ever."""
         while True:

@@ -10,6 +10,8 @@ import sys
 import time
 from functools import cache
 
+from benchmarks import clock
+
 WORDS = [
     "the",
     "model",
@@ -66,7 +68,7 @@ def _around(model: str) -> tuple[bytes, bytes]:
 def _said(model: str, number: int) -> bytes:
     """Return the event of a token: with `clock` the time at which it is said. No token needs escaping in JSON."""
     before, behind = _around(model)
-    text = b"%d " % time.monotonic_ns() if model.startswith("clock") else token(number).encode()
+    text = clock.word(time.monotonic_ns()) + b" " if model.startswith("clock") else token(number).encode()
     return b"%x\r\n%s%s%s" % (len(before) + len(text) + len(behind) - 2, before, text, behind)
 
 

@@ -6,13 +6,14 @@ from contextlib import ExitStack
 
 import pytest
 
+from benchmarks import clock
 from benchmarks.load import Idle, Server, crowd, own_server, storm
 from benchmarks.people import WAYS, Reading, Tally, Target, Wrong
 
 
 def test_what_is_missing_or_there_twice_is_an_error() -> None:
     target = Target("", [], "", tokens=3, clock=True)
-    for words, error in (("1 2 3 ", ""), ("1 2", "tokens missing"), ("1 2 3 4 ", "tokens twice")):
+    for words, error in (("a b c ", ""), ("a b", "tokens missing"), ("a b c d ", "tokens twice")):
         tally = Tally()
         reading = Reading(target, tally)
         for character in words:
@@ -29,7 +30,7 @@ def test_what_is_missing_or_there_twice_is_an_error() -> None:
 def test_a_delay_is_from_the_moment_that_the_model_said_it() -> None:
     tally = Tally()
     said = time.monotonic_ns() - 5_000_000_000
-    Reading(Target("", [], "", clock=True), tally).take(f"{said} ")
+    Reading(Target("", [], "", clock=True), tally).take(f"{clock.word(said).decode()} ")
     assert 5_000 <= tally.delays[0] < 60_000
 
 
