@@ -37,20 +37,26 @@ class _Job:
 
     __slots__ = ("contents", "done", "events", "opening", "waiter", "work")
 
-    def __init__(self, events: Sequence[Event], opening: "Opening | None", work: Work | None) -> None:
+    def __init__(
+        self,
+        events: Sequence[Event],
+        opening: "Opening | None",
+        work: Work | None,
+        waiter: "asyncio.Future[list[int]] | None" = None,
+    ) -> None:
         self.events = events
         self.contents = [content_bytes(event.text, event.meta) for event in events]
         self.opening = opening
         self.work = work
-        self.done: Future[list[int]] = Future()
-        # Who waits on an event loop, in the place of `done`.
-        self.waiter: asyncio.Future[list[int]] | None = None
+        # Who waits: on an event loop `waiter`, elsewhere `done`.
+        self.waiter = waiter
+        self.done: Future[list[int]] | None = Future() if waiter is None else None
 
     def begin(self) -> bool:
         """Return whether the caller still wants it. From here on a cancelled caller changes nothing."""
-        if self.waiter is not None:
-            return not self.waiter.cancelled()
-        return self.done.set_running_or_notify_cancel()
+        if self.done is not None:
+            return self.done.set_running_or_notify_cancel()
+        return self.waiter is None or not self.waiter.cancelled()
 
 
 class Journal:
@@ -85,10 +91,9 @@ class Journal:
         """
         while self._waiting >= QUEUE_LIMIT:  # noqa: ASYNC110 - the writer is a thread, and this is the rare case
             await asyncio.sleep(0.005)
-        job = _Job(events, opening, None)
-        job.waiter = asyncio.get_running_loop().create_future()
-        self._put(job)
-        return await job.waiter
+        waiter: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        self._put(_Job(events, opening, None, waiter))
+        return await waiter
 
     def submit(
         self, events: Sequence[Event], work: Work | None = None, *, opening: "Opening | None" = None
@@ -98,6 +103,7 @@ class Journal:
         `work` runs in the transaction that writes the events, which is then of this job alone; see audit.tracking.
         """
         job = _Job(events, opening, work)
+        assert job.done is not None
         self._put(job)
         return job.done
 
@@ -269,9 +275,9 @@ def _tell(jobs: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
     for job, outcome in zip(jobs, outcomes, strict=True):
         if job.waiter is not None:
             loops.setdefault(job.waiter.get_loop(), []).append((job.waiter, outcome))
-        elif isinstance(outcome, Exception):
+        elif job.done is not None and isinstance(outcome, Exception):
             job.done.set_exception(outcome)
-        else:
+        elif job.done is not None and not isinstance(outcome, Exception):
             job.done.set_result(outcome)
     for loop, told in loops.items():
         # A loop that was closed meanwhile has nobody left who waits.

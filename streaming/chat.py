@@ -82,7 +82,7 @@ async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
         key_id=wanted.key_id,
         hedge_after=wanted.hedge_after,
         cache=wanted.cache,
-        gather=load.gathering,
+        gather=_gathering,
     )
     _start(stream, request)
     return stream
@@ -193,13 +193,17 @@ def _request(message: Message, messages: Sequence[Mapping[str, Any]], begun: str
         model=message.model,
         stream=message.stream,
         begun=begun,
-        gather=load.gathering,
+        gather=_gathering,
     )
 
 
 def _start(stream: Stream, request: routing.Request) -> None:
     # A context of its own: the answer outlives the request that asked for it, and must not hold on to its threads.
     stream.source = asyncio.create_task(_answer(stream, request), context=origin.context())
+
+
+def _gathering() -> float:
+    return load.gathering(len(registry))
 
 
 def _history(turns: list[Any]) -> list[dict[str, str]]:

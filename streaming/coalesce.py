@@ -17,7 +17,8 @@ class Coalesced(Generic[Item]):
     `chunking` returns size and delay, and may answer differently from batch to batch. The first batch is given at once: its
     reader waits for a sign of life. A later one is given as soon as its items measure the size, or delay seconds after its
     first one came. What comes while the caller works on a batch waits, up to AHEAD times the size; then the source waits. An
-    error of the source is raised after the items that came before it. An item that is `gathered` by itself waits for no more. Leave `async with` to end the source.
+    error of the source is raised after the items that came before it. An item that is `gathered` waits for no more. Leave
+    `async with` to end the source.
     """
 
     def __init__(self, source: AsyncIterator[Item], chunking: Callable[[], tuple[int, float]]) -> None:

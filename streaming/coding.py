@@ -13,6 +13,8 @@ INLINE_LIMIT = 4_096
 # With a model: it takes about a microsecond a byte, and a byte of its code may stand for this many of text.
 MODEL_INLINE_LIMIT = 1_024
 DENSITY = 16
+# Below this many bytes there is no finer coding without a model, and to look at the clock takes as long as to code.
+FINE_FROM = 64
 # The finest coding takes half a millisecond for a sentence and saves a tenth of its bytes. It may have this share of the
 # loop's time, and as many seconds at once; in a process that is busier than that texts are coded the faster way.
 FINE_SHARE = 0.1
@@ -27,6 +29,8 @@ async def encode(codec: SessionCodec, text: str) -> Encoded:
     """Return the smallest payload of `text`; in a busy process nearly the smallest."""
     if len(text) > (MODEL_INLINE_LIMIT if codec.models else INLINE_LIMIT):
         return await asyncio.get_running_loop().run_in_executor(_long, codec.as_now().encode, text)
+    if not codec.models and len(text) < FINE_FROM and len(text.encode()) < FINE_FROM:
+        return codec.encode(text, fine=False)
     if _fine.owe(0.0, time.monotonic()):
         return codec.encode(text, fine=False)
     began = time.thread_time()

@@ -13,6 +13,8 @@ from streaming.protocol.codes import Priority
 
 # Bandwidth that a user may use at once after a pause, in seconds of the rate.
 BURST = 2.0
+# Chunks a second that a process should make, and how far a chunk may be delayed for that.
+RATE, LONGEST = 4_000, 0.075
 
 
 class Load:
@@ -60,9 +62,10 @@ class Load:
         factor = self.congestion.coalescing
         return settings.STREAMING_CHUNK_SIZE * factor, settings.STREAMING_CHUNK_DELAY * factor
 
-    def gathering(self) -> float:
-        """Return the seconds for which an endpoint's tokens may gather before they make a chunk."""
-        return self.chunking()[1]
+    def gathering(self, streams: int) -> float:
+        """Return the seconds for which an endpoint's tokens may gather before they make a chunk: with many streams more, so
+        that all together make about RATE chunks a second, but never what people notice."""
+        return max(self.chunking()[1], min(LONGEST, streams / RATE))
 
     async def watch(self) -> None:
         """Sample how late the loop runs, for ever."""

@@ -25,6 +25,16 @@ async def test_a_busy_process_codes_faster_and_just_as_right(monkeypatch: pytest
         assert await coding.decode(codec, encoded.data) == TEXT
 
 
+async def test_a_few_words_are_coded_without_a_look_at_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = SessionCodec(262_144)
+    full = TokenBucket(1e-9, 1e-9, time.monotonic())
+    monkeypatch.setattr(coding, "_fine", full)
+    assert await coding.decode(codec, (await coding.encode(codec, TEXT[:40])).data) == TEXT[:40]
+    assert full.full(time.monotonic())
+    await coding.encode(codec, TEXT)
+    assert not full.full(time.monotonic())
+
+
 async def test_a_long_text_is_coded_in_a_thread() -> None:
     codec = SessionCodec(262_144)
     text = TEXT * 100

@@ -100,6 +100,13 @@ def test_memory_and_rates_are_limits_too(settings) -> None:
     load.admit(2, Priority.NORMAL, 0)
 
 
+def test_the_more_streams_the_longer_tokens_gather_up_to_what_people_do_not_notice() -> None:
+    load = Load()
+    few, many, too_many = (load.gathering(streams) for streams in (1, 250, 10_000))
+    assert few == load.chunking()[1]
+    assert few < many < too_many < 0.1
+
+
 # Any lag at all is too much: what is tested is what a client sees of it.
 @pytest.mark.environment(STREAMING_LAG_LIMIT="0.000001")
 async def test_a_server_that_cannot_keep_up_refuses_with_a_retry_hint_and_recovers(own_server: LiveServer) -> None:
