@@ -24,7 +24,7 @@ PAUSE = 0.5
 
 @dataclass
 class Seen:
-    """What all chats saw. Times are in milliseconds; they count while `counting`."""
+    """What all chats saw: answers and refusals in all, tokens and times (in milliseconds) while `counting`."""
 
     counting: bool = False
     answers: int = 0
@@ -115,7 +115,7 @@ class Chat:
             count = self._count + bool(self._rest.strip())
             if self._target.tokens and count != self._target.tokens:
                 seen.errors["tokens missing" if count < self._target.tokens else "tokens twice"] += 1
-            seen.answers += seen.counting
+            seen.answers += 1
             self._again(0.0)
         elif isinstance(event, Failed) and event.fault.code in BUSY:
             seen.refused += 1

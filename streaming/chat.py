@@ -57,12 +57,13 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
     A message whose stream exists already is not asked again: its stream is returned. Raises StreamingError when it cannot
     be asked (empty, too large, too many streams at once), and audit's NotAllowed for a conversation of somebody else.
     """
-    known = await find(user, message.stream)
-    if known is not None:
-        return known
-    if len(message.text.encode()) > settings.STREAMING_MESSAGE_LIMIT:
-        raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes")
-    stream, turns = await _opened(message, user, turns=True)
+    with load.asking(message.priority):
+        known = await find(user, message.stream)
+        if known is not None:
+            return known
+        if len(message.text.encode()) > settings.STREAMING_MESSAGE_LIMIT:
+            raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes")
+        stream, turns = await _opened(message, user, turns=True)
     history = [*_history(turns), {"role": "user", "content": message.text}]
     _start(stream, _request(message, history))
     return stream
@@ -70,7 +71,8 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
 
 async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
     """Do as `ask` for a program, which brings the messages so far itself. `message.stream` must be a new name."""
-    stream, _ = await _opened(message, user)
+    with load.asking(message.priority):
+        stream, _ = await _opened(message, user)
     request = routing.Request(
         user_id=message.user_id,
         messages=wanted.messages,
