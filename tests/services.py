@@ -62,30 +62,12 @@ def postgres_server() -> Iterator[str]:
         folder = Path(name)
         if user:
             shutil.chown(folder, user)
-        data = folder / "data"
-        making = [
-            binaries / "initdb",
-            "-D",
-            data,
-            "-U",
-            "postgres",
-            "--auth=trust",
-            "--no-sync",
-            "--locale=C",
-            "-E",
-            "UTF8",
-        ]
-        subprocess.run(making, check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder)
+        data = str(folder / "data")
+        making = f"{binaries}/initdb -U postgres --auth=trust --no-sync --locale=C -E UTF8".split()
+        subprocess.run([*making, "-D", data], check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder)
         # What a crash of the machine would cost does not matter here; a killed AURA loses nothing by it.
-        options = ["fsync=off", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=400"]
-        command = [
-            binaries / "postgres",
-            "-D",
-            data,
-            "-p",
-            str(port),
-            *(word for one in options for word in ("-c", one)),
-        ]
+        options = "-c fsync=off -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=400"
+        command = [f"{binaries}/postgres", "-D", data, "-p", str(port), *options.split()]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=folder)
         try:
