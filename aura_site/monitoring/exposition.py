@@ -54,6 +54,7 @@ def families(figures: dict[str, Any]) -> Iterator[Metric]:
         Gauge("aura_queue_depth", "What waits", labels=["queue"]),
         {name: depth for name, depth in figures["queues"].items() if depth is not None},
     )
+    yield from _worker(figures["worker"])
     yield from _models(figures["totals"], figures["models"])
     if figures["spend"] is not None:
         yield from _spend(figures["spend"])
@@ -92,6 +93,19 @@ def _topics(topics: dict[str, int]) -> Iterator[Metric]:
 def _datasets(datasets: dict[str, Any]) -> Iterator[Metric]:
     yield Gauge("aura_dataset_jobs", "Dataset jobs that run", value=datasets["running"])
     yield Counter("aura_dataset_bytes", "Bytes of datasets worked through", value=datasets["bytes"])
+
+
+def _worker(counts: list[dict[str, Any]]) -> Iterator[Metric]:
+    tasks = Counter("aura_tasks", "Tasks of the worker that have ended", labels=["task", "outcome"])
+    seconds = Counter("aura_task_seconds", "Time that tasks of the worker took", labels=["task"])
+    last = Gauge("aura_task_last_timestamp_seconds", "When a task last ended", labels=["task"])
+    for count in counts:
+        tasks.add_metric([count["name"], "succeeded"], count["succeeded"])
+        tasks.add_metric([count["name"], "failed"], count["failed"])
+        seconds.add_metric([count["name"]], count["seconds"])
+        if count["at"] is not None:
+            last.add_metric([count["name"]], count["at"].timestamp())
+    yield from (tasks, seconds, last)
 
 
 def _models(totals: dict[str, Totals], windows: dict[str, dict[str, Any]]) -> Iterator[Metric]:

@@ -13,6 +13,7 @@ from django.db import DatabaseError, close_old_connections
 
 from audit.journal import journal
 from aura_site import selectors
+from aura_site.models import TaskCount
 from routing_ai import reports
 from routing_ai import selectors as routing
 from routing_ai.quality import monitor
@@ -25,7 +26,9 @@ log = logging.getLogger(__name__)
 SPEND_SECONDS = 5.0
 TASKS_LISTED = 100_000
 
-_spend: tuple[float, dict[str, Any] | None] = (float("-inf"), None)
+Told = tuple[dict[str, Any] | None, list[dict[str, Any]]]
+
+_told: tuple[float, Told] = (float("-inf"), (None, []))
 _asking = asyncio.Lock()
 
 
@@ -35,41 +38,46 @@ async def snapshot() -> dict[str, Any]:
     wire = await streaming.wire_totals()
     figures = streaming.stats(wire)
     tasks = await sync_to_async(_waiting_tasks, thread_sensitive=False)()
+    spend, worker = await _of_the_database()
     return {
         **figures,
         "at": time.time(),
         "ready": {name: check["ok"] for name, check in ready.items()},
         "transports": dict(Counter(connection.transport for connection in connections)),
         "queues": {"record": journal().waiting, "datasets": figures["datasets"]["waiting"], "tasks": tasks},
-        "spend": await _spending(),
+        "spend": spend,
+        "worker": worker,
         "totals": monitor.totals,
     }
 
 
-async def _spending() -> dict[str, Any] | None:
-    """Return today's spend of everybody, asked for at most every SPEND_SECONDS."""
-    global _spend  # noqa: PLW0603
+async def _of_the_database() -> Told:
+    """Return today's spend of everybody and the counts of the worker's tasks, asked for at most every SPEND_SECONDS."""
+    global _told  # noqa: PLW0603
     async with _asking:
-        if _spend[0] < time.monotonic():
-            found = await sync_to_async(_ask_spend, thread_sensitive=False)()
-            _spend = (time.monotonic() + SPEND_SECONDS, found)
-    return _spend[1]
+        if _told[0] < time.monotonic():
+            found = await sync_to_async(_ask, thread_sensitive=False)()
+            _told = (time.monotonic() + SPEND_SECONDS, found)
+    return _told[1]
 
 
-def _ask_spend() -> dict[str, Any] | None:
+def _ask() -> Told:
     close_old_connections()
     try:
+        counts = TaskCount.objects.values("name", "succeeded", "failed", "seconds", "at")
+        worker: list[dict[str, Any]] = [dict(count) for count in counts]
         today = reports.total(reports.costs("tier", *reports.last_days(1)))
         budgets = [
             {"name": budget["name"], **{key: float(budget[key]) for key in ("limit", "used", "left")}}
             for budget in routing.budgets_today()
         ]
     except DatabaseError as error:
-        log.warning("the spend of today could not be read: %s", type(error).__name__)
-        return None
+        log.warning("the spend of today and the worker's counts could not be read: %s", type(error).__name__)
+        return None, []
     finally:
         close_old_connections()
-    return {"budgets": budgets, "spent": float(today.spent), "saved": float(today.saved), "calls": today.calls}
+    spend = {"budgets": budgets, "spent": float(today.spent), "saved": float(today.saved), "calls": today.calls}
+    return spend, worker
 
 
 def _waiting_tasks() -> int | None:
