@@ -4,6 +4,7 @@ In-process tests use a database of that PostgreSQL, every server that a test sta
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,4 +39,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Whoever ends this ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.exit(main(sys.argv[1:]))
