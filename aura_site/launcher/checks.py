@@ -37,7 +37,6 @@ ON_CLUSTER = (
     "tests/streaming/test_cluster.py",
     "tests/streaming/test_streams.py",
     "tests/streaming/test_topics.py",
-    "tests/streaming/test_websocket.py",
 )
 
 
