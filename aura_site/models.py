@@ -1,4 +1,4 @@
-"""Tables of the site: heartbeats of processes, one-time sign-in links, and what a user must do first."""
+"""Tables of the site: heartbeats of processes, counts of tasks, one-time sign-in links, and what a user must do first."""
 
 from django.conf import settings
 from django.db import models
@@ -14,6 +14,23 @@ class Heartbeat(models.Model):
     class Meta:
         verbose_name = _("heartbeat")
         verbose_name_plural = _("heartbeats")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TaskCount(models.Model):
+    """How often a task of the worker ended well and otherwise, and how long that took, since the installation began."""
+
+    name = models.CharField(_("name"), max_length=128, primary_key=True)
+    succeeded = models.PositiveBigIntegerField(_("succeeded"), default=0)
+    failed = models.PositiveBigIntegerField(_("failed"), default=0)
+    seconds = models.FloatField(_("seconds"), default=0.0)
+    at = models.DateTimeField(_("time"), null=True)
+
+    class Meta:
+        verbose_name = _("task count")
+        verbose_name_plural = _("task counts")
 
     def __str__(self) -> str:
         return self.name

@@ -9,10 +9,11 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
-from aura_site.models import Heartbeat, OneTimePassword, SignInLink
+from aura_site.models import Heartbeat, OneTimePassword, SignInLink, TaskCount
 
 LINK_LIFE = timedelta(hours=1)
 FIRST_ADMIN = "admin"
@@ -21,6 +22,15 @@ FIRST_ADMIN = "admin"
 def record_heartbeat(name: str) -> None:
     """Write down that the part of that name lives now."""
     Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now()})
+
+
+def count_task(name: str, seconds: float, *, well: bool) -> None:
+    """Count a task of the worker that has ended."""
+    TaskCount.objects.get_or_create(name=name)
+    which = "succeeded" if well else "failed"
+    TaskCount.objects.filter(name=name).update(
+        **{which: F(which) + 1}, seconds=F("seconds") + seconds, at=timezone.now()
+    )
 
 
 def create_first_admin() -> tuple[Any, str] | None:

@@ -1,11 +1,13 @@
 """Kills server processes under load and counts what clients lost.
 
-Two servers behind nginx, on one PostgreSQL and one Redis, all started here on free ports (PostgreSQL is found by
-AURA_TEST_POSTGRES). Clients hold streams; every few seconds one server is killed (kill -9) and started again. Each stream
+Two servers behind nginx, on one PostgreSQL and one Redis, all started here on free ports (AURA_TEST_POSTGRES may name
+another PostgreSQL). Clients hold streams; every few seconds one server is killed (kill -9) and started again. Each stream
 must come to the end that the model gave it: not a word missing, none twice, none out of order; and every word that a client
-saw must stand on the record.
+saw must stand on the record. With `--restart` the servers are not killed but restarted in turn as an upgrade restarts them
+(SIGTERM, drain, start).
 """
 
+import argparse
 import asyncio
 import os
 import random
@@ -26,7 +28,7 @@ from streaming.protocol.client import Ended, Failed, Reading, TextArrived
 from streaming.protocol.codes import Mode
 from streaming.protocol.errors import FrameError
 from tests.live import LiveServer
-from tests.services import nginx, postgres_database, redis_server
+from tests.services import nginx, postgres_database, postgres_server, redis_server
 
 WORDS, GAP = 400, 50
 STREAMS_PER_CLIENT = 4
@@ -45,6 +47,7 @@ class Books:
     doubled: int = 0
     disordered: int = 0
     unended: int = 0
+    refused: int = 0
     resumes: list[float] = field(default_factory=list)
     texts: dict[UUID, tuple[UUID, str]] = field(default_factory=dict)
 
@@ -95,6 +98,16 @@ class Client:
             if isinstance(event, TextArrived):
                 text = True
                 self.books.chunks += 1
+            elif (
+                isinstance(event, Failed)
+                and event.reading is not None
+                and not event.reading.offset
+                and event.fault.retry_after
+            ):
+                # A server that is about to stop begins nothing new: asked again, the other one answers.
+                self.books.refused += 1
+                self.open.pop(event.reading.channel, None)
+                self.client.session.readings.pop(event.reading.channel, None)
             elif isinstance(event, Ended | Failed) and event.reading is not None:
                 self.finish(event.reading, isinstance(event, Ended))
         return text
@@ -114,12 +127,12 @@ class Client:
             self.ask()
 
 
-async def kill_for(servers: list[LiveServer], kills: int, pause: float) -> None:
-    """Kill one server after the other, each as soon as all of them answer again."""
+async def end_in_turn(servers: list[LiveServer], kills: int, pause: float, how: signal.Signals) -> None:
+    """End one server after the other, each as soon as all of them answer again."""
     for number in range(kills):
         await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
         server = servers[number % len(servers)]
-        await asyncio.to_thread(server.stop, signal.SIGKILL)
+        await asyncio.to_thread(server.stop, how)
         await asyncio.to_thread(server.start)
 
 
@@ -134,13 +147,15 @@ def unaudited(server: LiveServer, texts: dict[UUID, tuple[UUID, str]]) -> int:
     return missing
 
 
-async def storm(servers: list[LiveServer], url: str, streams: int, kills: int, pause: float) -> Books:
+async def storm(
+    servers: list[LiveServer], url: str, streams: int, kills: int, pause: float, how: signal.Signals = signal.SIGKILL
+) -> Books:
     """Run clients and kills; return the books."""
     books, end = Books(), asyncio.Event()
     clients = [Client(url, servers[0].key, books, end) for _ in range(max(1, streams // STREAMS_PER_CLIENT))]
     running = [asyncio.create_task(client.run()) for client in clients]
     await asyncio.sleep(2)
-    await kill_for(servers, kills, pause)
+    await end_in_turn(servers, kills, pause, how)
     end.set()
     _, late = await asyncio.wait(running, timeout=PATIENCE)
     for task in late:
@@ -155,11 +170,13 @@ async def storm(servers: list[LiveServer], url: str, streams: int, kills: int, p
 
 
 def main() -> None:
-    parser = options(__doc__.splitlines()[0])
+    parser = options(__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, help="streams at once (200)")
     parser.add_argument("--kills", type=int, help="kills (100)")
     parser.add_argument("--sqlite", action="store_true", help="on SQLite instead of PostgreSQL")
+    parser.add_argument("--restart", action="store_true", help="restart the servers in turn, as an upgrade does")
     chosen = parser.parse_args()
+    how = signal.SIGTERM if chosen.restart else signal.SIGKILL
     streams = chosen.streams or (24 if chosen.quick else 200)
     kills = chosen.kills or (6 if chosen.quick else 100)
     with ExitStack() as stack:
@@ -174,6 +191,8 @@ def main() -> None:
             "STREAMING_RESUME_GRACE": "60",
         }
         if not chosen.sqlite:
+            if "AURA_TEST_POSTGRES" not in os.environ:
+                os.environ["AURA_TEST_POSTGRES"] = stack.enter_context(postgres_server())
             settings["DATABASE_URL"] = stack.enter_context(postgres_database())
         servers = [LiveServer(folder, beside=None, **settings)]
         servers.append(LiveServer(folder, beside=servers[0]))
@@ -183,19 +202,20 @@ def main() -> None:
         port = stack.enter_context(nginx(folder, [server.port for server in servers]))
         begun = time.monotonic()
         books = asyncio.run(
-            storm(servers, f"ws://127.0.0.1:{port}/ws/chat/", streams, kills, 0.5 if chosen.quick else 1.5)
+            storm(servers, f"ws://127.0.0.1:{port}/ws/chat/", streams, kills, 0.5 if chosen.quick else 1.5, how)
         )
         took = time.monotonic() - begun
         missing = unaudited(servers[0], books.texts)
         verdict = servers[0].manage("verify_audit", check=False).strip().splitlines()[-1]
     report = Report("chaos")
     report.table(
-        f"{kills} kills in {took:.0f} s, {streams} streams at once",
+        f"{kills} {'restarts' if chosen.restart else 'kills'} in {took:.0f} s, {streams} streams at once",
         ["", "count"],
         [
             ["streams read to their end", books.streams],
             ["streams without their end", books.unended],
             ["connections broken", books.reconnects],
+            ["questions sent to the other server", books.refused],
             ["text again after, median s", median(books.resumes) if books.resumes else 0.0],
             ["words out of order", books.disordered],
             ["record", verdict],

@@ -16,6 +16,7 @@ class Line(asyncio.Protocol):
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.closed = False
         self.on_message = on_message
+        self.on_lost: Callable[[], None] | None = None
         self._request = request
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
@@ -27,6 +28,8 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.closed = True
+        if self.on_lost is not None:
+            self.on_lost()
         if not self.opened.done():
             self.opened.set_exception(ConnectionError("the server closed the connection"))
 

@@ -1,10 +1,13 @@
 """Load: people who chat over WebSocket, Server-Sent Events and OpenAI's API, with time to think between their questions.
 
-Five phases: idle connections; a ramp of people; a soak; a spike of three times as many; a storm, in which every connection
-breaks at once and comes back, with the answers that were being written. By default AURA runs here, in a process of its own,
-with a model whose tokens are the times at which it said them, so that the delay of each is exact; generator and server share
-the machine.
+Seven phases: idle connections; a ramp of people; a soak; a spike of three times as many; a storm, in which every connection
+breaks at once and comes back, with the answers that were being written; chats that never pause, as many answers at once as
+asked for; an overload of four times as many, all in one moment, which is to be answered by refusals and not by waiting. By
+default AURA runs here, in a process of its own, with a model whose tokens are the times at which it said them, so that the
+delay of each is exact; generator and server share the machine.
 
+    python -m benchmarks.load                       # all at full size, seven minutes: 5,000 idle, 100 people, 500 chats
+    python -m benchmarks.load --only chats --chats 100 --seconds 20
     python -m benchmarks.load --url http://127.0.0.1:8000 --key KEY [--key KEY ...]     # a server that runs already
 
 puts the load on that one; then delays are not known, memory and processor time neither.
@@ -16,6 +19,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,6 +28,7 @@ from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed
 
+from benchmarks.chats import Seen, keep_chatting
 from benchmarks.gateway import process
 from benchmarks.line import Line, open_line
 from benchmarks.people import WAYS, Tally, Target, person
@@ -35,7 +40,9 @@ from streaming.protocol.codes import Mode
 from streaming.protocol.frames import FrameType
 from tests.live import LiveServer, free_port
 
-TOKENS, GAP_MS = 200, 20
+TOKENS, CHAT_TOKENS, GAP_MS = 200, 500, 20
+# Seconds over which the chats begin, and how many times as many are an overload.
+RAMP, OVER = 10.0, 4
 # Of ten people so many come by each way.
 MIX = ("websocket",) * 6 + ("sse",) * 2 + ("openai",) * 2
 AT_ONCE = 100
@@ -63,10 +70,13 @@ class Plan:
     spike: float
     storm: int
     think: float
+    chats: int
+    seconds: float  # of the chats and of the overload, each
 
 
-QUICK = Plan(idle=500, people=30, ramp=5, soak=8, spike=4, storm=20, think=2)
-FULL = Plan(idle=5_000, people=100, ramp=30, soak=120, spike=20, storm=100, think=5)
+QUICK = Plan(idle=500, people=30, ramp=5, soak=8, spike=4, storm=20, think=2, chats=30, seconds=8)
+FULL = Plan(idle=5_000, people=100, ramp=30, soak=120, spike=20, storm=100, think=5, chats=500, seconds=60)
+PEOPLE, CHATS = "people", "chats"
 
 
 @dataclass
@@ -101,20 +111,32 @@ class Server:
         firsts = [percentile(tally.firsts, share) if tally.firsts else 0.0 for share in (0.5, 0.95)]
         delays = [percentile(tally.delays, share) if tally.delays else 0.0 for share in (0.5, 0.95)]
         errors = sum(tally.errors.values())
-        self.rows.append(
-            [
-                name,
-                tally.most,
-                tally.answers,
-                tally.tokens / seconds,
-                *firsts,
-                *delays,
-                tally.refused,
-                errors,
-                busy,
-                self.memory(),
-            ]
+        seen = [tally.most, tally.answers, tally.tokens / seconds, *firsts, *delays, tally.refused, errors]
+        self.rows.append([name, *seen, busy, self.memory()])
+
+    async def chats(self, name: str, count: int, ramp: float, seconds: float) -> Seen:
+        """Keep so many chats going, and note what they saw once all had begun, and what a token cost."""
+        seen, cpu = Seen(), 0.0
+        target = (
+            Target(self.target.url, self.target.keys, "smart", CHAT_TOKENS, clock=True) if self.pid else self.target
         )
+        chatting = asyncio.create_task(keep_chatting(target, count, ramp, seconds, seen))
+        while not seen.counting and not chatting.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        begun, cpu, most = time.monotonic(), self.cpu(), 0
+        while seen.counting:
+            await asyncio.sleep(0.02)
+            most = max(most, seen.streaming)
+        lasted, cpu = time.monotonic() - begun, self.cpu() - cpu
+        tokens = seen.tokens
+        await chatting
+        firsts = [percentile(seen.firsts, share) if seen.firsts else 0.0 for share in (0.5, 0.95)]
+        delays = [percentile(seen.delays, share) if seen.delays else 0.0 for share in (0.5, 0.95)]
+        errors = sum(seen.errors.values())
+        row = [most, seen.answers, tokens / lasted, *firsts, *delays, seen.refused, errors, cpu / lasted * 100]
+        self.rows.append([name, *row, self.memory()])
+        _explain(name, seen.errors)
+        return seen
 
 
 HEADS = [
@@ -257,8 +279,8 @@ async def storm(server: Server, idle: Idle, count: int, tally: Tally) -> float:
     return max([seconds, *(one.back_after for one in survivors)])
 
 
-async def measure(server: Server, plan: Plan, report: Report) -> None:
-    """Put the load on and fill the report."""
+async def people(server: Server, plan: Plan, report: Report) -> int:
+    """Put people and idle connections on the server; return the errors."""
     errors = 0
     before, idle, nobody = server.memory(), Idle(server.target), Tally()
     await server.phase("idle connections", nobody, idle.open(plan.idle))
@@ -277,7 +299,7 @@ async def measure(server: Server, plan: Plan, report: Report) -> None:
         await server.phase(name, tally, crowd(server, tally, people, ramp, soak, think))
         most, errors = max(most, tally.most), errors + sum(tally.errors.values())
         delays += tally.delays if name == "soak" else []
-        _explain(name, tally)
+        _explain(name, tally.errors)
     tally, took = Tally(), 0.0
 
     async def stormy() -> None:
@@ -285,22 +307,43 @@ async def measure(server: Server, plan: Plan, report: Report) -> None:
         took = await storm(server, idle, plan.storm, tally)
 
     await server.phase("storm", tally, stormy())
-    _explain("storm", tally)
+    _explain("storm", tally.errors)
     errors += sum(tally.errors.values()) + idle.failed
     if idle.open_now < plan.idle:
         errors += plan.idle - idle.open_now - idle.failed
     idle.drop()
-    ways = ", ".join(f"{MIX.count(way)} of {len(MIX)} by {way}" for way in WAYS)
-    report.table(f"{plan.idle:,} idle connections; {plan.people} people, {ways}; times in ms", HEADS, server.rows)
     report.add("streams", most, "streams")
     if delays:
         report.add("token_delay_ms_p95", percentile(delays, 0.95), "ms")
     report.add("storm_s", took, "s")
+    return errors
+
+
+async def chats(server: Server, plan: Plan, report: Report) -> int:
+    """Put chats on the server, as many as planned and then far too many; return the errors."""
+    seen = await server.chats("chats", plan.chats, RAMP, plan.seconds)
+    report.add("chats_tokens_s", seen.tokens / plan.seconds, "tokens/s")
+    if seen.delays:
+        report.add("chats_delay_ms_p95", percentile(seen.delays, 0.95), "ms")
+    over = await server.chats("overload", plan.chats * OVER, 0.0, plan.seconds)
+    if over.refusals:
+        report.add("refusal_ms_p95", percentile(over.refusals, 0.95), "ms")
+    report.add("refused", over.refused, "refusals")
+    return sum(seen.errors.values()) + sum(over.errors.values())
+
+
+async def measure(server: Server, plan: Plan, report: Report, only: str | None) -> None:
+    """Put the load on and fill the report."""
+    errors = await people(server, plan, report) if only != CHATS else 0
+    errors += await chats(server, plan, report) if only != PEOPLE else 0
+    ways = ", ".join(f"{MIX.count(way)} of {len(MIX)} by {way}" for way in WAYS)
+    title = f"{plan.idle:,} idle connections; {plan.people} people, {ways}; {plan.chats} chats; times in ms"
+    report.table(title, HEADS, server.rows)
     report.add("errors", errors, "errors")
 
 
-def _explain(name: str, tally: Tally) -> None:
-    for words, count in tally.errors.most_common(5):
+def _explain(name: str, errors: Counter[str]) -> None:
+    for words, count in errors.most_common(5):
         print(f"{name}: {count} x {words}")
 
 
@@ -311,6 +354,7 @@ def own_server(stack: ExitStack, **settings: str) -> Server:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aura-load-")))
     model = f"openai:clock-{TOKENS}-{GAP_MS}@0/0"
     tiers = {f"{tier}_MODEL": model for tier in ("FAST", "SMART", "GENIUS")}
+    tiers["SMART_MODEL"] = f"openai:clock-{CHAT_TOKENS}-{GAP_MS}@0/0"
     tiers["NANO_MODEL"] = f"openai:clock-20-{GAP_MS}@0/0"
     given = {"OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1", **tiers, **LIMITS, **settings}
     live = LiveServer(folder, beside=None, **given)
@@ -323,7 +367,7 @@ def own_server(stack: ExitStack, **settings: str) -> Server:
 
 def _plan(asked: argparse.Namespace) -> Plan:
     plan = QUICK if asked.quick else FULL
-    for name in ("idle", "people", "soak"):
+    for name in ("idle", "people", "soak", "storm", "chats", "seconds"):
         if getattr(asked, name) is not None:
             setattr(plan, name, getattr(asked, name))
     return plan
@@ -338,6 +382,10 @@ def main() -> None:
     parser.add_argument("--idle", type=int, help="idle connections")
     parser.add_argument("--people", type=int, help="people of ramp and soak; the spike has three times as many")
     parser.add_argument("--soak", type=float, help="seconds of the soak")
+    parser.add_argument("--storm", type=int, help="answers that are being written when the storm breaks out")
+    parser.add_argument("--chats", type=int, help="chats that never pause; the overload has four times as many")
+    parser.add_argument("--seconds", type=float, help="seconds of the chats, and of the overload")
+    parser.add_argument("--only", choices=(PEOPLE, CHATS), help="leave the other phases out")
     asked = parser.parse_args()
     if asked.url and not (asked.url.startswith("http://") and asked.key):
         parser.error("--url is http://HOST:PORT, and needs a --key")
@@ -346,7 +394,7 @@ def main() -> None:
     report = Report("load")
     with ExitStack() as stack:
         server = Server(Target(asked.url, asked.key, asked.model)) if asked.url else own_server(stack)
-        asyncio.run(measure(server, _plan(asked), report))
+        asyncio.run(measure(server, _plan(asked), report, asked.only))
     report.finish(asked.json)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from websockets.exceptions import ConnectionClosed
 
+from benchmarks import clock
 from streaming.client import ChatClient
 from streaming.protocol.client import Ended, Failed, TextArrived
 from streaming.protocol.codes import FaultCode, Mode
@@ -82,7 +83,7 @@ class Reading:
         *whole, self._rest = (self._rest + text).split(" ")
         self._count += len(whole)
         if self._target.clock:
-            self._tally.delays += [(now - int(word)) / 1e6 for word in whole]
+            self._tally.delays += [(now - clock.moment(word)) / 1e6 for word in whole]
 
     def end(self) -> None:
         """Count the answer. Raises Wrong when some of it is missing, or there twice."""

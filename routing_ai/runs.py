@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ class Request:
 
     `begun` is the beginning of an answer that broke off: it is gone on with, by models that can. `hedge_after` (seconds)
     asks a second model too when the first has said nothing by then; None is AURA_HEDGE_AFTER, 0 never. `cache` is what the
-    request says of the cache of answers; None leaves it to the settings.
+    request says of the cache of answers; None leaves it to the settings. `gather` is `Call.gather`.
     """
 
     user_id: int
@@ -41,6 +41,7 @@ class Request:
     key_id: int | None = None
     hedge_after: float | None = None
     cache: CacheControl | None = None
+    gather: Callable[[], float] | None = None
 
     @property
     def all_messages(self) -> Sequence[Mapping[str, Any]]:
@@ -109,7 +110,7 @@ class Run:
     async def _asked(self) -> Attempt:
         request, spec = self.request, self.spec
         messages, self.redacted = await leaving.prepared(request.all_messages, spec.provider)
-        call = Call(spec.model, messages, request.max_tokens, request.temperature, request.extra)
+        call = Call(spec.model, messages, request.max_tokens, request.temperature, request.extra, request.gather)
         attempt = Attempt(spec.provider, call)
         await attempt.start()
         return attempt

@@ -62,15 +62,16 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
     be asked (empty, too large, too many streams at once, another question under a name that is taken), and audit's
     NotAllowed for a conversation of somebody else.
     """
-    known = await find(user, message.stream)
-    if known is not None:
-        asked = known.prompt if isinstance(known, RecordedStream) else known.message
-        if asked.text != message.text:
-            raise NameTaken("another question was asked under this name before: take a new one")
-        return known
-    if len(message.text.encode()) > settings.STREAMING_MESSAGE_LIMIT:
-        raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes")
-    stream, turns = await _opened(message, user, turns=True)
+    with load.asking(message.priority):
+        known = await find(user, message.stream)
+        if known is not None:
+            asked = known.prompt if isinstance(known, RecordedStream) else known.message
+            if asked.text != message.text:
+                raise NameTaken("another question was asked under this name before: take a new one")
+            return known
+        if len(message.text.encode()) > settings.STREAMING_MESSAGE_LIMIT:
+            raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes")
+        stream, turns = await _opened(message, user, turns=True)
     history = [*_history(turns), {"role": "user", "content": message.text}]
     _start(stream, _request(message, history))
     return stream
@@ -84,7 +85,8 @@ async def prime(conversation: UUID, model: str, user: Any) -> None:
 
 async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
     """Do as `ask` for a program, which brings the messages so far itself. `message.stream` must be a new name."""
-    stream, _ = await _opened(message, user)
+    with load.asking(message.priority):
+        stream, _ = await _opened(message, user)
     request = routing.Request(
         user_id=message.user_id,
         messages=wanted.messages,
@@ -96,6 +98,7 @@ async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
         key_id=wanted.key_id,
         hedge_after=wanted.hedge_after,
         cache=wanted.cache,
+        gather=_gathering,
     )
     _start(stream, request)
     return stream
@@ -201,13 +204,22 @@ async def take_over(stream: Stream) -> bool:
 def _request(message: Message, messages: Sequence[Mapping[str, Any]], begun: str = "") -> routing.Request:
     """Return the question to the router; the answer goes on behind the words that `begun` it."""
     return routing.Request(
-        user_id=message.user_id, messages=messages, model=message.model, stream=message.stream, begun=begun
+        user_id=message.user_id,
+        messages=messages,
+        model=message.model,
+        stream=message.stream,
+        begun=begun,
+        gather=_gathering,
     )
 
 
 def _start(stream: Stream, request: routing.Request) -> None:
     # A context of its own: the answer outlives the request that asked for it, and must not hold on to its threads.
     stream.source = asyncio.create_task(_answer(stream, request), context=origin.context())
+
+
+def _gathering() -> float:
+    return load.gathering(len(registry))
 
 
 def _history(turns: list[Any]) -> list[dict[str, str]]:

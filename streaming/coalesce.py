@@ -17,7 +17,8 @@ class Coalesced(Generic[Item]):
     `chunking` returns size and delay, and may answer differently from batch to batch. The first batch is given at once: its
     reader waits for a sign of life. A later one is given as soon as its items measure the size, or delay seconds after its
     first one came. What comes while the caller works on a batch waits, up to AHEAD times the size; then the source waits. An
-    error of the source is raised after the items that came before it. Leave `async with` to end the source.
+    error of the source is raised after the items that came before it. An item that is `gathered` waits for no more. Leave
+    `async with` to end the source.
     """
 
     def __init__(self, source: AsyncIterator[Item], chunking: Callable[[], tuple[int, float]]) -> None:
@@ -26,6 +27,7 @@ class Coalesced(Generic[Item]):
         self._size, self._delay = chunking()
         self._items: list[Item] = []
         self._waiting = 0
+        self._gathered = False
         self._event = asyncio.Event()
         self._taken = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
@@ -48,6 +50,7 @@ class Coalesced(Generic[Item]):
         async for item in self._source:
             self._items.append(item)
             self._waiting += len(getattr(item, "text", ""))
+            self._gathered = self._gathered or getattr(item, "gathered", False)
             self._event.set()
             while self._waiting > AHEAD * self._size:
                 self._taken.clear()
@@ -59,12 +62,12 @@ class Coalesced(Generic[Item]):
         while True:
             await self._event.wait()
             self._size, self._delay = self._chunking()
-            if self._begun and self._waiting < self._size and not pump.done():
+            if self._begun and not self._is_full(pump):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._delay):
                         await self._full()
             self._event.clear()
-            items, self._items, self._waiting = self._items, [], 0
+            items, self._items, self._waiting, self._gathered = self._items, [], 0, False
             self._taken.set()
             if items:
                 self._begun = True
@@ -75,7 +78,10 @@ class Coalesced(Generic[Item]):
             if pump.done():
                 self._event.set()
 
+    def _is_full(self, pump: asyncio.Task[None]) -> bool:
+        return self._gathered or self._waiting >= self._size or pump.done()
+
     async def _full(self) -> None:
-        while self._waiting < self._size and self._pump is not None and not self._pump.done():
+        while self._pump is not None and not self._is_full(self._pump):
             self._event.clear()
             await self._event.wait()

@@ -13,6 +13,8 @@ INLINE_LIMIT = 4_096
 # With a model: it takes about a microsecond a byte, and a byte of its code may stand for this many of text.
 MODEL_INLINE_LIMIT = 1_024
 DENSITY = 16
+# Below this many bytes there is no finer coding without a model, and to look at the clock takes as long as to code.
+FINE_FROM = 64
 # The finest coding takes half a millisecond for a sentence and saves a tenth of its bytes. It may have this share of the
 # time, and as many seconds at once; in a process that is busier than that texts are coded the faster way. The time that
 # passes counts, not the processor's: of a machine that is busy with something else this process has only a part.
@@ -36,6 +38,8 @@ def encode_short(codec: SessionCodec, text: str) -> Encoded | None:
     """Return what `encode` does, at once; None for a text that is too long for that."""
     if len(text) > (MODEL_INLINE_LIMIT if codec.models else INLINE_LIMIT):
         return None
+    if not codec.models and len(text) < FINE_FROM and len(text.encode()) < FINE_FROM:
+        return codec.encode(text, fine=False)
     began = time.monotonic()
     if _fine.owe(0.0, began):
         return codec.encode(text, fine=False)

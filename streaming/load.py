@@ -3,6 +3,8 @@
 import asyncio
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 
@@ -13,6 +15,11 @@ from streaming.protocol.codes import Priority
 
 # Bandwidth that a user may use at once after a pause, in seconds of the rate.
 BURST = 2.0
+# Questions that may be on their way to the record and the model at once, by priority. One takes some milliseconds: who comes
+# behind these would wait for seconds, and is told so now; the lag shows what came in one moment only afterwards.
+ASKING = {Priority.URGENT: 256, Priority.NORMAL: 128, Priority.BULK: 64}
+# Chunks a second that a process should make, and how far a chunk may be delayed for that.
+RATE, LONGEST = 4_000, 0.075
 
 
 class Load:
@@ -22,8 +29,21 @@ class Load:
         self.congestion = Congestion(settings.STREAMING_LAG_LIMIT)
         self.shed = 0
         self.limited = 0
+        self._asking = 0
         self._prompts: dict[int, TokenBucket] = {}
         self._bytes: dict[int, TokenBucket] = {}
+
+    @contextmanager
+    def asking(self, priority: Priority) -> Iterator[None]:
+        """Count a question in while it is put on the record. Raises Overloaded when too many are."""
+        if settings.STREAMING_LAG_LIMIT > 0 and self._asking >= ASKING[priority]:
+            self.shed += 1
+            raise Overloaded("too many questions come at once: try again in a moment", self.congestion.retry_after)
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
 
     def admit(self, user_id: int, priority: Priority, held: int, *, by_program: bool = False) -> None:
         """Return when a user may have something answered now; `held` are the bytes that all streams hold in memory. Programs
@@ -59,6 +79,11 @@ class Load:
         """Return size (characters) and delay (seconds) of chunks: the settings, more under load."""
         factor = self.congestion.coalescing
         return settings.STREAMING_CHUNK_SIZE * factor, settings.STREAMING_CHUNK_DELAY * factor
+
+    def gathering(self, streams: int) -> float:
+        """Return the seconds for which an endpoint's tokens may gather before they make a chunk: with many streams more, so
+        that all together make about RATE chunks a second, but never what people notice."""
+        return max(self.chunking()[1], min(LONGEST, streams / RATE))
 
     async def watch(self) -> None:
         """Sample how late the loop runs, for ever."""

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from channels.db import database_sync_to_async
-
 from audit import selectors
 from audit.records.event import Event, Kind
+from streaming import database
 from streaming.errors import ResumeImpossible
 from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
 from streaming.messages import Message
@@ -140,7 +139,7 @@ class RecordedStream:
 
 async def load(user: Any, name: UUID) -> RecordedStream | None:
     """Return the stream of that user from the record, None when there is none."""
-    found: list[Event] = await database_sync_to_async(selectors.stream_history, thread_sensitive=False)(user, name)
+    found: list[Event] = await database.visit(selectors.stream_history, user, name)
     if not found or found[0].kind != Kind.PROMPT:
         return None
     prompt, *events = found

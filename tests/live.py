@@ -17,6 +17,7 @@ from typing import Any
 
 from aura_site.launcher import processes
 from aura_site.launcher.config import Config
+from tests.places import new_database, new_redis
 
 ROOT = Path(__file__).resolve().parents[1]
 PREPARE = """
@@ -74,13 +75,14 @@ class LiveServer:
             self.environment = {**beside.environment, **settings}
             self.users, self.key = beside.users, beside.key
             return
-        if "DATABASE_URL" in self.environment:
+        if "DATABASE_URL" in settings:
             self.users = self._prepare()
         else:
-            # A database file is prepared once, then copied.
+            # A database is prepared once, then copied.
             prepared = _prepared()
             shutil.copytree(prepared.folder, folder, dirs_exist_ok=True)
             self.users = prepared.users
+            self.environment.update({**prepared.place(), **settings})
         self.key = self.users["ada"]["key"]
 
     def _prepare(self) -> dict[str, dict[str, str]]:
@@ -145,7 +147,15 @@ class _Prepared(LiveServer):
         self._folder = tempfile.TemporaryDirectory(prefix="aura-live-")
         self.folder = Path(self._folder.name)
         self.environment = {**_inherited(), "AURA_DATA_DIR": str(self.folder)}
+        if "DATABASE_URL" in os.environ:
+            self.environment["DATABASE_URL"] = new_database()
         self.users = self._prepare()
+
+    def place(self) -> dict[str, str]:
+        """Return where a server keeps what it has: with `tests.cluster` a copy of the database, and a Redis of its own."""
+        if "DATABASE_URL" not in os.environ:
+            return {}
+        return {"DATABASE_URL": new_database(self.environment["DATABASE_URL"]), "REDIS_URL": new_redis()}
 
 
 @cache

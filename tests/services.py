@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +40,7 @@ def redis_server(folder: Path) -> Iterator[str]:
     assert binary, "no redis-server: install Debian's package redis-server"
     port = free_port()
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    command += ["--databases", "10000"]
     with (folder / "redis.log").open("wb") as log:
         process = subprocess.Popen([*command, "--dir", str(folder)], stdout=log, stderr=log)
     try:
@@ -46,6 +49,33 @@ def redis_server(folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Yield the superuser's URL of an empty PostgreSQL of our own. It never runs as root, but as `postgres` then."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    assert found, "no PostgreSQL: install Debian's package postgresql"
+    binaries, port = found[-1].parent, free_port()
+    user = "postgres" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="aura-postgres-") as name:
+        folder = Path(name)
+        if user:
+            shutil.chown(folder, user)
+        data = str(folder / "data")
+        making = f"{binaries}/initdb -U postgres --auth=trust --no-sync --locale=C -E UTF8".split()
+        subprocess.run([*making, "-D", data], check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder)
+        # What a crash of the machine would cost does not matter here; a killed AURA loses nothing by it.
+        options = "-c fsync=off -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=400"
+        command = [f"{binaries}/postgres", "-D", data, "-p", str(port), *options.split()]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=folder)
+        try:
+            _wait_for(port)
+            yield f"postgres://postgres@127.0.0.1:{port}/postgres"
+        finally:
+            process.send_signal(signal.SIGINT)  # at once, without waiting for clients
+            process.wait(30)
 
 
 @contextmanager

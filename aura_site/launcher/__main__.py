@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("link", help="print another one-time sign-in link")
     test = commands.add_parser("test", help="run every check and test")
     test.add_argument("--require-all", action="store_true", help="a missing program is a failure, not a skip")
+    test.add_argument("--cluster", action="store_true", help="run the tests on PostgreSQL and Redis, and nothing else")
     test.add_argument("pytest", nargs="*", help="arguments for pytest, behind --")
     commands.add_parser("demo", help="hold a scripted conversation and show its bytes and its record")
     key = commands.add_parser("createkey", help="make an API key and print it once")
@@ -142,7 +143,8 @@ def _run(options: argparse.Namespace, config: Config) -> int:
             installation.prepare(config)
             lifecycle.link(config)
         case "test":
-            return 0 if checks.run(config, require_all=options.require_all, pytest_arguments=options.pytest) else 1
+            wanted = {"require_all": options.require_all, "cluster": options.cluster}
+            return 0 if checks.run(config, pytest_arguments=options.pytest, **wanted) else 1
         case "demo":
             return demo(config)
         case "createkey":

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aura_site.launcher import installation
 from aura_site.launcher.config import Config
@@ -22,7 +23,21 @@ PYTESTS = 3
 FEW = 5
 # How pytest ends when all ran and some failed.
 TESTS_FAILED = 1
-NO_PROGRAM = {"node": "no Node.js: install it (Debian: apt install nodejs)"}
+NO_PROGRAM = {
+    "node": "no Node.js: install it (Debian: apt install nodejs)",
+    "postgres": "no PostgreSQL: install it (Debian: apt install postgresql)",
+}
+# What is run on PostgreSQL and Redis too, every time; `./aura test --cluster` runs all that keeps something there.
+ON_CLUSTER = (
+    "tests/audit/test_erasure.py",
+    "tests/audit/test_immutability.py",
+    "tests/audit/test_journal.py",
+    "tests/aura_site/test_backups.py",
+    "tests/routing_ai/test_ledger.py",
+    "tests/streaming/test_cluster.py",
+    "tests/streaming/test_streams.py",
+    "tests/streaming/test_topics.py",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,18 @@ def chromium() -> str:
     """Return the browser for the browser tests, empty when there is none."""
     given = os.environ.get("AURA_CHROMIUM", "")
     return given or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
+
+
+def program(name: str) -> str | None:
+    """Return the path of a program. Debian keeps PostgreSQL's servers off the path."""
+    folders = [os.environ.get("PATH", ""), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin")))]
+    return shutil.which(name, path=os.pathsep.join(folders))
+
+
+def on_cluster(config: Config, pytest_arguments: list[str]) -> Check:
+    """Return the check that runs tests on PostgreSQL and Redis; without arguments all that keep something there."""
+    command = [str(config.python), "-m", "tests.cluster", *pytest_arguments]
+    return Check("cluster", command, needs="postgres")
 
 
 def checks(config: Config, pytest_arguments: list[str]) -> list[Check]:
@@ -68,19 +95,20 @@ def checks(config: Config, pytest_arguments: list[str]) -> list[Check]:
             environment=browser,
             again=[python, "-m", "pytest"] if spread else [],
         ),
+        *([] if pytest_arguments else [on_cluster(config, ["-n", "2", "--dist", "loadfile", *ON_CLUSTER])]),
     ]
 
 
-def run(config: Config, *, require_all: bool, pytest_arguments: list[str]) -> bool:
-    """Run all checks, print a summary, and return whether all passed. A missing program is a skip, or a failure with
-    `require_all`."""
+def run(config: Config, *, require_all: bool, pytest_arguments: list[str], cluster: bool = False) -> bool:
+    """Run all checks, or with `cluster` only the tests on PostgreSQL and Redis; print a summary, and return whether all
+    passed. A missing program is a skip, or a failure with `require_all`."""
     installation.prepare(config, development=True)
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     results: list[tuple[str, str, float]] = []
-    missing_browser = not chromium()
-    for check in checks(config, pytest_arguments):
+    missing_browser = not chromium() and not cluster
+    for check in [on_cluster(config, pytest_arguments)] if cluster else checks(config, pytest_arguments):
         begun = time.monotonic()
-        if check.needs and not shutil.which(check.needs):
+        if check.needs and not program(check.needs):
             result = f"{'FAILED' if require_all else 'skipped'}: {NO_PROGRAM[check.needs]}"
         else:
             say(f"\n== {check.name}: {' '.join(check.command[:6])}")

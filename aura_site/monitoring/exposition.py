@@ -54,6 +54,7 @@ def families(figures: dict[str, Any]) -> Iterator[Metric]:
         Gauge("aura_queue_depth", "What waits", labels=["queue"]),
         {name: depth for name, depth in figures["queues"].items() if depth is not None},
     )
+    yield from _worker(figures["worker"])
     yield from _models(figures["totals"], figures["models"])
     if figures["bridges"] is not None:
         yield from _bridges(figures["bridges"])
@@ -123,6 +124,19 @@ def _bridges(bridges: dict[str, Any]) -> Iterator[Metric]:
     yield _labelled(
         Gauge("aura_outbox_depth", "Messages that wait in an outbox", labels=["outbox"]), bridges["outboxes"]
     )
+
+
+def _worker(counts: list[dict[str, Any]]) -> Iterator[Metric]:
+    tasks = Counter("aura_tasks", "Tasks of the worker that have ended", labels=["task", "outcome"])
+    seconds = Counter("aura_task_seconds", "Time that tasks of the worker took", labels=["task"])
+    last = Gauge("aura_task_last_timestamp_seconds", "When a task last ended", labels=["task"])
+    for count in counts:
+        tasks.add_metric([count["name"], "succeeded"], count["succeeded"])
+        tasks.add_metric([count["name"], "failed"], count["failed"])
+        seconds.add_metric([count["name"]], count["seconds"])
+        if count["at"] is not None:
+            last.add_metric([count["name"]], count["at"].timestamp())
+    yield from (tasks, seconds, last)
 
 
 def _models(totals: dict[str, Totals], windows: dict[str, dict[str, Any]]) -> Iterator[Metric]:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -14,6 +14,7 @@ from django.db import DatabaseError, close_old_connections
 
 from audit.journal import journal
 from aura_site import selectors
+from aura_site.models import TaskCount
 from routing_ai import reports
 from routing_ai import selectors as routing
 from routing_ai.quality import monitor
@@ -27,8 +28,10 @@ log = logging.getLogger(__name__)
 ASKED_SECONDS = 5.0
 TASKS_LISTED = 100_000
 
+Answer = TypeVar("Answer")
+
 _asking = asyncio.Lock()
-_answers: dict[str, tuple[float, dict[str, Any] | None]] = {}
+_answers: dict[str, tuple[float, Any]] = {}
 
 
 async def snapshot() -> dict[str, Any]:
@@ -44,22 +47,23 @@ async def snapshot() -> dict[str, Any]:
         "transports": dict(Counter(connection.transport for connection in connections)),
         "queues": {"record": journal().waiting, "datasets": figures["datasets"]["waiting"], "tasks": tasks},
         "spend": await _asked("spend", _spend),
+        "worker": await _asked("worker", _worker) or [],
         "bridges": await _asked("bridges", bridges.figures),
         "totals": monitor.totals,
     }
 
 
-async def _asked(part: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+async def _asked(part: str, ask: Callable[[], Answer]) -> Answer | None:
     """Return what the database says of everybody, asked for at most every ASKED_SECONDS."""
     async with _asking:
         until, answer = _answers.get(part, (float("-inf"), None))
         if until < time.monotonic():
             answer = await sync_to_async(_ask, thread_sensitive=False)(part, ask)
             _answers[part] = (time.monotonic() + ASKED_SECONDS, answer)
-    return answer
+    return cast("Answer | None", answer)
 
 
-def _ask(part: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+def _ask(part: str, ask: Callable[[], Answer]) -> Answer | None:
     close_old_connections()
     try:
         return ask()
@@ -68,6 +72,11 @@ def _ask(part: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
         return None
     finally:
         close_old_connections()
+
+
+def _worker() -> list[dict[str, Any]]:
+    """Return how often the worker's tasks ended well and not, how long they took, and when each last ended."""
+    return [dict(count) for count in TaskCount.objects.values("name", "succeeded", "failed", "seconds", "at")]
 
 
 def _spend() -> dict[str, Any]:

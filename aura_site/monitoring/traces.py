@@ -1,4 +1,5 @@
-"""OpenTelemetry traces (AURA_TRACES, the extra `otel`): a span for each HTTP request, and one for each call of a model.
+"""OpenTelemetry traces (AURA_TRACES, the extra `otel`): a span for each HTTP request and each session over WebSocket, and
+one for each call of a model.
 
 Where they go is said by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER.
 """
@@ -71,9 +72,8 @@ def stop() -> None:
 
 @contextmanager
 def request(scope: dict[str, Any], request_id: str) -> Iterator[Span]:
-    """Let the block run inside a span of an HTTP request. Sessions over WebSocket last too long for one: there the calls of
-    models stand for themselves."""
-    if _provider is None or scope["type"] != "http":
+    """Let the block run inside a span of an HTTP request, or of a session over WebSocket, which begins as one and lasts."""
+    if _provider is None:
         yield _NONE
         return
     from opentelemetry import trace
@@ -85,13 +85,13 @@ def request(scope: dict[str, Any], request_id: str) -> Iterator[Span]:
         if name in (b"traceparent", b"tracestate")
     }
     attributes = {
-        "http.request.method": scope["method"],
+        "http.request.method": scope.get("method", "GET"),
         "url.path": scope["path"][:300],
         "url.scheme": scope.get("scheme", "http"),
         "aura.request_id": request_id,
     }
     tracer = trace.get_tracer("aura")
     with tracer.start_as_current_span(
-        scope["method"], extract(carrier), trace.SpanKind.SERVER, attributes, record_exception=False
+        scope.get("method", "WEBSOCKET"), extract(carrier), trace.SpanKind.SERVER, attributes, record_exception=False
     ) as span:
         yield _HttpSpan(span)

@@ -8,6 +8,9 @@ import json
 import re
 import sys
 import time
+from functools import cache
+
+from benchmarks import clock
 
 WORDS = [
     "the",
@@ -55,6 +58,51 @@ def _chunk(model: str, delta: dict[str, str], finish: str | None = None) -> byte
     return _event({**head, "system_fingerprint": "fp_1", "choices": [choice]})
 
 
+@cache
+def _around(model: str) -> tuple[bytes, bytes]:
+    """Return what stands before and behind the text of a token's event, without the chunk's length."""
+    before, _, behind = _chunk(model, {"content": "%"}).partition(b"\r\n")[2].partition(b"%")
+    return before, behind
+
+
+def _said(model: str, number: int) -> bytes:
+    """Return the event of a token: with `clock` the time at which it is said. No token needs escaping in JSON."""
+    before, behind = _around(model)
+    text = clock.word(time.monotonic_ns()) + b" " if model.startswith("clock") else token(number).encode()
+    return b"%x\r\n%s%s%s" % (len(before) + len(text) + len(behind) - 2, before, text, behind)
+
+
+class _Paced:
+    """An answer at a fixed pace, without a task of its own: thousands of tokens a second must cost little here."""
+
+    def __init__(self, writer: asyncio.StreamWriter, model: str, count: int, gap: float) -> None:
+        self._writer = writer
+        self._model = model
+        self._count = count
+        self._gap = gap
+        self._said = 0
+        self._loop = asyncio.get_running_loop()
+        self._begun = self._loop.time()
+        self.over: asyncio.Future[None] = self._loop.create_future()
+        self._wait()
+
+    def _wait(self) -> None:
+        self._loop.call_at(self._begun + (self._said + 1) * self._gap, self._say)
+
+    def _say(self) -> None:
+        if self.over.done():
+            return
+        if self._writer.is_closing():
+            self.over.set_exception(ConnectionError("the caller has gone"))
+            return
+        self._writer.write(_said(self._model, self._said))
+        self._said += 1
+        if self._said == self._count:
+            self.over.set_result(None)
+        else:
+            self._wait()
+
+
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while True:
@@ -76,16 +124,14 @@ async def _answer(asked: dict[str, object], writer: asyncio.StreamWriter) -> Non
     model = str(asked["model"])
     shape = _SHAPE.search(model)
     count, gap = (int(shape[1]), int(shape[2]) / 1000) if shape else (20, 0.0)
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
     writer.write(_HEAD + _chunk(model, {"role": "assistant", "content": ""}))
-    for number in range(count):
-        if gap:
-            await asyncio.sleep(max(0.0, begun + (number + 1) * gap - loop.time()))
-        text = f"{time.monotonic_ns()} " if model.startswith("clock") else token(number)
-        writer.write(_chunk(model, {"content": text}))
-        if number % 16 == 15:
-            await writer.drain()
+    if gap:
+        await _Paced(writer, model, count, gap).over
+    else:
+        for number in range(count):
+            writer.write(_said(model, number))
+            if number % 16 == 15:
+                await writer.drain()
     usage = {"prompt_tokens": 20, "completion_tokens": count, "total_tokens": 20 + count}
     end = {
         "id": "chatcmpl-1",

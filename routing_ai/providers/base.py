@@ -1,6 +1,6 @@
 """What every provider of models offers."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeAlias
 class Call:
     """One question to a model. `extra` is passed through to the endpoint as it is (tools, response format, top_p).
 
-    `temperature` None leaves it to the endpoint.
+    `temperature` None leaves it to the endpoint. `gather` says, whenever it is asked, for how many seconds what a slow
+    endpoint sends may be left to gather, so that it costs one visit to the layers above.
     """
 
     model: str
@@ -17,13 +18,16 @@ class Call:
     max_tokens: int
     temperature: float | None = 0.7
     extra: Mapping[str, Any] = field(default_factory=dict)
+    gather: Callable[[], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Text as the model gives it; not always one token."""
+    """Text as the model gives it; not always one token. With `gathered` it is what came in a while: to wait for more of it
+    gains nothing."""
 
     text: str
+    gathered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

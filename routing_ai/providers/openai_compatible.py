@@ -1,7 +1,7 @@
 """Any endpoint that speaks OpenAI's chat completions: OpenRouter, vLLM, Ollama, llama.cpp's server, OpenAI itself."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from routing_ai.providers.sse import EventParser, LineTooLong
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
 MESSAGE_LIMIT = 300
 TOOLS_LIMIT = 128
+# An endpoint that sends this many characters at once needs no gathering, and the first reads of an answer go on at once:
+# who waits for an answer waits for its first words.
+MUCH, AT_ONCE = 64, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class OpenAICompatibleProvider:
                 )
             if response.status != 200:
                 raise await _refusal(self.name, response)
-            async for part in self._parts(response):
+            async for part in self._parts(response, call.gather):
                 started = True
                 yield part
         except TimeoutError:
@@ -93,9 +96,12 @@ class OpenAICompatibleProvider:
             body["temperature"] = call.temperature
         return body
 
-    async def _parts(self, response: aiohttp.ClientResponse) -> AsyncGenerator[Part]:
+    async def _parts(
+        self, response: aiohttp.ClientResponse, gather: Callable[[], float] | None
+    ) -> AsyncGenerator[Part]:
         parser = EventParser()
         answer = _Answer()
+        reads, seconds = 0, 0.0
         loop = asyncio.get_running_loop()
         progress = loop.time()
         while not answer.over:
@@ -112,7 +118,12 @@ class OpenAICompatibleProvider:
                 progress = loop.time()
                 text = "".join(filter(None, texts))
                 if text:
-                    yield Token(text)
+                    yield Token(text, gathered=seconds > 0)
+                    reads += 1
+                    slow = gather is not None and reads >= AT_ONCE and (seconds > 0 or len(text) < MUCH)
+                    seconds = gather() if slow and gather is not None else 0.0
+                    if seconds and not answer.over:
+                        await _left_alone(response, seconds)
         if not answer.finish:
             kind = ProviderCut if answer.began else ProviderFailed
             raise kind(f"{self.name} broke off before the answer was whole")
@@ -152,6 +163,19 @@ class OpenAICompatibleProvider:
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         return headers
+
+
+async def _left_alone(response: aiohttp.ClientResponse, seconds: float) -> None:
+    """Leave what the endpoint sends to the system for so long: one read of four tokens costs what one of one does."""
+    connection = response.connection
+    transport = connection.transport if connection is not None else None
+    if transport is None:
+        return
+    transport.pause_reading()
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        transport.resume_reading()
 
 
 class _Answer:

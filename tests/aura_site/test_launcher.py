@@ -13,6 +13,7 @@ import pytest
 from aura_site.launcher import checks, installation, processes
 from aura_site.launcher.config import Config
 from aura_site.launcher.errors import LauncherError
+from tests import cluster
 from tests.live import ROOT, free_port
 
 
@@ -286,16 +287,25 @@ def test_the_summary_says_how_to_get_what_is_missing(
 ) -> None:
     monkeypatch.setenv("AURA_VENV", sys.prefix)
     monkeypatch.delenv("AURA_CHROMIUM", raising=False)
-    monkeypatch.setattr(checks.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(checks.shutil, "which", lambda _name, path=None: None)
     monkeypatch.setattr(checks, "_passes", lambda *_arguments: True)
     config = Config(ROOT, tmp_path / "var", "127.0.0.1", 8000, dict(os.environ))
     assert checks.run(config, require_all=False, pytest_arguments=[])
     told = capsys.readouterr().out
     assert "skipped: no Chromium: install it (Debian: apt install chromium)" in told
     assert "skipped: no Node.js: install it" in told
+    assert "skipped: no PostgreSQL: install it" in told
     assert "Not everything was checked" in told
     assert not checks.run(config, require_all=True, pytest_arguments=[])
     assert "FAILED: no Chromium" in capsys.readouterr().out
+    assert checks.run(config, require_all=False, pytest_arguments=[], cluster=True)
+    told = capsys.readouterr().out
+    assert "skipped: no PostgreSQL" in told
+    assert "Chromium" not in told
+
+
+def test_what_runs_on_the_cluster_is_there() -> None:
+    assert [path for path in (*checks.ON_CLUSTER, *cluster.PATHS) if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize(

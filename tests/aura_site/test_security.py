@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
+from packaging.version import Version
 
 from streaming import identity
 from tests.live import ROOT, LiveServer
@@ -142,9 +144,27 @@ def test_debugging_is_off_and_cookies_are_not_for_scripts() -> None:
     assert settings.SESSION_COOKIE_SAMESITE == "Lax"
 
 
+LOCKS = sorted(ROOT.glob("requirements*.txt"))
+
+
+def test_what_is_installed_is_what_is_locked() -> None:
+    locked: dict[str, set[Version]] = {}
+    for path in LOCKS:
+        for name, version in re.findall(
+            r"^([A-Za-z0-9._-]+)(?:\[[\w,]+\])?==([^ ;\\]+)", path.read_text(), re.MULTILINE
+        ):
+            locked.setdefault(re.sub(r"[-_.]+", "-", name).lower(), set()).add(Version(version))
+    installed = {
+        re.sub(r"[-_.]+", "-", found.name).lower(): Version(found.version) for found in metadata.distributions()
+    }
+    both = installed.keys() & locked.keys()
+    assert "django" in both
+    assert [(name, str(installed[name])) for name in sorted(both) if installed[name] not in locked[name]] == []
+
+
 def test_every_locked_package_has_its_hash() -> None:
-    for name in ("requirements.txt", "requirements-models.txt"):
-        text = (ROOT / name).read_text()
+    for path in LOCKS:
+        text = path.read_text()
         packages = re.findall(r"^[A-Za-z0-9._-]+(?:\[[\w,]+\])?==.*(?:\n    .*)*", text, re.MULTILINE)
         assert packages
         assert [package.split()[0] for package in packages if "--hash=sha256:" not in package] == []

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
 from routing_ai.errors import ProviderCut, ProviderError, ProviderFailed, ProviderTimeout
 from routing_ai.providers.base import Call, Token, ToolCalls, Usage
-from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
+from routing_ai.providers.openai_compatible import AT_ONCE, OpenAICompatibleProvider, Timeouts
 from tests.routing_ai.upstream import Upstream
+
+WORDS = "One two ثلاثة four"
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ async def test_an_answer_comes_token_by_token_with_its_usage(
     upstream: Upstream, provider: OpenAICompatibleProvider
 ) -> None:
     parts = [part async for part in provider.stream(call("fine"))]
-    assert "".join(part.text for part in parts if isinstance(part, Token)) == "One two ثلاثة four"
+    assert "".join(part.text for part in parts if isinstance(part, Token)) == WORDS
     assert parts[-1] == Usage("stop", 11, 4)
     (request,) = upstream.requests
     assert request["key"] == "Bearer secret"
@@ -100,6 +103,48 @@ async def test_leaving_ends_the_call_upstream_in_every_phase(upstream: Upstream,
         while not upstream.left:
             await asyncio.sleep(0.01)
     assert upstream.left == 1
+    await provider.aclose()
+
+
+async def test_what_a_slow_endpoint_sends_may_gather(provider: OpenAICompatibleProvider) -> None:
+    asked = 0
+
+    def gather() -> float:
+        nonlocal asked
+        asked += 1
+        return 0.1
+
+    parts = [part async for part in provider.stream(replace(call("trickle"), gather=gather))]
+    tokens = [part for part in parts if isinstance(part, Token)]
+    assert "".join(token.text for token in tokens) == "".join(f"{number} " for number in range(40)) + WORDS
+    # Its first words come at once; then a tenth of a second brings as many as it takes, not one.
+    assert not any(token.gathered for token in tokens[:AT_ONCE])
+    assert any(token.gathered for token in tokens)
+    assert len(tokens) < 30
+    assert asked
+    assert parts[-1] == Usage("stop", 11, 4)
+
+
+async def test_an_endpoint_is_left_while_its_tokens_gather(upstream: Upstream) -> None:
+    provider = OpenAICompatibleProvider("test", upstream.url)
+    gathering = asyncio.Event()
+
+    def gather() -> float:
+        gathering.set()
+        return 600
+
+    async def read() -> None:
+        async for _ in provider.stream(replace(call("trickle"), gather=gather)):
+            pass
+
+    reading = asyncio.create_task(read())
+    async with asyncio.timeout(20):
+        await gathering.wait()
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+        while not upstream.left:
+            await asyncio.sleep(0.01)
     await provider.aclose()
 
 

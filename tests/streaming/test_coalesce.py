@@ -12,6 +12,7 @@ from streaming.coalesce import AHEAD, Coalesced
 @dataclass
 class Piece:
     text: str
+    gathered: bool = False
 
 
 async def source(texts: list[str], pause: float = 0, fail: bool = False) -> AsyncIterator[Piece]:
@@ -57,6 +58,23 @@ async def test_a_small_batch_waits_no_longer_than_the_delay() -> None:
     forever = asyncio.Event()
     batches = []
     async with asyncio.timeout(5), Coalesced(slow(), lambda: (1000, 0.01)) as coalesced:
+        async for items in coalesced:
+            batches += [item.text for item in items]
+            if len(batches) == 2:
+                break
+    assert batches == ["first", "second"]
+
+
+async def test_what_was_gathered_waits_for_no_more() -> None:
+    async def gathered() -> AsyncIterator[Piece]:
+        yield Piece("first")
+        await asyncio.sleep(0)
+        yield Piece("second", gathered=True)
+        await forever.wait()
+
+    forever = asyncio.Event()
+    batches = []
+    async with asyncio.timeout(20), Coalesced(gathered(), lambda: (1000, 600)) as coalesced:
         async for items in coalesced:
             batches += [item.text for item in items]
             if len(batches) == 2:

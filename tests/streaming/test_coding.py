@@ -41,6 +41,16 @@ async def test_time_that_passes_counts_and_not_only_the_processors(monkeypatch: 
     assert fine_ones == [True, False]
 
 
+async def test_a_few_words_are_coded_without_a_look_at_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = SessionCodec(262_144)
+    full = TokenBucket(1e-9, 1e-9, time.monotonic())
+    monkeypatch.setattr(coding, "_fine", full)
+    assert await coding.decode(codec, (await coding.encode(codec, TEXT[:40])).data) == TEXT[:40]
+    assert full.full(time.monotonic())
+    await coding.encode(codec, TEXT)
+    assert not full.full(time.monotonic())
+
+
 async def test_a_long_text_is_coded_in_a_thread() -> None:
     codec = SessionCodec(262_144)
     text = TEXT * 100

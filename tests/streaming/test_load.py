@@ -5,13 +5,14 @@ import http.client
 import json
 import os
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from streaming.client import ChatClient
 from streaming.errors import Overloaded, RateLimited
 from streaming.flow.congestion import Level
-from streaming.load import Load
+from streaming.load import ASKING, Load
 from streaming.protocol.client import Ended, Failed
 from streaming.protocol.codes import FaultCode, Mode, Priority
 from tests.live import LiveServer
@@ -98,6 +99,30 @@ def test_memory_and_rates_are_limits_too(settings) -> None:
     with pytest.raises(RateLimited):
         load.admit(1, Priority.NORMAL, 0)
     load.admit(2, Priority.NORMAL, 0)
+
+
+def test_of_many_questions_in_one_moment_the_last_are_refused_at_once(settings) -> None:
+    load = Load()
+    with ExitStack() as stack:
+        for _ in range(ASKING[Priority.NORMAL]):
+            stack.enter_context(load.asking(Priority.NORMAL))
+        with pytest.raises(Overloaded) as refused, load.asking(Priority.NORMAL):
+            pass
+        assert refused.value.retry_after
+        stack.enter_context(load.asking(Priority.URGENT))
+        assert load.shed == 1
+        settings.STREAMING_LAG_LIMIT = 0.0
+        stack.enter_context(load.asking(Priority.NORMAL))
+        settings.STREAMING_LAG_LIMIT = 1.0
+    with load.asking(Priority.BULK):
+        assert load.shed == 1
+
+
+def test_the_more_streams_the_longer_tokens_gather_up_to_what_people_do_not_notice() -> None:
+    load = Load()
+    few, many, too_many = (load.gathering(streams) for streams in (1, 250, 10_000))
+    assert few == load.chunking()[1]
+    assert few < many < too_many < 0.1
 
 
 # Any lag at all is too much: what is tested is what a client sees of it.

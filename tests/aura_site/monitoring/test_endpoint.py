@@ -3,9 +3,12 @@
 from ipaddress import ip_network
 
 import pytest
+from django.db import DatabaseError
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from aura_site.monitoring import endpoint
+from aura_site import celery, services
+from aura_site.monitoring import endpoint, exposition, figures
 from streaming.client import ChatClient
 from tests.live import LiveServer
 
@@ -91,3 +94,35 @@ async def test_only_get(method: str) -> None:
 
     await endpoint.application({"method": method, "headers": [], "client": None}, None, send)
     assert sent[0]["status"] == 405
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tasks_of_the_worker_are_counted_by_how_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    @celery.app.task(name="test.ends")
+    def ends(well: bool) -> None:
+        if not well:
+            raise ValueError("the words of an error")
+
+    for well in (True, True, False):
+        ends.apply((well,))
+    counts = figures._worker()
+    found = samples(exposition.generate_latest(_registry(counts)).decode())
+    assert found["aura_tasks_total", ("outcome", "succeeded"), ("task", "test.ends")] == 2
+    assert found["aura_tasks_total", ("outcome", "failed"), ("task", "test.ends")] == 1
+    assert found["aura_task_seconds_total", ("task", "test.ends")] > 0
+    assert found["aura_task_last_timestamp_seconds", ("task", "test.ends")] > 1e9
+    monkeypatch.setattr(services, "count_task", _fails)
+    try:
+        assert ends.apply((True,)).state == "SUCCESS"
+    finally:
+        celery.app.tasks.unregister("test.ends")
+
+
+def _registry(counts: list[dict]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(exposition._Families(exposition._worker(counts)))
+    return registry
+
+
+def _fails(*_arguments: object, **_named: object) -> None:
+    raise DatabaseError("away")

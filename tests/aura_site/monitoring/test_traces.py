@@ -1,11 +1,14 @@
 """Traces: a span for a request, one for the call of a model in it, by the GenAI conventions, without any text."""
 
+import asyncio
 import subprocess
 import sys
 import time
 
 import pytest
 
+from streaming.client import ChatClient
+from streaming.protocol.codes import Mode
 from tests.aura_site.monitoring.conftest import Collector
 from tests.live import ROOT, LiveServer
 
@@ -43,6 +46,24 @@ def test_a_question_is_one_trace(watched: LiveServer, collector: Collector) -> N
     assert attributes(request)["url.path"] == "/api/v1/stream/chat"
     assert "quetzalcoatlus" not in str(collector.spans)
     assert collector.services == {"aura"}
+
+
+async def test_a_session_over_websocket_is_a_span_with_its_calls_in_it(
+    watched: LiveServer, collector: Collector
+) -> None:
+    async with ChatClient(watched.ws, watched.key, mode=Mode.TOKEN) as client:
+        async for _ in client.ask("Speak of the quetzalcoatlus", model="genius"):
+            pass
+    async with asyncio.timeout(20):
+        while not (sessions := [span for span in collector.spans if span.name == "WEBSOCKET"]):
+            await asyncio.sleep(0.05)
+    told = attributes(sessions[-1])
+    assert (told["url.path"], told["http.response.status_code"]) == ("/ws/chat/", 101)
+    calls = [span for span in collector.spans if span.parent_span_id == sessions[-1].span_id]
+    # Which one: a busy machine may make a model too slow, and its tier falls back.
+    assert calls
+    assert all(span.name.startswith("chat mock-") for span in calls)
+    assert "quetzalcoatlus" not in str(collector.spans)
 
 
 @pytest.mark.parametrize("on", ["true", "false"])
