@@ -266,6 +266,8 @@ secret_files.read_or_create("AURA_SIGNING_KEY", AUDIT_SIGNING_KEY_FILE)
 AUDIT_CHECKPOINT_DIR = AURA_DATA_DIR / "checkpoints"
 # Flag and index each turn when it has ended.
 AUDIT_EXAMINE = env.bool("AURA_EXAMINE", True)
+# Score each prompt for injection when its turn has ended, if the model for it is installed.
+AUDIT_PROMPT_GUARD = env.bool("AURA_PROMPT_GUARD", True)
 AUDIT_FOUR_EYES = env.bool("AURA_FOUR_EYES", True)
 AUDIT_CHECKPOINT_SECONDS = env.float("AURA_CHECKPOINT_SECONDS", 2.0)
 

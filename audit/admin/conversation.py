@@ -18,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from audit import access, charts, reviews, search, selectors
+from audit import access, charts, guard, reviews, search, selectors
 from audit.admin import filters
 from audit.admin.base import PURPOSE, ReadOnlyAdmin, ask_purpose, must, purpose, told
 from audit.errors import AuditError
@@ -265,6 +265,10 @@ def download(data: bytes, name: str) -> HttpResponse:
     return response
 
 
+# Questions of a conversation that are scored when it is looked at: the newest, because each takes some milliseconds.
+SCORED = 20
+
+
 def _page(found: Conversation) -> dict[str, Any]:
     """Return what the page of a conversation shows."""
     items = [described(turn) for turn in selectors.full_transcript(found.pk)]
@@ -275,6 +279,9 @@ def _page(found: Conversation) -> dict[str, Any]:
     for item in items:
         pair = pairs.setdefault(item["turn"].stream, {"flags": flags.get(item["turn"].stream, [])})
         pair["question" if item["turn"].role == "user" else "answer"] = item
+    for pair in list(pairs.values())[-SCORED:]:
+        if "question" in pair:
+            pair["question"]["injection"] = guard.score(pair["question"]["turn"].text)
     reviewers = get_user_model()._default_manager.filter(is_staff=True, is_active=True).order_by("username")[:200]
     return {
         "pairs": list(pairs.values()),
