@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.utils.translation import gettext_lazy as _
 
 
 class SiteConfig(AppConfig):
@@ -14,3 +15,7 @@ class SiteConfig(AppConfig):
     def ready(self) -> None:
         # The import registers the checks; the Celery application must exist before any task is called.
         from aura_site import celery, checks, erasure  # noqa: F401
+
+        # What staff read above the tables of others, which have names for programmers.
+        apps.get_app_config("otp_totp").verbose_name = _("Second factor: authenticator apps")
+        apps.get_app_config("otp_static").verbose_name = _("Second factor: recovery codes")

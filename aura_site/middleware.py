@@ -14,6 +14,8 @@ from aura_site.models import OneTimePassword
 from routing_ai import services as routing
 
 Next = Callable[[HttpRequest], Any]
+# What is answered without a look into the session.
+COOKIELESS = ("/health", "/api/compression/", "/docs/")
 
 
 def bearer_keys(get_response: Next) -> Callable[[HttpRequest], Awaitable[HttpResponseBase]]:
@@ -82,7 +84,7 @@ class NewPasswordFirst:
     def _redirect(self, request: HttpRequest) -> HttpResponseBase | None:
         # Looking into a session asks the database; health must answer without one. And an answer that hangs on a cookie is
         # none for a shared cache.
-        if request.path.startswith(("/health", "/api/compression/")) or not request.session.get("one_time_password"):
+        if request.path.startswith(COOKIELESS) or not request.session.get("one_time_password"):
             return None
         allowed = (reverse("password-change"), reverse("sign-out"), "/static/", "/i18n/")
         if request.path.startswith(allowed):

@@ -23,6 +23,7 @@ urlpatterns = [
     path("second-factor/", views.second_factor_page, name="second-factor"),
     path("admin/login/", views.admin_sign_in),
     path("admin/", admin.site.urls),
+    path("", include("aura_site.documentation.urls")),
     path("", include("compression.urls")),
     path("", include("audit.urls")),
     path("", include("streaming.urls")),

@@ -8,7 +8,7 @@ from compression import services
 from compression.codec import Library, default_library
 from compression.models import Library as Row
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.compression.admin_urls")]
+pytestmark = pytest.mark.django_db
 LIBRARIES = "/admin/compression/library/"
 
 

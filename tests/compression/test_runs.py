@@ -22,7 +22,7 @@ from compression.models import Candidate, DiscoveryRun, Library, Sample, Templat
 from compression.samples import Sampler
 from tests.compression.test_discovery import PARTS, prose, traffic
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.compression.admin_urls")]
+pytestmark = pytest.mark.django_db
 Status = DiscoveryRun.Status
 
 

@@ -1,0 +1,58 @@
+"""axe-core looks at every page, in both languages and both themes, on a phone and on a desk."""
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import PATIENCE
+from tests.browser.visits import SHAPES, VISITS, Visit, context, furnish
+from tests.live import LiveServer
+
+pytestmark = pytest.mark.browser
+
+LOOK = """() => axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+  violations.flatMap(({ id, help, nodes }) =>
+    nodes.map(({ target, html }) => `${id}: ${help}: ${target}: ${html.slice(0, 200)}`)))"""
+# Each language and each theme once in either shape;
+# the pages of the admin, which are built alike, once each. All eight find no more.
+WAYS = [("en", "light", "desk"), ("ar", "dark", "phone"), ("en", "dark", "phone"), ("ar", "light", "desk")]
+furnished: set[str] = set()
+
+
+@pytest.fixture
+def furnished_live(live: LiveServer) -> LiveServer:
+    """The shared server, with something said on it."""
+    if live.url not in furnished:
+        furnish(live)
+        furnished.add(live.url)
+    return live
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds wrong, one line a place."""
+    page.evaluate(AXE_SCRIPT)
+    return list(page.evaluate(LOOK))
+
+
+@pytest.mark.parametrize("visit", VISITS, ids=lambda visit: visit.name)
+def test_nothing_keeps_anybody_out(browser: Browser, furnished_live: LiveServer, visit: Visit) -> None:
+    expect.set_options(timeout=PATIENCE)
+    found = []
+    for language, theme, shape in WAYS[: 2 if visit.name.startswith("admin") else 4]:
+        made = context(browser, furnished_live, visit, language, theme, SHAPES[shape])
+        page = made.new_page()
+        visit.go(page, language)
+        found += [f"{language} {theme} {shape}: {line}" for line in violations(page)]
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
+            found.append(f"{language} {theme} {shape}: wider than the window")
+        made.close()
+    assert found == [], "\n".join(found)
+
+
+def test_the_looker_sees_what_is_wrong(browser: Browser, live: LiveServer) -> None:
+    page = browser.new_page()
+    page.set_content(
+        "<title>x</title><main><h1>x</h1><img src=x><p style='color:#ccc;background:#fff'>faint</p></main>"
+    )
+    assert {line.split(":")[0] for line in violations(page)} >= {"image-alt", "color-contrast", "html-has-lang"}
+    page.close()
