@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection, connections
 from django.utils import timezone
 
-from audit import names, selectors, tracking, vault
+from audit import guard, names, selectors, tracking, vault
 from audit.models import Conversation, Examination, Flag, NameSearch, Review, Rule, Subject, Summary
 from audit.records import personal
 from audit.records.event import Event, Kind
@@ -203,7 +203,9 @@ def _turns(streams: Iterable[UUID]) -> list[_Turn]:
 def _look(turn: _Turn, rules: list[RuleSpec], key: bytes | None) -> _Found:
     answer = "".join(turn.answer)
     words = blind(words_of(turn.prompt) | words_of(answer), key) if key is not None else set()
-    return _Found(turn.stream, turn.conversation, examine(rules, turn.prompt, answer, turn.cost), words)
+    wanted = any(rule.category == "injection" for rule in rules)
+    hits = examine(rules, turn.prompt, answer, turn.cost, guard.score(turn.prompt) if wanted else None)
+    return _Found(turn.stream, turn.conversation, hits, words)
 
 
 def _keep(found: list[_Found]) -> tracking.Rows:

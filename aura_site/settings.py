@@ -105,6 +105,7 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db_url("DATABASE_URL", f"sqlite:///{AURA_DATA_DIR / 'aura.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["ENGINE"] = "aura_site.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         # IMMEDIATE takes the write lock when a transaction begins, so that two writers wait for each other
         # instead of failing half way; WAL lets readers go on meanwhile.
@@ -269,6 +270,8 @@ AUDIT_CHECKPOINT_DIR = AURA_DATA_DIR / "checkpoints"
 AUDIT_EXAMINE = env.bool("AURA_EXAMINE", True)
 # Flag names of people, by a Celery task: see requirements-names.txt.
 AUDIT_EXAMINE_NAMES = env.bool("AURA_EXAMINE_NAMES", False)
+# Score each prompt for injection when its turn has ended, if the model for it is installed.
+AUDIT_PROMPT_GUARD = env.bool("AURA_PROMPT_GUARD", True)
 AUDIT_FOUR_EYES = env.bool("AURA_FOUR_EYES", True)
 AUDIT_CHECKPOINT_SECONDS = env.float("AURA_CHECKPOINT_SECONDS", 2.0)
 

@@ -41,7 +41,7 @@ class Example:
 
 def read(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a file, each with `prompt`, `group`, `weak` and `strong`."""
-    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    rows = [json.loads(line) for line in path.read_text().split("\n") if line.strip()]
     if rows and "weak" not in rows[0]:
         names = [name for name, value in rows[0].items() if isinstance(value, int | float)]
         means = {name: sum(row[name] for row in rows) / len(rows) for name in names}

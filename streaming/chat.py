@@ -283,11 +283,10 @@ async def _relay(context: StreamContext, request: routing.Request) -> None:
     answer = routing.hybrid(request) if settings.ENABLE_HYBRID_STREAMING else routing.complete(request)
     async with aclosing(answer) as parts, Coalesced(parts, chunking) as batches:
         async for batch in batches:
-            stream.tentative = next((part.text for part in reversed(batch) if isinstance(part, routing.Draft)), "")
-            text = "".join(part.text for part in batch if isinstance(part, routing.Token))
+            text, draft = _words(batch)
             if text:
                 said.append(text)
-                await context.emit_chunk(stream.message, text)
+                await context.emit_chunk(stream.message, text, tentative=draft)
             for part in batch:
                 if isinstance(part, routing.ToolCalls):
                     stream.tool_calls, stream.tools_from = part.calls, stream.next_offset
@@ -295,6 +294,17 @@ async def _relay(context: StreamContext, request: routing.Request) -> None:
                 elif isinstance(part, routing.Completed):
                     await context.finish(**_end(part))
                     sampler.record(stream.message.user_id, "".join(said))
+
+
+def _words(batch: Sequence[Any]) -> tuple[str, str]:
+    """Return what the model said in a batch, and what it will probably say behind the last word of it."""
+    text = draft = ""
+    for part in batch:
+        if isinstance(part, routing.Token):
+            text, draft = text + part.text, ""
+        elif isinstance(part, routing.Draft):
+            draft = part.text
+    return text, draft
 
 
 def _tools_text(part: routing.ToolCalls, behind: bool) -> str:

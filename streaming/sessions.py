@@ -335,7 +335,7 @@ class Session:
                     while not self.protocol.wants(channel):
                         reader.room.clear()
                         await reader.room.wait()
-                    self.protocol.feed(channel, event)
+                    self.protocol.feed(channel, event, _draft(reader.stream, event.offset))
                     self._wake()
         except Exception as error:
             fault = _read_fault(error, channel, reader.stream.name)
@@ -388,6 +388,8 @@ class Session:
         return size
 
     async def _send_group(self, group: Group) -> None:
+        if group.tentative:
+            return await self._send_tentative(group)
         reader = self._readers.get(group.channel)
         text = group.text.encode()
         pieces = reader.pieces if reader is not None else None
@@ -407,6 +409,17 @@ class Session:
         )
         size = await self._send([frame])
         self._count(group, reader, size, encoded.method, len(text), len(encoded.data))
+
+    async def _send_tentative(self, group: Group) -> None:
+        encoded = await coding.encode(self.codec, group.text) if group.text else encode_raw("")
+        check = frames.chunk_check(group.stream, group.epoch, group.offset, 0, group.text.encode())
+        size = await self._send([frames.Tentative(group.channel, check, encoded.data)])
+        self.protocol.spend(group.channel, size)
+        # It costs bytes and says nothing: only the first is counted.
+        self.tally.wire_bytes += len(encoded.data)
+        reader = self._readers.get(group.channel)
+        if reader is not None:
+            reader.tally.wire_bytes += len(encoded.data)
 
     def _count(
         self, group: Group, reader: Reader | None, size: int, method: CompressionMethod, text: int, payload: int
@@ -470,6 +483,11 @@ class Session:
         for reader in readers.values():
             reader.stream.release(leaving=leaving)
             self._account(reader)
+
+
+def _draft(stream: Stream | RecordedStream | Subscription, offset: int) -> str:
+    """Return what will probably follow the event with that offset."""
+    return stream.tentative_behind(offset) if isinstance(stream, Stream) else ""
 
 
 def _read_fault(error: Exception, channel: int, name: UUID) -> FaultError:

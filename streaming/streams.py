@@ -60,8 +60,8 @@ class Stream(Feed):
         # Tools that the model wants called, and the offset from which the text only says so for the record.
         self.tool_calls: Sequence[Mapping[str, Any]] = ()
         self.tools_from: int | None = None
-        # What the model will probably say behind the last chunk; never on the record.
-        self.tentative = ""
+        # What the model will probably say behind the newest chunk; never on the record.
+        self._tentative = ""
         self._journal = journal
         self._grace = grace
         self._replay = replay or LocalReplay()
@@ -79,13 +79,14 @@ class Stream(Feed):
 
     # -- the source's side -------------------------------------------------------------------------------------
 
-    async def append(self, texts: Sequence[str]) -> None:
+    async def append(self, texts: Sequence[str], tentative: str = "") -> None:
         """Add chunks, one a text, and return when they are on the record and no reader is too far behind.
 
+        `tentative` is what will probably follow: readers of this process may show it as such until the next event.
         Raises audit's errors: Conflict when another process has taken the stream over.
         """
         events = [StreamChunk(self.next_offset + number, text) for number, text in enumerate(texts)]
-        await self._write(events)
+        await self._write(events, tentative)
         await self.keep_pace()
 
     async def end(self, event: StreamEnd) -> None:
@@ -98,8 +99,8 @@ class Stream(Feed):
             log.critical("the end of stream %s is not on the record", self.name, exc_info=True)
             self.publish([StreamFault(event.offset, FaultCode.INTERNAL, UNRECORDED)])
 
-    async def _write(self, events: Sequence[StreamEvent]) -> None:
-        commit = asyncio.ensure_future(self._commit(events))
+    async def _write(self, events: Sequence[StreamEvent], tentative: str = "") -> None:
+        commit = asyncio.ensure_future(self._commit(events, tentative))
         try:
             await asyncio.shield(commit)
         except asyncio.CancelledError:
@@ -107,12 +108,14 @@ class Stream(Feed):
             await asyncio.wait([commit])
             raise
 
-    async def _commit(self, events: Sequence[StreamEvent]) -> None:
+    async def _commit(self, events: Sequence[StreamEvent], tentative: str) -> None:
         await self._journal.append([recorded.to_record(self.message, self.epoch, event) for event in events])
         # Here, not in `append`: a source that is cancelled while it waits has written all the same.
         for event in events:
             if isinstance(event, StreamChunk):
                 self.check_sum = zlib.crc32(event.text.encode(), self.check_sum)
+        # In the same instant as the events: it stands behind these, and no others.
+        self._tentative = tentative
         self.publish(events)
         # Readers in other processes; the record has it already, so a store that fails loses nothing.
         await self._replay.append(self.name, self.epoch, events)
@@ -159,6 +162,10 @@ class Stream(Feed):
         async for event in self.read():
             if isinstance(event, StreamChunk):
                 yield event.text
+
+    def tentative_behind(self, offset: int) -> str:
+        """Return what will probably follow the event with that offset; nothing but behind the newest one."""
+        return self._tentative if offset == self.next_offset - 1 else ""
 
     # -- leaving and stopping ----------------------------------------------------------------------------------
 
@@ -223,19 +230,26 @@ class StreamContext:
         return self
 
     async def emit_chunk(
-        self, parent: Message, text: str, *, meta: Mapping[str, Any] | None = None, done: bool = False
+        self,
+        parent: Message,
+        text: str,
+        *,
+        meta: Mapping[str, Any] | None = None,
+        done: bool = False,
+        tentative: str = "",
     ) -> int:
         """Add text to the answer to `parent` and return the offset that comes next.
 
         The text is cut at the ends of sentences, each piece a chunk with an offset of its own. `meta` describes the
-        end (see `StreamDone`) and counts only with `done`. Raises ValueError for the message of another stream.
+        end (see `StreamDone`) and counts only with `done`; `tentative` is what will probably follow. Raises ValueError for
+        the message of another stream.
         """
         if parent.stream != self.stream.name:
             raise ValueError("the parent message belongs to another stream")
         self._segmenter.feed(text)
         texts = self._segmenter.take()
         if texts:
-            await self.stream.append(texts)
+            await self.stream.append(texts, tentative)
         if done:
             await self.finish(**(meta or {}))
         return self.stream.next_offset

@@ -27,6 +27,7 @@ def chat_strings() -> dict[str, str]:
         "you": _("You"),
         "model": _("Model"),
         "thinking": _("Thinking…"),
+        "tentative": _("Tentative:"),
         "waitingForLine": _("This is asked as soon as the line is back."),
         "demo": _("demo model"),
         "demoHelp": _("This small model runs inside AURA and is often wrong: the operator can configure a better one."),

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from audit import access, charts, reviews, search, selectors
+from audit import access, charts, guard, reviews, search, selectors
 from audit.admin import filters
 from audit.admin.base import PURPOSE, ReadOnlyAdmin, ask_purpose, must, purpose, told
 from audit.errors import AuditError, NotFound
@@ -294,6 +294,10 @@ def download(data: bytes, name: str) -> HttpResponse:
     return response
 
 
+# Questions of a conversation that are scored when it is looked at: the newest, because each takes some milliseconds.
+SCORED = 20
+
+
 def _page(found: Conversation) -> dict[str, Any]:
     """Return what the page of a conversation shows."""
     items = [described(turn) for turn in selectors.full_transcript(found.pk)]
@@ -304,6 +308,9 @@ def _page(found: Conversation) -> dict[str, Any]:
     for item in items:
         pair = pairs.setdefault(item["turn"].stream, {"flags": flags.get(item["turn"].stream, [])})
         pair["question" if item["turn"].role == "user" else "answer"] = item
+    for pair in list(pairs.values())[-SCORED:]:
+        if "question" in pair:
+            pair["question"]["injection"] = guard.score(pair["question"]["turn"].text)
     return {
         "pairs": list(pairs.values()),
         "totals": totals(items),

@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from audit.admin.base import ReadOnlyAdmin, TrackedAdmin
 from audit.models import Flag, Rule, SavedFilter
@@ -16,6 +18,12 @@ class RuleAdmin(TrackedAdmin):
 
     list_display = ("name", "category", "value", "enabled")
     list_filter = ("category", "enabled")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        field = Rule._meta.get_field("value")
+        score = _("Prompt injection: the score from 0 to 1 from which a prompt is flagged; 0.9 when it is empty.")
+        kwargs["help_texts"] = {"value": format_lazy("{} {}", field.help_text, score)}
+        return super().get_form(request, obj, change, **kwargs)
 
 
 @admin.register(Flag)

@@ -25,6 +25,9 @@ _INJECTION = re.compile(
     r"|تجاهل.{0,20}(?:التعليمات|الأوامر)|انس.{0,20}التعليمات",
     re.IGNORECASE | re.DOTALL,
 )
+# From this score on a prompt is flagged, unless the rule's value says otherwise. From 0.81 on, where its makers set it, the
+# model takes two of a hundred short turns of service chats for an attack, from here on one of some three hundred.
+INJECTION_SCORE = 0.9
 # A refusal stands at the beginning; an answer that quotes one far below is none.
 _REFUSAL_REACH = 300
 
@@ -56,12 +59,17 @@ BUILT_IN = (
 )
 
 
-def examine(rules: Iterable[RuleSpec], prompt: str, answer: str, cost_nano: int) -> list[Hit]:
-    """Return the rules that a turn meets. Linear in its texts."""
-    return [hit for rule in rules for hit in _hits(rule, prompt, answer, cost_nano)]
+def examine(
+    rules: Iterable[RuleSpec], prompt: str, answer: str, cost_nano: int, injection: float | None = None
+) -> list[Hit]:
+    """Return the rules that a turn meets. Linear in its texts.
+
+    `injection` is from 0 to 1 how much the prompt looks like an attack to a model, None when none looked at it.
+    """
+    return [hit for rule in rules for hit in _hits(rule, prompt, answer, cost_nano, injection)]
 
 
-def _hits(rule: RuleSpec, prompt: str, answer: str, cost_nano: int) -> Iterator[Hit]:
+def _hits(rule: RuleSpec, prompt: str, answer: str, cost_nano: int, injection: float | None) -> Iterator[Hit]:
     match rule.category:
         case "personal" | "words":
             for side, text in (("prompt", prompt), ("answer", answer)):
@@ -75,8 +83,9 @@ def _hits(rule: RuleSpec, prompt: str, answer: str, cost_nano: int) -> Iterator[
             if _REFUSAL.search(answer[:_REFUSAL_REACH]):
                 yield Hit(rule.name, rule.category, "answer")
         case "injection":
-            if _INJECTION.search(prompt):
-                yield Hit(rule.name, rule.category, "prompt")
+            likely = injection is not None and injection >= _share(rule.value)
+            if likely or _INJECTION.search(prompt):
+                yield Hit(rule.name, rule.category, "prompt", "" if injection is None else f"score {injection:.2f}")
 
 
 def _personal(wanted: str, text: str) -> str:
@@ -92,6 +101,13 @@ def _words(wanted: str, text: str) -> str:
     pattern = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, words)) + r")(?!\w)")
     count = sum(1 for _ in pattern.finditer(fold(text)))
     return str(count) if count else ""
+
+
+def _share(value: str) -> float:
+    try:
+        return float(value.strip() or INJECTION_SCORE)
+    except ValueError:
+        return INJECTION_SCORE
 
 
 def _nano(dollars: str) -> int:

@@ -11,6 +11,7 @@ from streaming.protocol.codes import Action, FaultCode, LibraryAction, Mode, Pri
 from streaming.protocol.errors import FrameError
 from streaming.protocol.frames import Frame
 from streaming.protocol.pieces import PieceReader
+from streaming.protocol.tentative import confirmed
 
 # Credit is given back when this much of it has been used.
 CREDIT_STEP = 65_536
@@ -37,6 +38,7 @@ class Reading:
     methods: list[int] = field(default_factory=list)
     pieces: PieceReader | None = None
     rewound: int = 0  # characters taken back since the last OPEN
+    tentative: str = ""  # what will probably follow `text`: to be shown as such, and never as said
     subscription: frames.Resume | None = None  # of a topic; `text` stays empty then
 
 
@@ -67,6 +69,14 @@ class Rewound:
 
     reading: Reading
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """`reading.tentative` is another text now. Its payload had `payload_bytes`."""
+
+    reading: Reading
+    payload_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +127,17 @@ class DrainAsked:
 
 
 ClientEvent: TypeAlias = (
-    Welcomed | Opened | TextArrived | Rewound | EventArrived | Published | Ended | Failed | LibraryOffered | DrainAsked
+    Welcomed
+    | Opened
+    | TextArrived
+    | Rewound
+    | Suggested
+    | EventArrived
+    | Published
+    | Ended
+    | Failed
+    | LibraryOffered
+    | DrainAsked
 )
 
 
@@ -129,12 +149,19 @@ class ClientSession:
     """
 
     def __init__(
-        self, codec: SessionCodec, *, mode: Mode = Mode.SENTENCE, client: str = "python", pieces: bool = False
+        self,
+        codec: SessionCodec,
+        *,
+        mode: Mode = Mode.SENTENCE,
+        client: str = "python",
+        pieces: bool = False,
+        tentative: bool = False,
     ) -> None:
         self.codec = codec
         self.mode = mode
         self.client = client
         self.pieces = pieces  # whoever uses this session can take text back (Rewound)
+        self.tentative = tentative  # whoever uses it shows what is tentative so that it is seen to be
         self.readings: dict[int, Reading] = {}
         self.to_send: list[Frame] = []
         self._next_channel = 1
@@ -146,9 +173,8 @@ class ClientSession:
         self._used = 0
         self.codec.libraries.clear()
         self.codec.active = 0
-        self.to_send = [
-            frames.Hello(0, (frames.VERSION,), self.mode, DEFAULT_CREDIT, held, self.client, int(self.pieces))
-        ]
+        wanted = int(self.pieces), int(self.tentative)
+        self.to_send = [frames.Hello(0, (frames.VERSION,), self.mode, DEFAULT_CREDIT, held, self.client, *wanted)]
         for reading in self.readings.values():
             if not reading.ended:
                 self._take_back(reading)
@@ -157,7 +183,7 @@ class ClientSession:
         self.to_send += self._unconfirmed.values()
 
     def _again(self, reading: Reading) -> Frame:
-        reading.waiting = True
+        reading.waiting, reading.tentative = True, ""
         if reading.subscription is not None:
             position = (reading.epoch, reading.offset)
             if reading.subscription.reliability != Reliability.EXACTLY_ONCE and reading.epoch:
@@ -240,12 +266,8 @@ class ClientSession:
                 found = [Welcomed(frame)]
             case frames.Open():
                 found = self._on_open(frame)
-            case frames.Chunk():
-                found = self._on_chunk(frame, len(data))
-            case frames.Piece():
-                found = self._on_piece(frame, len(data))
-            case frames.Event():
-                found = self._on_event(frame, len(data))
+            case frames.Chunk() | frames.Piece() | frames.Tentative() | frames.Event():
+                found = self._on_text(frame, len(data))
             case frames.Publish():
                 self._unconfirmed.pop(frame.id, None)
                 found = [Published(frame.id, frame.epoch, frame.offset)]
@@ -279,10 +301,22 @@ class ClientSession:
         size, reading.rewound = reading.rewound, 0
         return [Opened(reading), Rewound(reading, size)] if size else [Opened(reading)]
 
+    def _on_text(
+        self, frame: frames.Chunk | frames.Piece | frames.Tentative | frames.Event, size: int
+    ) -> list[ClientEvent]:
+        match frame:
+            case frames.Chunk():
+                return self._on_chunk(frame, size)
+            case frames.Piece():
+                return self._on_piece(frame, size)
+            case frames.Tentative():
+                return self._on_tentative(frame, size)
+        return self._on_event(frame, size)
+
     def _on_chunk(self, frame: frames.Chunk, size: int) -> list[ClientEvent]:
         reading = self._reading(frame.channel)
         credit = self._spent(size)
-        text = None if reading.waiting or reading.ended else self._text(reading, frame)
+        text = None if reading.waiting or reading.ended else self._text(reading, frame, frame.count)
         if credit:
             offset = reading.offset + (frame.count if text is not None else 0)
             self.to_send.append(frames.Ack(frame.channel, offset, credit))
@@ -291,7 +325,7 @@ class ClientSession:
         if reading.pieces is not None:
             reading.pieces.note(text, frame.count)
         reading.offset += frame.count
-        reading.text += text
+        self._add(reading, text)
         reading.wire_bytes += size
         reading.methods.append(frame.payload[0] & 7)
         return [TextArrived(reading, text, frame.payload[0] & 7, len(frame.payload), size)]
@@ -309,10 +343,26 @@ class ClientSession:
         if text is None:
             return self._rewind(reading, "a piece did not fit its check")
         reading.offset += 1
-        reading.text += text
+        self._add(reading, text)
         reading.wire_bytes += size
         reading.methods.append(CompressionMethod.MODEL)
         return [TextArrived(reading, text, CompressionMethod.MODEL, len(frame.data), size)]
+
+    def _add(self, reading: Reading, text: str) -> None:
+        reading.text += text
+        reading.tentative = confirmed(reading.tentative, text)
+
+    def _on_tentative(self, frame: frames.Tentative, size: int) -> list[ClientEvent]:
+        reading = self._reading(frame.channel)
+        credit = self._spent(size)
+        if credit:
+            self.to_send.append(frames.Ack(0, 0, credit))
+        if reading.waiting or reading.ended:
+            return []
+        # What is damaged is not worth asking for again: nothing is shown.
+        reading.tentative = self._text(reading, frame, 0) or ""
+        reading.wire_bytes += size
+        return [Suggested(reading, len(frame.payload))]
 
     def _rewind(self, reading: Reading, reason: str) -> list[ClientEvent]:
         """Take back what no check covers, and ask for it again."""
@@ -333,7 +383,7 @@ class ClientSession:
             reading.ended = True
             return [Failed(reading, frames.Fault(reading.channel, FaultCode.CORRUPT, f"{reason}, twice"))]
         reading.damaged = reading.offset
-        reading.waiting = True
+        reading.waiting, reading.tentative = True, ""
         again = frames.Resume(reading.channel, reading.stream, reading.epoch, reading.offset)
         if reading.subscription is not None:
             again = replace(reading.subscription, epoch=reading.epoch, offset=reading.offset)
@@ -347,7 +397,7 @@ class ClientSession:
             self.to_send.append(frames.Ack(0, 0, credit))
         if reading.waiting or reading.ended:
             return []
-        text = self._text(reading, frame)
+        text = self._text(reading, frame, 1, frame.passed)
         if text is None:
             return self._retry(reading, "an event did not fit its check")
         offset = reading.offset + frame.passed
@@ -355,13 +405,14 @@ class ClientSession:
         reading.wire_bytes += size
         return [EventArrived(reading, offset, frame.passed, text)]
 
-    def _text(self, reading: Reading, frame: frames.Chunk | frames.Event) -> str | None:
-        """Return the text of a chunk, None when it does not decode or does not fit its check."""
+    def _text(
+        self, reading: Reading, frame: frames.Chunk | frames.Event | frames.Tentative, count: int, passed: int = 0
+    ) -> str | None:
+        """Return the text of `count` chunks, None when it does not decode or does not fit its check."""
         try:
             text = self.codec.decode(frame.payload)
         except CodecError:
             return None
-        passed, count = (frame.passed, 1) if isinstance(frame, frames.Event) else (0, frame.count)
         offset = reading.offset + passed
         check = frames.chunk_check(reading.stream, reading.epoch, offset, count, text.encode())
         return text if check == frame.check else None

@@ -43,6 +43,8 @@ class FrameType(IntEnum):
     # Speech: the numbers 2 and 4 on channel 0.
     VOICE = 16 + 2
     AUDIO = 16 + 4
+    # The number 1 on other channels than 0.
+    TENTATIVE = 32 + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Hello:
     library: tuple[bytes, ...] = octets(4, size=32, repeated=True)
     client: str = string(5, limit=64)
     pieces: int = varint(6)
+    tentative: int = varint(7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,16 @@ class Piece:
     type: ClassVar = FrameType.PIECE
     channel: int
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tentative:
+    """What will probably follow the text that was sent on the channel (section 18); an empty text takes it back."""
+
+    type: ClassVar = FrameType.TENTATIVE
+    channel: int
+    check: int
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +268,7 @@ Frame: TypeAlias = (
     | Open
     | Chunk
     | Piece
+    | Tentative
     | Done
     | Fault
     | Ack
@@ -311,6 +325,8 @@ def encode(frame: Frame) -> bytes:
         head = encode_head(FrameType.CHUNK if frame.count == 1 else FrameType.CHUNKS, frame.channel)
         return head + count + frame.check.to_bytes(2, "little") + frame.payload
     head = encode_head(frame.type, frame.channel)
+    if isinstance(frame, Tentative):
+        return head + frame.check.to_bytes(2, "little") + frame.payload
     if isinstance(frame, Event):
         return head + encode_varint(frame.passed) + frame.check.to_bytes(2, "little") + frame.payload
     if isinstance(frame, Ack):
@@ -334,6 +350,8 @@ def decode(data: bytes) -> Frame:
         frame_type = _SPEECH.get(data[0], FrameType(data[0] >> 4))
     except ValueError:
         raise FrameError(f"unknown frame type {data[0] >> 4}") from None
+    if frame_type == FrameType.WELCOME and channel:
+        frame_type = FrameType.TENTATIVE
     _check_channel(frame_type, channel)
     hot = _HOT_DECODERS.get(frame_type)
     if hot is not None and (channel or frame_type != FrameType.EVENT):
@@ -360,6 +378,12 @@ def _decode_chunk(data: bytes, position: int, channel: int) -> Frame:
         raise FrameError("a chunk is cut short")
     check = int.from_bytes(data[position : position + 2], "little")
     return Chunk(channel, check, bytes(data[position + 2 :]), count)
+
+
+def _decode_tentative(data: bytes, position: int, channel: int) -> Frame:
+    if len(data) < position + 3:
+        raise FrameError("a tentative text is cut short")
+    return Tentative(channel, int.from_bytes(data[position : position + 2], "little"), bytes(data[position + 2 :]))
 
 
 def _decode_piece(data: bytes, position: int, channel: int) -> Frame:
@@ -400,6 +424,7 @@ _HOT_DECODERS: dict[FrameType, Callable[[bytes, int, int], Frame]] = {
     FrameType.CHUNKS: _decode_chunk,
     FrameType.AUDIO: _decode_audio,
     FrameType.PIECE: _decode_piece,
+    FrameType.TENTATIVE: _decode_tentative,
     FrameType.EVENT: _decode_event,
     FrameType.ACK: _decode_ack,
     FrameType.PING: _decode_ping,

@@ -142,6 +142,8 @@ class JsonForm:
             offset = self._offsets.get(frame.channel, 0)
             self._offsets[frame.channel] = offset + frame.count
             data |= {"offset": offset, "count": frame.count, "text": _text(frame.payload)}
+        elif isinstance(frame, frames.Tentative):
+            data |= {"offset": self._offsets.get(frame.channel, 0), "text": _text(frame.payload)}
         else:
             if isinstance(frame, frames.Open):
                 self._offsets[frame.channel] = frame.offset

@@ -29,6 +29,7 @@ from streaming.protocol.requests import (
     SubscribeAsked,
     VoiceCame,
 )
+from streaming.protocol.tentative import LIMIT, confirmed
 
 DEFAULT_CREDIT = 262_144
 CREDIT_LIMIT = 16 * 1024 * 1024
@@ -58,6 +59,7 @@ class Group:
     topic: bool = False  # an event of a topic: sent as EVENT, coded once for all its subscribers
     passed: int = 0  # of a topic: how many events before it are left out
     piece: bool = False  # it may go as a PIECE (section 16)
+    tentative: bool = False  # no chunk, but what will probably follow (section 18)
 
 
 @dataclass(slots=True)
@@ -76,6 +78,8 @@ class _Channel:
     topic: str = ""
     priority: Priority = Priority.NORMAL
     index: int = 0  # of the model that its pieces are coded with
+    draft: str = ""  # what will probably follow the newest event that was fed
+    shown: str = ""  # the tentative text that the client shows now
 
 
 class ServerSession:
@@ -92,6 +96,7 @@ class ServerSession:
         self.credit = 0
         self.greeted = False
         self.pieces = False  # the client reads PIECE frames
+        self.tentative = False  # the client shows tentative text
         self.unheard_pings = 0
         self._flow = flow
         self._channel_limit = channel_limit
@@ -149,6 +154,7 @@ class ServerSession:
         self.credit = min(hello.credit or DEFAULT_CREDIT, CREDIT_LIMIT)
         self.greeted = True
         self.pieces = hello.pieces > 0
+        self.tentative = hello.tentative > 0
         return [Greeted(hello)]
 
     def _on_resume(self, frame: frames.Resume) -> list[SessionEvent]:
@@ -251,9 +257,10 @@ class ServerSession:
         self._out.append(frames.Open(number, stream, epoch, offset, conversation, index))
         return index
 
-    def feed(self, number: int, event: StreamEvent) -> None:
-        """Add the next event of the channel's stream."""
+    def feed(self, number: int, event: StreamEvent, draft: str = "") -> None:
+        """Add the next event of the channel's stream; `draft` is what will probably follow it."""
         channel = self._channels[number]
+        channel.draft = draft
         if isinstance(event, StreamChunk):
             channel.pending.append(event)
             channel.size += len(event.text)
@@ -327,7 +334,15 @@ class ServerSession:
         if channel.end is not None and not channel.pending:
             self.close(number)
             return _end_frame(number, channel.end)
-        return None
+        return self._tentative(number, channel)
+
+    def _tentative(self, number: int, channel: _Channel) -> Group | None:
+        """Return the tentative text that the client has to show now; None while it shows just that."""
+        text = _expected(channel)
+        if text == channel.shown or not self.tentative or self.credit <= 0:
+            return None
+        channel.shown = text
+        return Group(number, channel.stream, channel.epoch, channel.offset, 0, text, False, tentative=True)
 
     def _group(self, number: int, channel: _Channel, count: int) -> Group:
         piece = channel.index > 0 and channel.mode == Mode.TOKEN and count <= PIECES_LIMIT and not channel.raw
@@ -339,6 +354,7 @@ class ServerSession:
         channel.offset += count
         channel.size -= len(text)
         channel.tail = (channel.tail + text)[-CONTEXT:]
+        channel.shown = confirmed(channel.shown, text)
         raw, channel.raw = channel.raw, False
         return Group(number, channel.stream, channel.epoch, offset, count, text, raw, piece=piece)
 
@@ -348,6 +364,15 @@ class ServerSession:
         channel.size -= len(event.text)
         raw, channel.raw = channel.raw, False
         return Group(number, channel.stream, channel.epoch, event.offset, 1, event.text, raw, True, passed)
+
+
+def _expected(channel: _Channel) -> str:
+    """Return what will probably follow the text that was sent: what waits for the end of its sentence, and the draft."""
+    if not channel.draft or channel.mode == Mode.COMPLETE or channel.topic or channel.raw:
+        return ""
+    if channel.size + len(channel.draft) > LIMIT:
+        return ""
+    return "".join(chunk.text for chunk in channel.pending) + channel.draft
 
 
 def _priority(value: int, number: int) -> Priority:

@@ -127,8 +127,8 @@ class HttpFeed:
 
     def _tentative(self, event: StreamEvent) -> dict[str, str]:
         """Return what will probably follow the newest chunk; nothing behind any other."""
-        text = getattr(self._stream, "tentative", "")
-        return {"tentative": text} if text and event.offset == self._stream.next_offset - 1 else {}
+        text = self._stream.tentative_behind(event.offset) if isinstance(self._stream, Stream) else ""
+        return {"tentative": text} if text else {}
 
     async def _frames(self) -> Body:
         session = ServerSession(bytes(16), flow=False)

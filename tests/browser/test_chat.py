@@ -229,6 +229,50 @@ def test_an_answer_goes_on_after_its_server_was_killed(own_page: Page, own_serve
     assert words(page) == recorded
 
 
+WATCH_TENTATIVE = """() => {
+  window.tentative = [];
+  new MutationObserver(() => {
+    const span = document.querySelector('.turn.assistant.pending .tentative');
+    if (!span) return;
+    const [label, text] = [...span.children].map((child) => child.textContent);
+    const words = span.closest('.words');
+    getSelection().selectAllChildren(words);
+    const style = getComputedStyle(span);
+    const before = words.textContent.slice(0, -span.textContent.length);
+    window.tentative.push({ label, text, before, copied: String(getSelection()), italic: style.fontStyle });
+    getSelection().removeAllRanges();
+  }).observe(document.getElementById('turns'), { childList: true, subtree: true, characterData: true });
+}"""
+
+
+@pytest.mark.environment(ENABLE_HYBRID_STREAMING="true")
+@pytest.mark.parametrize("mode", ["1", "2"])
+def test_what_will_probably_follow_is_seen_to_be_tentative_until_the_model_says_it(
+    own_page: Page, own_server: LiveServer, mode: str
+) -> None:
+    page = own_page
+    open_chat(page)
+    page.select_option("#mode", mode)
+    page.evaluate(WATCH_TENTATIVE)
+    for _ in range(5):
+        ask(page, "Speak")
+        finished(page)
+    said = " ".join(words(page))
+    assert len(said.split()) == 60
+    shown = page.evaluate("() => window.tentative")
+    assert shown
+    for one in shown:
+        assert (one["label"], one["italic"]) == ("Tentative: ", "italic")
+        # The mock says the same each time, so what was expected came true; it is copied only then.
+        assert said.startswith(f"{one['before']}{one['text']}".strip())
+        assert one["copied"].strip() == one["before"].strip()
+    assert page.locator(".turn .tentative").count() == 0
+    assert "Tentative" not in page.locator("#spoken").inner_text()
+    identifier = page.url.split("?c=")[1]
+    turns = own_server.get(f"/api/v1/conversations/{identifier}")[2]["turns"]
+    assert [turn["text"] for turn in turns if turn["role"] == "assistant"] == [said] * 5
+
+
 @pytest.fixture
 def real_page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     """A page on a server as a fresh machine has it: every tier is the embedded model."""

@@ -134,7 +134,9 @@ def test_training_finds_what_makes_a_prompt_hard(tmp_path: Path) -> None:
     assert trained["weights"]["words"][2] > 0.05
     assert trained["gain"] == pytest.approx(sum(1 - row["weak"] for row in rows) / 300, abs=1e-4)
     several = tmp_path / "several.jsonl"
-    several.write_text(json.dumps({"prompt": "x", "group": "g", "small": 0.2, "big": 0.9, "middle": 0.5}))
+    # A line separator of Unicode is no end of a line of JSON.
+    row = {"prompt": "x\u2028y", "group": "g", "small": 0.2, "big": 0.9, "middle": 0.5}
+    several.write_text(json.dumps(row, ensure_ascii=False))
     assert {name: training.read(several)[0][name] for name in ("weak", "strong")} == {"weak": 0.2, "strong": 0.9}
 
 

@@ -58,6 +58,18 @@ async def test_chunks_are_numbered_recorded_and_read_in_order(message: Message) 
     assert [event async for event in found.read()] == events
 
 
+async def test_tentative_text_stands_behind_the_newest_event_alone_and_never_on_the_record(message: Message) -> None:
+    stream = stream_of(message)
+    async with StreamContext(stream) as context:
+        await context.emit_chunk(message, "You. Can", tentative=" return it")
+        assert [stream.tentative_behind(offset) for offset in (0, 1, 2)] == ["", " return it", ""]
+        await context.emit_chunk(message, " return", done=True)
+    assert stream.tentative_behind(3) == ""
+    found = await recorded.load(message.user_id, message.stream)
+    assert found is not None
+    assert [event.text for event in found.events if isinstance(event, StreamChunk)] == ["You.", " Can", " return"]
+
+
 async def test_nothing_is_read_before_it_is_on_the_record(message: Message) -> None:
     stream = stream_of(message)
     kept: list[int] = []

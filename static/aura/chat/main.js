@@ -40,7 +40,7 @@ class Chat {
     byId("mode").value = ["0", "1", "2"].includes(mode) ? mode : SENTENCE;
     byId("tier").value = recall("tier") ?? "";
     if (byId("tier").selectedIndex < 0) byId("tier").value = "";
-    this.session = new ClientSession({ mode: Number(byId("mode").value), pieces: true });
+    this.session = new ClientSession({ mode: Number(byId("mode").value), pieces: true, tentative: true });
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     this.connection = new Connection(this.session, {
       url: `${scheme}//${location.host}${app.dataset.socket}`,
@@ -248,9 +248,14 @@ class Chat {
     const shown = event.reading ? this.answers.get(event.reading.channel) : undefined;
     if (event.type === "opened" && shown?.fresh) void this.list.load();
     if (event.type === "rewound") shown?.answer.show(event.reading.text);
+    if (event.type === "tentative") {
+      this.count(0, event.payloadBytes);
+      shown?.answer.show(event.reading.text, event.reading.tentative);
+      this.follower.grown();
+    }
     if (event.type === "text") {
       this.count(event.textBytes, event.payloadBytes);
-      shown?.answer.show(event.reading.text);
+      shown?.answer.show(event.reading.text, event.reading.tentative);
       // What is read aloud needs no screen reader besides.
       if (shown && !shown.spoken) this.announcer.grow(event.reading.text);
       this.follower.grown();
@@ -302,7 +307,11 @@ class Chat {
 
   onState(detail) {
     this.line.show(detail);
-    for (const { answer } of this.answers.values()) answer.waitFor(detail.state === "connected");
+    for (const { answer } of this.answers.values()) {
+      answer.waitFor(detail.state === "connected");
+      // What was expected on a line that is gone may not come.
+      if (detail.state !== "connected") answer.tentative.remove();
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import { copyButton } from "./clipboard.js";
 import { button, element } from "./element.js";
 import { MarkdownView } from "./markdown.js";
 import { say } from "./strings.js";
+import { TentativeText } from "./tentative.js";
 
 export const DEMO_MODEL = "smollm2-135m-instruct";
 const METHODS = { RAW: "raw", TEMPLATE: "template", BROTLI: "brotli", MODEL: "modelCoding" };
@@ -64,13 +65,16 @@ export class Answer {
     this.notes = element("footer");
     this.root.append(this.words, this.waiting, this.notes);
     this.view = new MarkdownView(this.words, COPY);
+    this.tentative = new TentativeText(this.words, say("tentative"));
   }
 
-  /** Show the text so far. */
-  show(text) {
+  /** Show the text so far, and behind it what will probably follow, which is no part of it. */
+  show(text, tentative = "") {
     this.#text = text;
     if (text.length > 0) this.waiting.hidden = true;
+    this.tentative.remove();
     this.view.show(text);
+    if (tentative) this.tentative.show(tentative);
   }
 
   /** Say what an answer without words waits for: the model, or the line. */
@@ -105,6 +109,7 @@ export class Answer {
   }
 
   #over() {
+    this.tentative.remove();
     this.root.classList.remove("pending");
     this.root.removeAttribute("aria-busy");
     this.waiting.hidden = true;

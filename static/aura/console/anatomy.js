@@ -28,7 +28,7 @@ export function dissect(data, libraries = new Map(), models = new Map()) {
   const name = data[0] >> 4 === CHUNKS ? "CHUNKS" : frame.type.toUpperCase();
   const parts = new Parts(data, libraries);
   parts.head(name, frame.channel);
-  if (frame.type === "chunk") parts.chunk(name === "CHUNKS");
+  if (frame.type === "chunk" || frame.type === "tentative") parts.chunk(name === "CHUNKS");
   else if (frame.type === "piece") parts.rest("text", "piece");
   else if (frame.type === "event" && frame.channel > 0) parts.event();
   else if (frame.type === "ack") parts.numbers(["offset", "credit"]);

@@ -8,6 +8,7 @@ import { crc32 } from "./crc32.js";
 import { FrameError } from "./errors.js";
 import { chunkCheck, VERSION } from "./frames.js";
 import { PieceReader } from "./pieces.js";
+import { confirmed } from "./tentative.js";
 
 const CREDIT = 262_144;
 /** Credit is given back when this much of it has been used. */
@@ -19,7 +20,7 @@ const EMPTY = new Uint8Array(0);
  *
  * `connect` begins a connection, `receive` takes each frame of it and returns events, `takeToSend` gives the frames that have
  * to go out. After a broken line call `connect` again: what has not ended is resumed where it stood. Events are objects with
- * `type`: welcomed, opened, text, rewound (with `pieces`: text was taken back, `reading.text` is what is left), event, published, ended, failed, library-offered, drain.
+ * `type`: welcomed, opened, text, rewound (with `pieces`: text was taken back, `reading.text` is what is left), tentative (`reading.tentative` is another text), event, published, ended, failed, library-offered, drain.
  */
 export class ClientSession {
   #toSend = [];
@@ -29,7 +30,9 @@ export class ClientSession {
   /** Publications without a receipt, by the hexadecimal of their ids: sent again on every connection. */
   #unconfirmed = new Map();
 
-  constructor({ mode = Mode.SENTENCE, client = "browser", pieces = false } = {}) {
+  constructor({ mode = Mode.SENTENCE, client = "browser", pieces = false, tentative = false } = {}) {
+    /** Whoever uses this session shows what is tentative so that it is seen to be. */
+    this.tentative = tentative;
     /** Whoever uses this session can take text back. */
     this.pieces = pieces;
     this.mode = mode;
@@ -52,7 +55,7 @@ export class ClientSession {
     this.confirmed.clear();
     this.active = 0;
     this.#toSend = [
-      { type: "hello", channel: 0, version: [VERSION], mode: this.mode, credit: CREDIT, library: held, client: this.client, pieces: this.pieces ? 1 : 0 },
+      { type: "hello", channel: 0, version: [VERSION], mode: this.mode, credit: CREDIT, library: held, client: this.client, pieces: Number(this.pieces), tentative: Number(this.tentative) },
     ];
     for (const reading of this.readings.values()) {
       if (reading.ended) continue;
@@ -184,6 +187,8 @@ export class ClientSession {
         return this.#onChunk(frame, size);
       case "piece":
         return this.#onPiece(frame, size);
+      case "tentative":
+        return this.#onTentative(frame, size);
       case "event":
         return frame.channel > 0 ? this.#onEvent(frame, size) : this.#onReceipt(frame);
       case "done":
@@ -210,6 +215,7 @@ export class ClientSession {
 
   #again(reading) {
     reading.waiting = true;
+    reading.tentative = "";
     takeBack(reading);
     if (reading.subscription !== null) {
       if (reading.epoch === 0) return reading.subscription;
@@ -294,11 +300,23 @@ export class ClientSession {
     const bytes = encodeUtf8(text);
     reading.offset += count;
     reading.text += text;
+    reading.tentative = confirmed(reading.tentative, text);
     reading.check = crc32(bytes, reading.check);
     reading.textBytes += bytes.length;
     reading.payloadBytes += payloadBytes;
     reading.methods.set(method, (reading.methods.get(method) ?? 0) + 1);
     return [{ type: "text", reading, text, method, textBytes: bytes.length, payloadBytes }];
+  }
+
+  #onTentative(frame, size) {
+    const reading = this.#reading(frame.channel);
+    const credit = this.#spent(size);
+    if (credit > 0) this.#toSend.push({ type: "ack", channel: 0, offset: 0, credit });
+    if (reading.waiting) return [];
+    // What is damaged is not worth asking for again: nothing is shown.
+    reading.tentative = this.#text(reading, { ...frame, count: 0 }) ?? "";
+    reading.payloadBytes += frame.payload.length;
+    return [{ type: "tentative", reading, payloadBytes: frame.payload.length }];
   }
 
   #onEvent(frame, size) {
@@ -389,6 +407,7 @@ export class ClientSession {
   #end(reading, offset) {
     if (offset !== reading.offset) throw new FrameError(`the stream ends at ${offset}, but ${reading.offset} comes next`);
     reading.ended = true;
+    reading.tentative = "";
     this.readings.delete(reading.channel);
   }
 
@@ -432,6 +451,8 @@ function newReading(channel, stream, given) {
     epoch: 0,
     offset: 0,
     text: "",
+    // What will probably follow the text: to be shown as such, and never as said.
+    tentative: "",
     conversation: EMPTY,
     prompt: null,
     subscription: null,

@@ -21,9 +21,12 @@ const TYPES = {
   library: 11, piece: 12, event: 13, resume: 15,
   // Speech: on channel 0, where no prompt and no chunk can stand.
   voice: 2, audio: 4,
+  // On all channels but 0, where no WELCOME can stand.
+  tentative: 1,
 };
 const SPEECH = new Map([[TYPES.voice << 4, "voice"], [TYPES.audio << 4, "audio"]]);
-const NAMES = Object.fromEntries(Object.entries(TYPES).filter(([name]) => name !== "voice" && name !== "audio").map(([name, number]) => [number, name]));
+const SECOND = new Set(["voice", "audio", "tentative"]);
+const NAMES = Object.fromEntries(Object.entries(TYPES).filter(([name]) => !SECOND.has(name)).map(([name, number]) => [number, name]));
 NAMES[CHUNKS] = "chunk";
 const ON_SESSION = new Set(["hello", "welcome", "ping", "pong", "library"]);
 const ON_STREAM = new Set(["prompt", "open", "chunk", "piece", "done", "resume"]);
@@ -37,6 +40,7 @@ export const FIELDS = {
     library: octets(4, { size: 32, repeated: true }),
     client: string(5, { limit: 64 }),
     pieces: varint(6),
+    tentative: varint(7),
   },
   welcome: {
     version: varint(1),
@@ -137,6 +141,8 @@ function body(frame) {
       const count = frame.count > 1 ? encodeVarint(frame.count) : [];
       return [...count, frame.check & 0xff, frame.check >> 8, ...frame.payload];
     }
+    case "tentative":
+      return [frame.check & 0xff, frame.check >> 8, ...frame.payload];
     case "event":
       if (frame.channel === 0) return encodeFields(FIELDS.event, frame);
       return [...encodeVarint(frame.passed), frame.check & 0xff, frame.check >> 8, ...frame.payload];
@@ -164,12 +170,13 @@ export function decode(data) {
     channel += extra;
   }
   const number = data[0] >> 4;
-  const type = SPEECH.get(data[0]) ?? NAMES[number];
+  const type = number === TYPES.tentative && channel > 0 ? "tentative" : (SPEECH.get(data[0]) ?? NAMES[number]);
   if (type === undefined) throw new FrameError(`unknown frame type ${number}`);
   if (channel > CHANNEL_LIMIT) throw new FrameError(`channel ${channel} is over ${CHANNEL_LIMIT}`);
   if (channel > 0 ? ON_SESSION.has(type) : ON_STREAM.has(type)) {
     throw new FrameError(`${type} cannot stand on channel ${channel}`);
   }
+  if (type === "tentative") return decodeTentative(data, position, channel);
   if (type === "chunk") return decodeChunk(data, position, channel, number === CHUNKS);
   if (type === "event" && channel > 0) return decodeEvent(data, position, channel);
   if (type === "audio") return decodeAudio(data, position);
@@ -191,6 +198,12 @@ function decodeChunk(data, position, channel, several) {
   if (data.length < position + 3) throw new FrameError("a chunk is cut short");
   const check = data[position] | (data[position + 1] << 8);
   return { type: "chunk", channel, check, payload: data.slice(position + 2), count };
+}
+
+function decodeTentative(data, position, channel) {
+  if (data.length < position + 3) throw new FrameError("a tentative text is cut short");
+  const check = data[position] | (data[position + 1] << 8);
+  return { type: "tentative", channel, check, payload: data.slice(position + 2) };
 }
 
 function decodeEvent(data, position, channel) {

@@ -9,7 +9,7 @@ import { chunkCheck, FIELDS } from "./frames.js";
 
 /** What the server understands in this form; LIBRARY and FAULT are not among it. */
 const FOR_SERVERS = new Set(["hello", "prompt", "resume", "control", "ack", "ping", "pong"]);
-const FROM_SERVERS = new Set(["welcome", "open", "chunk", "event", "published", "done", "fault", "control", "ping", "pong"]);
+const FROM_SERVERS = new Set(["welcome", "open", "chunk", "tentative", "event", "published", "done", "fault", "control", "ping", "pong"]);
 const CODES = { finish: Finish, action: Action, code: FaultCode };
 
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -55,6 +55,7 @@ export class JsonForm {
   #read(data) {
     const { type, channel = 0 } = data;
     if (type === "chunk") return this.#placed(data, data.text, { count: data.count });
+    if (type === "tentative") return this.#placed(data, data.text, {}, 0);
     // The text of an event is not sent in this form, but what it says: any text that says it will do.
     if (type === "event") return this.#placed(data, JSON.stringify(data.event), { passed: data.passed });
     if (type === "published") return { type: "event", channel: 0, id: unhex(data.id ?? ""), epoch: data.epoch, offset: data.offset };
@@ -70,11 +71,11 @@ export class JsonForm {
   }
 
   /** Offsets are sent here. With a check made for its place, what comes from another place is found out like what is damaged. */
-  #placed({ type, channel, offset }, text, given) {
+  #placed({ type, channel, offset }, text, given, count = given.count ?? 1) {
     const place = this.#channels.get(channel);
     if (place === undefined) throw new FrameError(`channel ${channel} is not open`);
     try {
-      const check = chunkCheck(place.stream, place.epoch, offset, given.count ?? 1, encodeUtf8(text));
+      const check = chunkCheck(place.stream, place.epoch, offset, count, encodeUtf8(text));
       return { type, channel, check, payload: encodePayload(text).data, ...given };
     } catch (error) {
       if (error instanceof CodecError || error instanceof RangeError || error instanceof TypeError) throw new FrameError(`${type}: ${error.message}`);

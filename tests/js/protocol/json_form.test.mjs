@@ -71,6 +71,20 @@ test("topics: what is published, its receipt, and an event", () => {
   assert.equal(reading.offset, 7);
 });
 
+test("tentative text stands behind what came, and is not shown at another place", () => {
+  const form = new JsonForm();
+  const session = new ClientSession({ tentative: true });
+  session.connect();
+  assert.equal(JSON.parse(form.encode(session.takeToSend()[0])).tentative, 1);
+  const reading = session.resume(STREAM);
+  const take = (data) => session.receive(form.decode(JSON.stringify(data)), 1);
+  take({ type: "open", channel: 1, stream: NAME, epoch: 1, offset: 0, conversation: NAME });
+  const [event] = take({ type: "tentative", channel: 1, offset: 0, text: "You can" });
+  assert.deepEqual([event.type, reading.tentative, reading.text], ["tentative", "You can", ""]);
+  take({ type: "tentative", channel: 1, offset: 3, text: "You could" });
+  assert.equal(reading.tentative, "");
+});
+
 test("codes by name become their numbers", () => {
   const form = new JsonForm();
   const fault = form.decode('{"type":"fault","channel":0,"code":"corrupt","message":"m","retry":true,"retry_after":5,"offset":0}');

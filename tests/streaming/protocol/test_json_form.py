@@ -66,6 +66,8 @@ def test_frames_of_the_server_are_readable(form: JsonForm) -> None:
     chunk = frames.Chunk(1, 0, encode_raw("مرحبا").data, 2)
     assert written(chunk) == {"type": "chunk", "channel": 1, "offset": 5, "count": 2, "text": "مرحبا"}
     assert written(chunk)["offset"] == 7
+    tentative = frames.Tentative(1, 0, encode_raw(" probably").data)
+    assert written(tentative) == {"type": "tentative", "channel": 1, "offset": 9, "text": " probably"}
     assert written(frames.Done(1, 9, finish=2))["finish"] == "cancelled"
     fault = written(frames.Fault(1, FaultCode.RATE_LIMITED, "slow", 1, 200))
     assert (fault["code"], fault["retry"]) == ("rate_limited", True)
