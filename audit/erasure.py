@@ -30,6 +30,8 @@ from audit.models import (
     Note,
     Receipt,
     SavedFilter,
+    Share,
+    Shelved,
     Subject,
     Summary,
     Word,
@@ -140,7 +142,8 @@ def _take(entries: QuerySet[Entry], conversations: QuerySet[Conversation]) -> _T
         Word.objects.filter(stream__in=some)._raw_delete("default")
         rows += tracking.delete_all(Examination.objects.filter(stream__in=some))
         rows += tracking.delete_all(Flag.objects.filter(stream__in=some))
-    rows += tracking.delete_all(Note.objects.filter(conversation__in=conversations))
+    for beside in (Note, Share, Shelved):
+        rows += tracking.delete_all(beside._default_manager.filter(conversation__in=conversations))
     return _Taken(rows, streams, len(numbers))
 
 

@@ -1,6 +1,7 @@
 """Reading the record."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,15 @@ from audit.records.transcript import Turn, fold
 from audit.vault import vault
 
 
-def conversations(user: Any, limit: int = 100) -> list[Conversation]:
-    """Return the user's conversations, the newest first."""
-    return list(Conversation.objects.filter(user=user)[:limit])
+def conversations(user: Any, limit: int = 100, before: datetime | None = None) -> list[Conversation]:
+    """Return the conversations on the user's list, the newest first; with `before` those whose last question is older."""
+    own = on_list(user)
+    return list((own if before is None else own.filter(updated__lt=before))[:limit])
+
+
+def on_list(user: Any) -> QuerySet[Conversation]:
+    """Return the user's conversations but those that were taken off the list."""
+    return Conversation.objects.filter(user=user, shelved=None)
 
 
 def conversation(user: Any, identifier: UUID) -> Conversation | None:
