@@ -15,7 +15,7 @@ from audit.vault import seal_text, vault
 
 
 def rename(user: Any, identifier: UUID, title: str) -> None:
-    """Give a conversation of the user another title, cut to TITLE_LIMIT. Raises NotFound for another's, or an empty title."""
+    """Give a conversation of the user another title, cut to TITLE_LIMIT. Raises NotFound for another's and an empty one."""
     words = " ".join(title.split())[:TITLE_LIMIT]
     if not words:
         raise NotFound("a title has at least one letter")

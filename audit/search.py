@@ -33,7 +33,7 @@ def matching(conversations: QuerySet[Conversation], text: str) -> QuerySet[Conve
 
 
 def saying(text: str) -> Q:
-    """Return the condition of a conversation with a turn that has all the words of the text; it holds for none without words."""
+    """Return the condition of a conversation with a turn that has all the words of a text; without words for none."""
     key = search_key()
     blinded = blind(words_of(text), key) if key is not None else set()
     if not blinded:

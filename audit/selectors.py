@@ -42,6 +42,12 @@ def transcript(user: Any, identifier: UUID) -> list[Turn]:
     return fold(events_of(_spoken().filter(conversation=identifier, conversation__user=user)))
 
 
+def answer(user: Any, stream: UUID) -> Turn | None:
+    """Return the answer of a stream of the user, None for another's, or an erased one."""
+    turns = fold(events_of(_spoken().filter(stream=stream, conversation__user=user)))
+    return next((turn for turn in turns if turn.role == "assistant"), None)
+
+
 def full_transcript(identifier: UUID) -> list[Turn]:
     """Return the turns of any conversation, for reviewers: whoever shows them logs it (audit.access)."""
     return fold(events_of(_spoken().filter(conversation=identifier)))
