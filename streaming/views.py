@@ -55,11 +55,13 @@ def chat_page(request: HttpRequest) -> HttpResponse:
     install = _("Speech is not understood on this server: install its engines (docs/how-to/voice.md).")
     # Who can do something about it is told what is missing; others are not shown what they cannot have.
     voice = not missing or getattr(request.user, "is_staff", False)
-    return render(
-        request,
-        "streaming/chat.html",
-        {"strings": chat_strings(), "voice": voice, "voice_missing": install if missing and voice else ""},
-    )
+    shown = {
+        "strings": chat_strings(),
+        "voice": voice,
+        "voice_missing": install if missing and voice else "",
+        "message_limit": settings.STREAMING_MESSAGE_LIMIT,
+    }
+    return render(request, "streaming/chat.html", shown)
 
 
 @login_required

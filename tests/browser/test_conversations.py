@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.browser.conftest import signed_in
 from tests.browser.test_chat import answer, ask, finished, open_chat, words
 from tests.live import LiveServer
 
@@ -100,7 +99,9 @@ def test_the_details_of_an_answer_say_why_and_prove_that_it_is_recorded(page: Pa
     opener = answer(page).get_by_role("button", name="Details")
     opener.click()
     details = answer(page).locator(".details")
-    expect(details.locator(".proven")).to_contain_text(re.compile(r"\d+ of \d+ entries of this turn are under the signed head"))
+    expect(details.locator(".proven")).to_contain_text(
+        re.compile(r"\d+ of \d+ entries of this turn are under the signed head")
+    )
     expect(details).to_contain_text("asked for")
     expect(details).to_contain_text("echo")
     expect(opener).to_have_attribute("aria-expanded", "true")
@@ -149,15 +150,25 @@ def test_the_keys_do_what_their_list_says_and_can_be_turned_off(page: Page) -> N
 
 
 def test_without_a_line_a_banner_says_what_happens_and_the_rest_comes_by_itself(page: Page) -> None:
+    lines: list[WebSocketRoute] = []
+    blocked = False
+
+    def route(socket: WebSocketRoute) -> None:
+        if blocked:
+            socket.close(code=4102, reason="busy")
+        else:
+            lines.append(socket)
+            socket.connect_to_server()
+
+    page.route_web_socket("**/ws/chat/", route)
     open_chat(page)
     banner = page.locator("#banner")
     expect(banner).to_be_hidden()
-    page.context.set_offline(True)
-    page.evaluate("dispatchEvent(new Event('offline'))")
-    expect(banner).to_contain_text("What you ask meanwhile is sent as soon as it is back.", timeout=40_000)
+    blocked = True
+    lines[0].close(code=4100, reason="")
+    expect(banner).to_contain_text("What you ask meanwhile is sent as soon as it is back.")
     ask(page, "Asked without a line", "fast")
-    page.context.set_offline(False)
-    page.evaluate("dispatchEvent(new Event('online'))")
+    blocked = False
     finished(page)
     expect(banner).to_be_hidden()
     expect(page.locator("#notice")).to_contain_text("The line is back")
@@ -174,6 +185,30 @@ def test_on_paper_there_are_words_and_nothing_to_press(page: Page) -> None:
         expect(page.locator(part)).to_be_visible()
     # The page is as long as the conversation, not as the screen.
     assert page.evaluate("getComputedStyle(document.querySelector('#main')).overflowY") == "visible"
+
+
+def test_files_of_text_go_with_a_question_and_others_say_why_not(page: Page) -> None:
+    open_chat(page)
+
+    def attach(name: str, kind: str, data: bytes) -> None:
+        page.set_input_files("#file", [{"name": name, "mimeType": kind, "buffer": data}])
+
+    attach("cat.png", "image/png", b"\x89PNG")
+    expect(page.locator("#notice")).to_contain_text("cat.png: pictures cannot be asked about here.")
+    attach("data.bin", "application/octet-stream", b"\0\1\2")
+    expect(page.locator("#notice")).to_contain_text("data.bin: only files of text")
+    attach("large.txt", "text/plain", b"x" * 300_000)
+    expect(page.locator("#notice")).to_contain_text("large.txt: a question takes files of 230 KB at most.")
+    expect(page.locator("#files")).to_be_hidden()
+    attach("one.txt", "text/plain", b"away with it")
+    page.get_by_role("button", name="Take one.txt away").click()
+    attach("code.py", "text/x-python", b"print('```')\r\n")
+    expect(page.locator("#files li")).to_have_count(1)
+    ask(page, "What is this?", "fast")
+    finished(page)
+    expect(page.locator("#files")).to_be_hidden()
+    expect(page.locator(".turn.user .words")).to_have_text("What is this?\n\ncode.py:\n````py\nprint('```')\n````")
+    expect(answer(page).locator("pre code")).to_have_text("print('```')")
 
 
 def test_the_privacy_page_needs_no_account(browser: Browser, live: LiveServer) -> None:

@@ -6,6 +6,7 @@ import { ClientSession } from "../protocol/client.js";
 import { Action, FaultCode } from "../protocol/codes.js";
 import { keep, recall } from "../store.js";
 import { Announcer } from "./announcer.js";
+import { Attachments } from "./attach.js";
 import { Composer, Follower } from "./composer.js";
 import { Conversations } from "./conversations.js";
 import { isOpen } from "./dialog.js";
@@ -58,9 +59,11 @@ class Chat {
     this.conversation = named();
     this.announcer = new Announcer(byId("spoken"), byId("announcer"));
     this.follower = new Follower(byId("main"));
-    this.composer = new Composer(byId("composer"), byId("question"), (text) => this.send(text));
+    this.composer = new Composer(byId("composer"), byId("question"), (text) => this.send(text, this.files));
     this.notice = new Notice(byId("notice"));
     this.line = new LineState(byId("line"), { banner: byId("banner"), onRetry: () => this.connection.now() });
+    const dropped = { list: byId("files"), input: byId("file"), opener: byId("attach"), area: app };
+    this.files = new Attachments(dropped, { limit: Number(app.dataset.limit) * 0.9, tell: (why) => this.notice.say(why) });
     this.menu = new Menu(app, byId("menu"), byId("side"));
     this.voice = new VoiceDoor(byId("voice"), app, {
       conversation: () => this.conversation || (this.unspoken ??= uuid(random16())),
@@ -233,8 +236,11 @@ class Chat {
     return answer;
   }
 
-  send(text) {
-    if (!text.trim() || this.answers.size > 0 || this.connection.state === "refused") return;
+  /** Ask; with the files that are attached, when those are given. */
+  send(words, files = null) {
+    if (this.answers.size > 0 || this.connection.state === "refused") return;
+    const text = files === null ? words : files.with(words);
+    if (!text.trim()) return;
     this.composer.set("");
     byId("welcome").hidden = true;
     this.begin(this.unspoken ?? uuid(random16()));
