@@ -10,7 +10,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 from servestatic import ServeStaticASGI
 from servestatic.responders import IsDirectoryError, MissingFileError, StaticFile
 from servestatic.utils import decode_path_info
