@@ -80,5 +80,7 @@ class Template:
 
     def coded_size(self, slots: Sequence[str]) -> int:
         """Return the bytes of a template payload with these `slots`, method byte included."""
-        sizes = [len(slot.encode()) for slot in slots]
-        return 1 + varint_size(self.id) + sum(sizes) + sum(varint_size(size) for size in sizes[:-1])
+        sizes = [len(slot) if slot.isascii() else len(slot.encode()) for slot in slots]
+        # A length under 128 is one byte.
+        lengths = sum([1 if size < 128 else varint_size(size) for size in sizes[:-1]])
+        return 1 + varint_size(self.id) + sum(sizes) + lengths

@@ -1,6 +1,9 @@
 """Alignment of texts that were made from one template: what all have in common, in order, and the slots between."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+from rapidfuzz.distance import LCSseq
 
 from compression.codec.template import MAX_PARTS
 from compression.discovery.tokens import tokens
@@ -9,53 +12,22 @@ from compression.discovery.tokens import tokens
 SHORT = 2
 
 
-def common(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
-    """Return a longest common subsequence as pairs of places, in order.
+class Block(NamedTuple):
+    """Tokens that two texts have in common: where they begin in the one and in the other, and how many they are."""
 
-    Bit-parallel (Hyyrö, 2004): one long-integer step for each token of `other`.
-    """
-    begin = _same(one, other)
-    end = min(_same(one[::-1], other[::-1]), min(len(one), len(other)) - begin)
-    middle = _middle(one[begin : len(one) - end], other[begin : len(other) - end])
+    one: int
+    other: int
+    size: int
+
+
+def common(one: Sequence[str], other: Sequence[str]) -> list[Block]:
+    """Return a longest common subsequence as blocks, in order (bit-parallel; Hyyrö, 2004)."""
+    operations = LCSseq.opcodes(one, other)
     return [
-        *((place, place) for place in range(begin)),
-        *((left + begin, right + begin) for left, right in middle),
-        *((len(one) - place, len(other) - place) for place in range(end, 0, -1)),
+        Block(step.src_start, step.dest_start, step.src_end - step.src_start)
+        for step in operations
+        if step.tag == "equal"
     ]
-
-
-def _same(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many tokens both begin with."""
-    return next(
-        (at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right),
-        min(len(one), len(other)),
-    )
-
-
-def _middle(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
-    masks: dict[str, int] = {}
-    for place, token in enumerate(one):
-        masks[token] = masks.get(token, 0) | 1 << place
-    full = (1 << len(one)) - 1
-    row = full
-    rows = []
-    for token in other:
-        used = row & masks.get(token, 0)
-        row = ((row + used) | (row - used)) & full
-        rows.append(row)
-    pairs = []
-    left, right = len(one), len(other)
-    while left and right:
-        bit = 1 << (left - 1)
-        if rows[right - 1] & bit:
-            left -= 1
-        else:
-            right -= 1
-            if not right or rows[right - 1] & bit:
-                left -= 1
-                pairs.append((left, right))
-    pairs.reverse()
-    return pairs
 
 
 class Alignment:
@@ -85,17 +57,20 @@ class Alignment:
 
     def add(self, words: Sequence[str], least: float) -> bool:
         """Align one more text; return False, and change nothing, when less than `least` characters stay fixed."""
-        pairs = common(self.fixed, words)
-        size = sum(len(self.fixed[place]) for place, _ in pairs)
+        blocks = common(self.fixed, words)
+        size = sum(len(token) for begin, _, count in blocks for token in self.fixed[begin : begin + count])
         if size < least:
             return False
-        slots = []
-        before, behind = -1, -1
-        for place, other in [*pairs, (len(self.fixed), len(words))]:
-            gap = place != before + 1 or other != behind + 1
-            slots.append(gap or any(self.slots[before + 1 : place + 1]))
-            before, behind = place, other
-        self.fixed = [self.fixed[place] for place, _ in pairs]
+        fixed: list[str] = []
+        slots: list[bool] = []
+        place, behind = 0, 0
+        for begin, other, count in [*blocks, Block(len(self.fixed), len(words), 1)]:
+            gap = begin != place or other != behind
+            slots.append(gap or any(self.slots[place : begin + 1]))
+            slots += self.slots[begin + 1 : begin + count]
+            fixed += self.fixed[begin : begin + count]
+            place, behind = begin + count, other + count
+        self.fixed = fixed
         self.slots, self.size = slots, size
         return True
 

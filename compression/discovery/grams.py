@@ -18,7 +18,9 @@ class GramTable:
         self._limit = limit
         self._new: dict[int, int] = {}
         self._old: dict[int, int] = {}
-        self._numbers: dict[str, int] = {}
+        #: Those of both halves that at least two users had.
+        self._shared: set[int] = set()
+        self._numbers = _Numbers()
 
     def __len__(self) -> int:
         return len(self._new) + len(self._old)
@@ -31,13 +33,7 @@ class GramTable:
         """Return the n-gram that begins at each token, as far as there are enough; a shorter text is one n-gram."""
         if len(self._numbers) > _CACHED:
             self._numbers.clear()
-        known = self._numbers
-        numbers = []
-        for token in tokens:
-            number = known.get(token)
-            if number is None:
-                number = known[token] = zlib.crc32(token.encode("utf-8", "surrogatepass"))
-            numbers.append(number)
+        numbers = list(map(self._numbers.__getitem__, tokens))
         if len(numbers) < self.size:
             return [hash(tuple(numbers))] if numbers else []
         # Hashes of texts differ from process to process, those of tuples of numbers do not.
@@ -49,18 +45,26 @@ class GramTable:
 
     def count(self, grams: Iterable[int], bit: int) -> None:
         """Count a user's bit in for each of these grams."""
-        new, old = self._new, self._old
+        new, old, shared = self._new, self._old, self._shared
         for gram in grams:
             seen = new.get(gram)
-            new[gram] = bit | (old.get(gram, 0) if seen is None else seen)
+            if seen is None:
+                seen = old.get(gram, 0)
+            if seen != bit and seen:
+                shared.add(gram)
+            new[gram] = bit | seen
         if len(new) >= self._limit:
             self._old, self._new = new, {}
+            self._find_shared()
 
-    def frequent(self, grams: Iterable[int]) -> list[int]:
+    def frequent(self, grams: set[int]) -> set[int]:
         """Return those grams that at least two users had."""
-        new, old = self._new, self._old
+        return grams & self._shared
+
+    def _find_shared(self) -> None:
         # A number with one bit has no bit in common with the number below it.
-        return [gram for gram in grams if (seen := new.get(gram) or old.get(gram, 0)) & (seen - 1)]
+        halves = (self._old, self._new)
+        self._shared = {gram for half in halves for gram, seen in half.items() if seen & (seen - 1)}
 
     def state(self) -> list[list[list[int]]]:
         """Return what the table holds, for `restore`."""
@@ -69,6 +73,15 @@ class GramTable:
     def restore(self, state: list[list[list[int]]]) -> None:
         """Take the place of the table whose state it was."""
         self._new, self._old = (dict(zip(*half, strict=True)) for half in state)
+        self._find_shared()
+
+
+class _Numbers(dict[str, int]):
+    """A number of 32 bits for each token, equal in every process."""
+
+    def __missing__(self, token: str) -> int:
+        number = self[token] = zlib.crc32(token.encode("utf-8", "surrogatepass"))
+        return number
 
 
 def user_bit(user: str) -> int:

@@ -3,8 +3,8 @@
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
-from itertools import count, islice
+from itertools import chain, count, islice
+from operator import itemgetter
 from typing import Any, Final
 
 from compression.codec.matcher import Matcher
@@ -117,7 +117,7 @@ class LevelMiner:
         Two texts of one template agree in most of them (MinHash; Broder, 1997).
         """
         frequent = self._table.frequent(grams)
-        return tuple(nsmallest(SKETCH, frequent if len(frequent) * 4 >= len(grams) else grams))
+        return tuple(sorted(frequent if len(frequent) * 4 >= len(grams) else grams)[:SKETCH])
 
     def _settle(self, unit: Unit, sketch: tuple[int, ...]) -> bool:
         shared = self._votes(sketch, self._known)
@@ -145,14 +145,12 @@ class LevelMiner:
 
     def _votes(self, sketch: tuple[int, ...], index: Any) -> dict[int, int]:
         """Return what shares enough n-grams with a sketch and still exists, the most similar first, and how many."""
-        votes: Counter[int] = Counter()
-        for gram in sketch:
-            if gram in index:
-                votes.update(index[gram])
+        votes = Counter(chain.from_iterable(index[gram] for gram in sketch if gram in index))
         waiting = index is self._waiting
         least = max(1, (ALIKE if waiting else RELATED) * len(sketch))
         holder = self._pending if waiting else self.clusters
-        return {number: shared for number, shared in votes.most_common() if shared >= least and number in holder}
+        enough = [(shared, number) for number, shared in votes.items() if shared >= least and number in holder]
+        return {number: shared for shared, number in sorted(enough, key=itemgetter(0), reverse=True)}
 
     def _try(self, unit: Unit, sketch: tuple[int, ...], candidates: Sequence[int]) -> bool:
         """Make a cluster of a text and those like it, if they have a template."""

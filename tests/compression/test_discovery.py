@@ -91,7 +91,7 @@ def test_the_sentences_of_a_template_make_its_text(parts: list[str], values: lis
 
 @given(st.lists(st.sampled_from("abcd"), max_size=12), st.lists(st.sampled_from("abcd"), max_size=12))
 def test_a_longest_common_subsequence(one: list[str], other: list[str]) -> None:
-    pairs = common(one, other)
+    pairs = [(block.one + n, block.other + n) for block in common(one, other) for n in range(block.size)]
     assert all(one[left] == other[right] for left, right in pairs)
     assert all(before[0] < after[0] and before[1] < after[1] for before, after in pairwise(pairs))
     table = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]

@@ -1,6 +1,9 @@
 """The membranes: spectral radius, the same to the bit however an input is divided, and the same states as reservoirpy."""
 
 import hashlib
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -13,6 +16,7 @@ from streaming.datasets.features import COUNT, features
 from streaming.datasets.network import RADIUS, Mode, Network, Spec
 from streaming.datasets.random import Random
 from streaming.datasets.reservoir import FAN_IN, recurrent, relabelled
+from tests.live import ROOT
 
 INPUT = "".join(f"{number}: the quick brown fox; " for number in range(400)).encode()
 SPECS = [Spec(3, 16, mode, seed) for mode in Mode for seed in (0, 7)]
@@ -25,9 +29,9 @@ def largest(matrix: np.ndarray) -> float:
 @pytest.mark.parametrize("size", [16, 64, 200])
 def test_the_spectral_radius_is_set_and_relabelling_keeps_it(size: int) -> None:
     base = recurrent(5, size)
-    assert largest(base.dense()) == pytest.approx(1.0, abs=1e-9)
+    assert largest(base.dense()) == pytest.approx(1.0, abs=1e-7)
     other = relabelled(base, Random(5, 1), 0.7)
-    assert largest(other.dense()) == pytest.approx(0.7, abs=1e-9)
+    assert largest(other.dense()) == pytest.approx(0.7, abs=1e-7)
     assert not np.allclose(np.sort(other.dense().ravel()), np.sort(0.7 * base.dense().ravel()))
     assert (np.count_nonzero(other.dense(), axis=1) == FAN_IN).all()
 
@@ -38,7 +42,7 @@ def test_every_membrane_has_the_radius_and_hears_no_other(spec: Spec) -> None:
         full = level.own.dense()
         for number in range(width):
             span = slice(number * spec.size, (number + 1) * spec.size)
-            assert largest(full[span, span]) == pytest.approx(RADIUS, abs=1e-9)
+            assert largest(full[span, span]) == pytest.approx(RADIUS, abs=1e-7)
             full[span, span] = 0
         assert not full.any()
 
@@ -80,9 +84,22 @@ def test_numbers_are_those_of_other_machines() -> None:
     assert step.mean[-1] == pytest.approx(EXPECTED_MEAN, abs=1e-9)
 
 
+@pytest.mark.parametrize("kernels", ["Nehalem", "Haswell"])
+def test_weights_do_not_depend_on_how_blas_computes(kernels: str) -> None:
+    program = (
+        "from streaming.datasets.reservoir import recurrent\n"
+        "print([recurrent(seed, 96).weight.tobytes().hex() for seed in range(4)])"
+    )
+    environment = {**os.environ, "OPENBLAS_CORETYPE": kernels, "OPENBLAS_NUM_THREADS": "1"}
+    told = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == str([recurrent(seed, 96).weight.tobytes().hex() for seed in range(4)])
+
+
 EXPECTED_UNIFORM = "218395ab35cef2cf"
-EXPECTED_NOVELTY = [0.5, 0.2062699798921088, 0.11007750083198524, 0.08111052701159889]
-EXPECTED_MEAN = [-0.07340626672519909, 0.2988984353549724, -0.35706609401639794]
+EXPECTED_NOVELTY = [0.5, 0.2062699798921088, 0.1100775009960467, 0.08111052715063634]
+EXPECTED_MEAN = [-0.07340626658898694, 0.2988984354189722, -0.35706608959738934]
 
 
 @pytest.mark.parametrize("mode", Mode)
