@@ -22,6 +22,7 @@ from compression import selectors as compression
 from streaming import chat, coded, identity, selectors
 from streaming.errors import EmptyPrompt, StreamingError, TooLarge, UnknownStream
 from streaming.messages import KEY_LIMIT, Message, stream_name
+from streaming.modules import imported
 from streaming.protocol.codec import SessionCodec
 from streaming.protocol.codes import FaultCode, Mode, Priority
 from streaming.recorded import RecordedStream
@@ -59,6 +60,7 @@ def chat_page(request: HttpRequest) -> HttpResponse:
         "strings": chat_strings(),
         "voice": voice,
         "voice_missing": install if missing and voice else "",
+        "modules": imported("aura/chat/main.js"),
         "message_limit": settings.STREAMING_MESSAGE_LIMIT,
     }
     return render(request, "streaming/chat.html", shown)

@@ -244,6 +244,9 @@ def test_the_first_load_is_under_150_kb_before_the_codec(browser: Browser, live:
     assert sum(size for url, size in loaded.items() if not CODEC.search(url)) < 150_000, sorted(
         loaded.items(), key=lambda item: -item[1]
     )
+    # All modules are named by the page, so that none waits for another that imports it.
+    named = page.locator("link[rel=modulepreload]").evaluate_all("links => links.map((link) => link.href)")
+    assert {url for url in loaded if url.endswith(".js")} - set(named) <= {f"{live.url}/static/aura/theme.js"}
     # What few people use waits until they do.
     assert not [url for url in loaded if re.search(r"/voice/|webrtc|tex\.js|details\.js|share\.js", url)]
     context.close()
