@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from django.contrib.staticfiles import finders
 
@@ -18,9 +18,7 @@ def imported(entry: str) -> tuple[str, ...]:
         path = finders.find(name)
         if path is None:
             raise FileNotFoundError(name)
-        with open(path, encoding="utf-8") as file:
-            wanted = _IMPORT.findall(file.read())
-        for target in wanted:
+        for target in _IMPORT.findall(Path(path).read_text(encoding="utf-8")):
             module = _joined(PurePosixPath(name).parent, target)
             if module not in found:
                 found.append(module)
