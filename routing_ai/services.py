@@ -22,6 +22,7 @@ from routing_ai.policy import prices
 from routing_ai.policy.choice import Choice, choose, question
 from routing_ai.policy.tiers import TierSpec, after_failure, at_first
 from routing_ai.providers.base import Token, ToolCalls
+from routing_ai.providers.embedded import EmbeddedProvider
 from routing_ai.quality import get_metrics, monitor
 from routing_ai.runs import Completed, Request, Run
 
@@ -40,6 +41,7 @@ __all__ = [
     "get_metrics",
     "hybrid",
     "keep_house",
+    "prime",
     "revoke_key",
     "save_new",
     "set_redactor",
@@ -263,6 +265,18 @@ def continues(model: str, messages: Sequence[Mapping[str, Any]]) -> bool:
         return catalogue.provider(spec.provider).continues
     except (ValueError, RoutingError):
         return False
+
+
+async def prime(model: str, messages: Sequence[Mapping[str, Any]]) -> None:
+    """Let a model that runs here read the messages before a question that is still being spoken. Nothing is answered,
+    nothing leaves the machine, and nothing is lost when it fails."""
+    try:
+        spec = catalogue.tiers()[choose(model, [{"role": "user", "content": ""}], intelligent=False).tier]
+        provider = catalogue.provider(spec.provider)
+        if isinstance(provider, EmbeddedProvider):
+            await provider.prime(messages)
+    except (ValueError, RoutingError) as error:
+        log.debug("the model is not primed: %s", error)
 
 
 async def check_providers() -> None:

@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 
 # Of the conversation so far the model is given the newest turns, up to this many characters.
 HISTORY_LIMIT = 6_000
+# Of an answer that is read aloud the first chunks are not held up for as long as others: somebody waits in silence for the
+# first words that can be spoken.
+HURRIED = 8
+HURRY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,12 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
     history = [*_history(turns), {"role": "user", "content": message.text}]
     _start(stream, _request(message, history))
     return stream
+
+
+async def prime(conversation: UUID, model: str, user: Any) -> None:
+    """Let the model read a conversation whose next question is still being spoken. Raises AuditError."""
+    turns = await database.visit(record.transcript, user, conversation)
+    await routing.prime(model, _history(turns))
 
 
 async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
@@ -197,18 +207,20 @@ def _start(stream: Stream, request: routing.Request) -> None:
 
 
 def _history(turns: list[Any]) -> list[dict[str, str]]:
-    """Return the newest turns that fit HISTORY_LIMIT, oldest first, beginning with the user's."""
+    """Return the newest turns that fit HISTORY_LIMIT, oldest first, beginning with the user's.
+
+    What is left out grows in steps of half of it: for a model that keeps what it has read (a cache of prefixes) most
+    questions of a long conversation begin as the one before did, and it reads only what is new.
+    """
+    step = HISTORY_LIMIT // 2
+    over = sum(len(turn.text) for turn in turns) - HISTORY_LIMIT
+    left_out = -(-over // step) * step if over > 0 else 0
     kept: list[dict[str, str]] = []
-    size = 0
-    for turn in reversed(turns):
-        size += len(turn.text)
-        if size > HISTORY_LIMIT:
-            break
-        if turn.text:
+    before = 0
+    for turn in turns:
+        if turn.text and before >= left_out and (kept or turn.role == "user"):
             kept.append({"role": turn.role, "content": turn.text})
-    kept.reverse()
-    while kept and kept[0]["role"] != "user":
-        kept.pop(0)
+        before += len(turn.text)
     return kept
 
 
@@ -246,8 +258,14 @@ def can_hand_over(stream: Stream) -> bool:
 async def _relay(context: StreamContext, request: routing.Request) -> None:
     stream = context.stream
     said = [request.begun]
+    spoken = "voice" in stream.message.meta
+
+    def chunking() -> tuple[int, float]:
+        size, delay = load.chunking()
+        return size, delay / HURRY if spoken and stream.next_offset < HURRIED else delay
+
     answer = routing.hybrid(request) if settings.ENABLE_HYBRID_STREAMING else routing.complete(request)
-    async with aclosing(answer) as parts, Coalesced(parts, load.chunking) as batches:
+    async with aclosing(answer) as parts, Coalesced(parts, chunking) as batches:
         async for batch in batches:
             stream.tentative = next((part.text for part in reversed(batch) if isinstance(part, routing.Draft)), "")
             text = "".join(part.text for part in batch if isinstance(part, routing.Token))

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from streaming.audio import pcm
-from streaming.audio.activity import FRAME, FRAME_MS, Detector, LoudnessDetector
+from streaming.audio.activity import FRAME, FRAME_MS, Detector, Fall, LoudnessDetector
 from streaming.audio.endpoint import Endpointer, Rules, Signal
 from streaming.audio.pcm import RATE, Samples
 
@@ -99,6 +99,7 @@ class StreamingAudioBuffer:
         self.level = 0.0
         self._detector = detector or LoudnessDetector()
         self._endpointer = Endpointer(rules)
+        self._fall = Fall()
         self._resampler = pcm.Resampler(pcm.check_rate(rate), RATE)
         self._rest: Samples = np.zeros(0, np.float32)
         self._preroll: deque[Samples] = deque(maxlen=max(1, round(PREROLL * RATE / FRAME)))
@@ -168,6 +169,7 @@ class StreamingAudioBuffer:
         self._turn = None
         self._endpointer.reset()
         self._detector.reset()
+        self._fall.reset()
         self._preroll.clear()
         self._rest = np.zeros(0, np.float32)
 
@@ -184,6 +186,8 @@ class StreamingAudioBuffer:
     def _hear(self, frame: Samples) -> list[Happening]:
         probability = self._detector(frame)
         self.level = float(np.sqrt(np.mean(np.square(frame))))
+        if self._fall(self.level, speech=probability >= self._endpointer.rules.onset):
+            probability = 0.0
         silence = self._endpointer.silence + 1
         signal = self._endpointer.observe(probability)
         turn = self._turn

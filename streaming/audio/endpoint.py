@@ -18,13 +18,14 @@ class Signal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Times in milliseconds. `silence` ends a turn; `settled` does when the words so far make a whole sentence."""
+    """Times in milliseconds. `silence` ends a turn; `settled` does when the words so far make a whole sentence, which is
+    found out by transcribing them after `lull`."""
 
     onset: float = 0.5
     offset: float = 0.35
     confirm: int = 96  # of speech before it counts
-    lull: int = 96
-    settled: int = 256
+    lull: int = 64
+    settled: int = 160
     silence: int = 704
     limit: int = 120_000
 

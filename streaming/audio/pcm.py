@@ -15,6 +15,8 @@ RATE: Final = 16_000
 LOWEST_RATE: Final = 8_000
 HIGHEST_RATE: Final = 48_000
 _SCALE: Final = 32_768.0
+#: Samples that are quieter are silence to a listener: 50 dB below full scale.
+AUDIBLE: Final = 0.003
 #: Zero crossings of the sinc on either side. 16 keep aliases 60 dB down, and cost 10 us for 32 ms.
 _CROSSINGS: Final = 16
 
@@ -40,6 +42,14 @@ def encode(samples: Samples) -> bytes:
     whole = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0) * _SCALE
     cut: NDArray[np.int16] = np.clip(np.rint(whole), -32_768, 32_767).astype("<i2")
     return cut.tobytes()
+
+
+def trimmed(samples: Samples, rate: int, lead: float, trail: float) -> Samples:
+    """Return samples with at most `lead` and `trail` seconds of silence around what can be heard; none if nothing can be."""
+    heard = np.flatnonzero(np.abs(samples) > AUDIBLE)
+    if not len(heard):
+        return samples[:0]
+    return samples[max(0, heard[0] - round(lead * rate)) : heard[-1] + 1 + round(trail * rate)]
 
 
 class Resampler:

@@ -5,11 +5,18 @@ from typing import Final
 
 from streaming.flow.segment import CONTEXT, is_boundary
 
-#: The first words are spoken as soon as a clause of so many characters is there; behind them whole sentences follow.
-FIRST_CLAUSE: Final = 24
+#: The first words are spoken as soon as a clause of so many characters is there, or so many and then a word that begins
+#: another phrase; behind them whole sentences follow.
+FIRST_CLAUSE: Final = 12
+FIRST_PHRASE: Final = 18
 #: A longer sentence is cut at a clause, or else between two words.
 LONGEST: Final = 240
 _CLAUSE: Final = re.compile(r"[,;:،؛](?=\s)|\s[–—-]\s")
+# In front of these a speaker may draw breath. Languages without such a list are spoken by clauses.
+_PHRASE: Final = re.compile(
+    r"\s(?=(?:after|and|at|because|before|but|by|during|for|from|if|in|into|on|or|since|that|through|until|when|where|which"
+    r"|while|who|with|without)\s)"
+)
 _CANDIDATE: Final = re.compile(r"(?<=\S)(?=\s)")
 _FENCE: Final = re.compile(r"^\s*(```|~~~)")
 _MARKUP: Final = (
@@ -71,9 +78,8 @@ class Speakable:
             if place > LONGEST:
                 break
         if self._first:
-            return next(
-                (m.end() for m in _CLAUSE.finditer(text) if m.end() >= FIRST_CLAUSE and m.end() < len(text)), None
-            )
+            ends = [m.end() for m in _CLAUSE.finditer(text, FIRST_CLAUSE - 1) if m.end() < len(text)]
+            return min((*ends, *(m.start() for m in _PHRASE.finditer(text, FIRST_PHRASE))), default=None)
         if len(text) > LONGEST:
             clauses = [m.end() for m in _CLAUSE.finditer(text, 0, LONGEST)]
             space = text.rfind(" ", 1, LONGEST)

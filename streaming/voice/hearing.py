@@ -28,6 +28,11 @@ class Hearing:
         self._tasks: list[asyncio.Task[Transcript]] = []
         self._guess: asyncio.Task[Transcript] | None = None
 
+    @property
+    def seconds(self) -> float:
+        """Return how long the parts are."""
+        return sum(len(part) for part in self.parts) / RATE
+
     def go_on_from(self, before: "Hearing") -> None:
         """Take over what an earlier turn has heard."""
         self.parts = [*before.parts, *self.parts]
@@ -69,6 +74,9 @@ class Hearing:
 
     async def transcript(self) -> Transcript:
         """Return what was said. Raises SpeechError when none of it was understood."""
+        # Not gathered: who stops waiting here must not cancel what another turn goes on from.
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         heard = await asyncio.gather(*self._tasks, return_exceptions=True)
         texts = [one for one in heard if isinstance(one, Transcript)]
         if heard and not texts:

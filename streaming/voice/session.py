@@ -49,17 +49,20 @@ INLINE = 4_096
 # Seconds of sound that may come at once, and how much faster than time they may come after that.
 BURST = 30.0
 PACE = 1.25
-# Milliseconds of silence after which a turn is transcribed on the chance, and after which one ends that makes a sentence.
-LULL = 64
-SETTLED = 192
 # Seconds between two captions of what is being said, and of new sound that is worth one.
 CAPTION_EVERY = 1.5
 CAPTION_LEAST = 0.4
 # Milliseconds of speech without which a turn was a noise.
 LEAST_VOICED = 160
+# Milliseconds of an answer that nobody can have reacted to: who speaks then has only drawn breath.
+UNHEARD = 250
+# Seconds that a question waits for the model to have read what came before it.
+PRIMING = 2.0
 # Frames of sound that wait for the line before no more is worked out.
 WAITING = 128
 WORDS_TOLD = 400
+# The highest number of a turn that a client may go on from.
+TURNS_LIMIT = 1_000_000
 # Seconds between two complaints about sound that comes too fast.
 COMPLAIN_EVERY = 5.0
 
@@ -73,10 +76,19 @@ class Turn:
         self.number = number
         self.hearing = hearing
         self.task: asyncio.Task[None] | None = None
+        self.priming: asyncio.Task[None] | None = None
         self.asking = False
         self.stopped = ""  # why
         self.stream: Stream | RecordedStream | None = None
         self.speaking: Speaking | None = None
+
+    @property
+    def unheard(self) -> bool:
+        """Return whether its answer is none yet for who asked: it is not asked, not begun, or only just."""
+        told = self.speaking.told if self.speaking is not None else 0.0
+        if not told:
+            return self.task is not None and not self.task.done()
+        return time.monotonic() - told < UNHEARD / 1_000
 
     @property
     def answered(self) -> bool:
@@ -112,7 +124,6 @@ class VoiceSession:
         self._attached = asyncio.Event()
         self._pace = TokenBucket(PACE, BURST, time.monotonic())
         self._complained = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def listening(self) -> bool:
@@ -183,12 +194,12 @@ class VoiceSession:
         except ValueError:
             raise FaultError(FaultCode.MALFORMED, "unknown style of listening") from None
         self._take_the_floor(self)
+        # Turns of a server that was killed are not counted again.
+        self.turns = max(self.turns, min(frame.turn, TURNS_LIMIT))
         wanted = (frame.rate, frame.style, frame.language)
         if self._ear is None or wanted != self._listening:
             self._deafen()
             rules = Rules(
-                lull=LULL,
-                settled=SETTLED,
                 silence=round(settings.AURA_VOICE_SILENCE * 1_000),
                 limit=round(settings.AURA_VOICE_TURN * 1_000),
             )
@@ -288,13 +299,30 @@ class VoiceSession:
         turn = self._turn = Turn(self.turns, hearing)
         self.tell(Voice(action=VoiceAction.HEARD, turn=turn.number))
         before = self._answer
-        if before is not None and not before.asking and before.task is not None and not before.task.done():
-            # It was only a pause: nobody has been asked yet.
-            before.task.cancel()
+        only_paused = before is not None and self._only_paused(before)
+        if before is not None and only_paused:
             hearing.go_on_from(before.hearing)
-            self._answer = None
+            if not before.asking:
+                assert before.task is not None
+                before.task.cancel()
+                self._answer = None
         self._captions = asyncio.create_task(self._caption(turn))
-        await self._interrupt("speech")
+        await self._interrupt("went_on" if only_paused else "speech")
+        turn.priming = asyncio.create_task(self._prime())
+
+    def _only_paused(self, before: Turn) -> bool:
+        """Return whether what was said before belongs to what is being said now. Who presses a button again begins anew,
+        unless nobody has been asked yet."""
+        if not before.unheard or before.stopped or before.hearing.seconds > settings.AURA_VOICE_TURN:
+            return False
+        return not before.asking or self._the_ear().hands_free
+
+    async def _prime(self) -> None:
+        """Have the model read the conversation so far while the next question is spoken."""
+        try:
+            await chat.prime(self._conversation, self._model, self.user)
+        except AuditError as error:
+            log.debug("no conversation to be read: %s", error)
 
     def _guessed(self, turn: Turn, text: str) -> None:
         if self._turn is turn and self._ear is not None and is_whole(text):
@@ -372,6 +400,9 @@ class VoiceSession:
             return
         message = self._message(heard.text, heard.language, turn, ended)
         turn.asking = True
+        if turn.priming is not None:
+            # What it reads would have to be read anyway.
+            await asyncio.wait([turn.priming], timeout=PRIMING)
         began = time.monotonic()
         stream = turn.stream = await chat.ask(message, self.user)
         self.stages.add("record", (time.monotonic() - began) * 1_000)

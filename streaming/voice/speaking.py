@@ -48,6 +48,7 @@ class Speaking:
     ) -> None:
         self.turn = turn
         self.milliseconds = 0
+        self.told = 0.0  # when the first piece of it went out (monotonic seconds)
         self.silent = ""  # why there is no sound
         self.fault = ""
         self._speaker = speaker
@@ -105,6 +106,7 @@ class Speaking:
             text=text,
             detail=json.dumps({"ms": round(speech.seconds * 1_000), "silent": "" if speech.audio else self.silent}),
         )
+        self.told = self.told or time.monotonic()
         if speech.audio and not self._began:
             self._began = time.monotonic()
             self._stages.add("first_audio", (self._began - self._since) * 1_000)

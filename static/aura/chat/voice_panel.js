@@ -8,6 +8,7 @@ import { say } from "./strings.js";
 
 const byId = (id) => document.getElementById(id);
 const PROBLEMS = { NotAllowedError: "voiceDenied", NotFoundError: "voiceNoMicrophone", NotReadableError: "voiceBusy" };
+const LEVEL_FALL = 0.85;
 
 /** `conversation()` names the one to speak in, `model()` the tier; `onTranscript` gets what was said, and its stream. */
 export class VoicePanel {
@@ -18,6 +19,7 @@ export class VoicePanel {
     this.missing = app.dataset.voiceMissing;
     this.given = { conversation, model, language };
     this.voice = new Voice({ socket: app.dataset.audio });
+    this.level = 0;
     byId("voice-style").value = recall("voice-style") === "talk" ? "talk" : "free";
     this.#listen(onTranscript);
     this.#style();
@@ -57,7 +59,9 @@ export class VoicePanel {
     voice.addEventListener("level", ({ detail }) => {
       // Speech lies between -50 and -10 dB of full scale.
       const share = Math.max(0, Math.min(1, (20 * Math.log10(detail + 1e-9) + 50) / 40));
-      byId("voice-level").style.setProperty("inline-size", `${Math.round(share * 100)}%`);
+      // It rises at once and falls slowly: what jumps 30 times a second cannot be read.
+      this.level = Math.max(share, this.level * LEVEL_FALL);
+      byId("voice-level").style.setProperty("inline-size", `${Math.round(this.level * 100)}%`);
     });
     voice.addEventListener("caption", ({ detail }) => this.#caption(detail));
     voice.addEventListener("transcript", ({ detail }) => onTranscript(detail));

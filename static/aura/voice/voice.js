@@ -23,6 +23,7 @@ export class Voice extends EventTarget {
   #turn = 0; // that is spoken
   #next = 0; // chunk of it that is due
   #silenced = 0; // turns up to here are not played
+  #last = 0; // that the server has told of
   #captions = new Map();
   #rate = SPEECH_RATE;
 
@@ -151,6 +152,11 @@ export class Voice extends EventTarget {
 
   #onVoice(frame) {
     const detail = frame.detail ? JSON.parse(frame.detail) : {};
+    if (frame.action === VoiceAction.READY && frame.turn < this.#last) {
+      // A server that was started again counts on from the turn that it was told of.
+      this.#silenced = Math.min(this.#silenced, frame.turn);
+      this.#last = frame.turn;
+    } else this.#last = Math.max(this.#last, frame.turn);
     switch (frame.action) {
       case VoiceAction.READY:
         if (this.on) this.#become(this.playback.playing ? "speaking" : "listening");

@@ -106,6 +106,26 @@ def test_a_pause_within_a_turn() -> None:
     assert [type(one) for one in found] == [Began, Lull, WentOn, Lull, Ended]
 
 
+def test_a_pause_is_noticed_before_the_detector_believes_it() -> None:
+    class Slow:
+        """Believes in speech for four frames behind it, as a network with a memory does."""
+
+        def __init__(self) -> None:
+            self.left = 0
+
+        def __call__(self, frame: Samples) -> float:
+            self.left = 4 if np.abs(frame).max() > 0.01 else self.left - 1
+            return float(self.left > 0)
+
+        def reset(self) -> None:
+            self.left = 0
+
+    found = fed(StreamingAudioBuffer(RATE, Slow(), RULES), np.concatenate((silence(0.3), speech(1), silence(1))), FRAME)
+    quick = next(one for one in found if isinstance(one, Lull))
+    behind = len(quick.samples) - np.flatnonzero(np.abs(quick.samples) > 0.01)[-1]
+    assert behind < 3 * FRAME
+
+
 def test_a_settled_sentence_ends_sooner() -> None:
     buffer = StreamingAudioBuffer(RATE, rules=RULES)
     fed(buffer, np.concatenate((silence(0.5), speech(0.5), silence(0.12))))

@@ -57,3 +57,12 @@ def test_a_tone_keeps_its_pitch_and_loudness(rate: int) -> None:
 def test_what_is_above_the_new_rate_is_taken_out() -> None:
     tone = np.sin(2 * np.pi * 15_000 * np.arange(48_000) / 48_000).astype(np.float32)
     assert np.abs(pcm.Resampler(48_000, pcm.RATE).push(tone))[100:].max() < 0.01
+
+
+def test_silence_around_is_trimmed() -> None:
+    sound = np.concatenate((np.zeros(1_000), np.full(500, 0.1), np.zeros(300), np.full(100, -0.1), np.zeros(2_000)))
+    cut = pcm.trimmed(sound.astype(np.float32), 1_000, 0.1, 0.2)
+    assert len(cut) == 100 + 900 + 200
+    assert np.flatnonzero(cut)[0] == 100
+    assert len(pcm.trimmed(sound[:1_400].astype(np.float32), 1_000, 2.0, 2.0)) == 1_400
+    assert len(pcm.trimmed(np.zeros(50, np.float32), 1_000, 0.1, 0.1)) == 0

@@ -20,12 +20,16 @@ def test_sentences_one_after_the_other() -> None:
 
 
 def test_the_first_clause_is_enough_to_begin_with() -> None:
-    text = "If you look at the sky on a clear day, it is blue, because of the air. Then, it is night."
-    assert pieces(text) == [
-        "If you look at the sky on a clear day,",
-        "it is blue, because of the air.",
-        "Then, it is night.",
-    ]
+    text = "When you look up, it is blue, because of the air. Then, it is night in the end."
+    assert pieces(text) == ["When you look up,", "it is blue, because of the air.", "Then, it is night in the end."]
+
+
+def test_a_first_sentence_without_a_clause_is_begun_where_a_speaker_may_draw_breath() -> None:
+    speakable = Speakable()
+    assert speakable.feed("The largest planet in") == []  # it may be "inside"
+    assert speakable.feed(" our solar") == ["The largest planet"]
+    assert speakable.feed(" system is Jupiter. It") == ["in our solar system is Jupiter."]
+    assert pieces("Yes, and the capital of France is Paris.") == ["Yes, and the capital of France is Paris."]
 
 
 def test_a_sentence_is_ready_as_soon_as_the_next_begins() -> None:

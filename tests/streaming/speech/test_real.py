@@ -87,3 +87,12 @@ def test_the_spectrogram_is_the_one_that_whisper_was_trained_with() -> None:
     assert mels.shape == (80, 200)
     assert set(mels[:, 10:90].argmax(axis=0)) <= {24, 25, 26}
     assert mels.max() - mels.min() == pytest.approx(2.0)
+
+
+def test_nobody_waits_for_silence_before_the_first_sound() -> None:
+    voice = Hibari()
+    for text, pause in (("It is open.", 0.25), ("It is open", 0.0)):
+        speech = voice.speak(text)
+        heard = np.flatnonzero(np.abs(pcm.decode(speech.audio)) > 0.01)
+        assert heard[0] < 0.05 * speech.rate
+        assert pause < (len(speech.audio) // 2 - heard[-1]) / speech.rate < pause + 0.2

@@ -16,6 +16,7 @@ from streaming.protocol import frames
 from streaming.protocol.client import Ended
 from streaming.protocol.codes import Action, CloseCode, FaultCode, Finish, Mode, VoiceAction, VoiceStyle
 from streaming.speech.doubles import read, spell
+from streaming.voice.session import UNHEARD
 from tests.live import LiveServer
 from tests.streaming.voice_line import VoiceLine, detail, silence
 
@@ -85,6 +86,7 @@ async def test_speech_interrupts_an_answer_and_ends_it(hearing: LiveServer) -> N
         ready = await line.listen(model="smart")
         await line.say(QUESTION)
         await line.frame(frames.Audio)
+        await asyncio.sleep(2 * UNHEARD / 1_000)
         await line.say("Stop it now, that is enough for me, thank you.")
         heard = await line.voice(VoiceAction.HEARD)
         assert heard.turn == 2
@@ -114,6 +116,23 @@ async def test_a_pause_for_thought_belongs_to_the_turn(hearing: LiveServer) -> N
         await line.sound(np.concatenate((spell("and that is how old you are."), silence(1.0))))
         transcript = await line.voice(VoiceAction.TRANSCRIPT)
         assert transcript.text == "I would like to know one thing and that is how old you are."
+
+
+async def test_who_goes_on_before_the_answer_was_heard_asks_one_question(hearing: LiveServer) -> None:
+    """A sentence seemed to be whole: its answer is taken back, and what was said is said whole."""
+    async with VoiceLine(hearing, "breath") as line:
+        ready = await line.listen(model="smart")
+        await line.say("I would like to know one thing.")
+        assert (await line.voice(VoiceAction.TRANSCRIPT)).text == "I would like to know one thing."
+        await line.say("How old are you, my friend?")
+        stopped = await line.voice(VoiceAction.STOPPED)
+        assert (stopped.turn, detail(stopped)["reason"]) == (1, "went_on")
+        second = await line.voice(VoiceAction.TRANSCRIPT)
+        assert (second.turn, second.text) == (2, "I would like to know one thing. How old are you, my friend?")
+        await line.send(frames.Control(0, Action.BARGE_IN))
+        await line.voice(VoiceAction.STOPPED)
+    asked = [turn["text"] for turn in await turns(hearing, ready.conversation) if turn["role"] == "user"]
+    assert asked == ["I would like to know one thing.", second.text]
 
 
 async def test_push_to_talk(hearing: LiveServer) -> None:

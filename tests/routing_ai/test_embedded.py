@@ -1,0 +1,37 @@
+"""The embedded model itself."""
+
+import aiohttp
+import orjson
+import pytest
+
+from routing_ai.providers.base import Call, Token
+from routing_ai.providers.embedded import SYSTEM, EmbeddedProvider
+
+pytestmark = pytest.mark.model
+
+SAID = [
+    {"role": "user", "content": "I sail to Lisbon tomorrow. " * 10},
+    {"role": "assistant", "content": "That is a long way."},
+]
+QUESTION = {"role": "user", "content": "Where am I going?"}
+
+
+async def test_what_was_primed_is_not_read_again() -> None:
+    provider = EmbeddedProvider()
+    try:
+        await provider.prime(SAID)  # nothing is loaded: nothing happens
+        await provider.check()
+        await provider.prime(SAID)
+        endpoint = provider._endpoint
+        assert endpoint is not None
+        messages = [{"role": "system", "content": SYSTEM}, *SAID, QUESTION]
+        body = orjson.dumps({"messages": messages, "max_tokens": 1, "cache_prompt": True})
+        url = f"{endpoint._base_url}/chat/completions"
+        async with aiohttp.ClientSession() as http, http.post(url, data=body, headers=endpoint._headers()) as response:
+            timings = (await response.json())["timings"]
+        assert timings["cache_n"] > 70
+        assert timings["prompt_n"] < 20
+        answer = [part async for part in provider.stream(Call("", [*SAID, QUESTION], 30)) if isinstance(part, Token)]
+        assert "".join(part.text for part in answer).strip()
+    finally:
+        await provider.aclose()
