@@ -245,7 +245,7 @@ TEX = [
     (r"\sum_{n=1}^N", "<munderover><mo>∑</mo><mrow><mi>n</mi><mo>=</mo><mn>1</mn></mrow><mi>N</mi></munderover>"),
     (r"3.14, 1,000", "<mn>3.14</mn><mo>,</mo><mn>1,000</mn>"),
     (r"\alpha\le\infty", "<mi>α</mi><mo>≤</mo><mi>∞</mi>"),
-    (r"\text{if } x", "<mtext>if </mtext><mi>x</mi>"),
+    (r"\text{if } x", "<mtext>if&nbsp;</mtext><mi>x</mi>"),
     (r"\mathbb{R}", "<mi>ℝ</mi>"),
     (
         r"\left( \frac{a}{b} \right]",
