@@ -32,6 +32,8 @@ from audit.models import (
     Note,
     Receipt,
     SavedFilter,
+    Share,
+    Shelved,
     Subject,
     Summary,
     Word,
@@ -143,7 +145,8 @@ def _take(entries: QuerySet[Entry], conversations: QuerySet[Conversation]) -> _T
         rows += tracking.delete_all(Examination.objects.filter(stream__in=some))
         rows += tracking.delete_all(NameSearch.objects.filter(stream__in=some))
         rows += tracking.delete_all(Flag.objects.filter(stream__in=some))
-    rows += tracking.delete_all(Note.objects.filter(conversation__in=conversations))
+    for beside in (Note, Share, Shelved):
+        rows += tracking.delete_all(beside._default_manager.filter(conversation__in=conversations))
     return _Taken(rows, streams, len(numbers))
 
 

@@ -594,3 +594,40 @@ class SavedFilter(Tracked):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Shelved(Tracked):
+    """A conversation that its user took off the list. It stays on the record; the row goes when it is put back."""
+
+    conversation = models.OneToOneField(
+        Conversation, on_delete=models.PROTECT, primary_key=True, related_name="shelved", verbose_name=_("conversation")
+    )
+    at = models.DateTimeField(_("time"))
+
+    class Meta:
+        verbose_name = _("conversation off the list")
+        verbose_name_plural = _("conversations off the list")
+        ordering = ("-at",)
+
+    def __str__(self) -> str:
+        return str(self.conversation_id)
+
+
+class Share(Tracked):
+    """A link by which signed-in users read a conversation, as far as it went when the link was made."""
+
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.PROTECT, related_name="shares", verbose_name=_("conversation")
+    )
+    made = models.DateTimeField(_("made"))
+    revoked = models.DateTimeField(_("revoked"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("shared link")
+        verbose_name_plural = _("shared links")
+        ordering = ("-made",)
+
+    def __str__(self) -> str:
+        # Not the id: it is the link.
+        return str(self.conversation_id)

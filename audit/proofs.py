@@ -1,12 +1,14 @@
 """Proofs from the stored tree: some hundred hashes are read for one, whatever the size of the record."""
 
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 from django.db import connections
 
 from audit.checkpoints import Heads
 from audit.errors import NotFound
-from audit.models import Checkpoint
+from audit.models import Checkpoint, Entry
 from audit.records.checkpoint import Head, read_head
 from audit.records.merkle import Tree, consistency, inclusion
 from audit.vault import signers
@@ -83,3 +85,31 @@ def prove_consistency(old: int, head: Head, tree: StoredTree) -> list[bytes]:
     if not 1 <= old <= head.size:
         raise NotFound(f"there is no head of {old} entries: the record has {head.size}")
     return consistency(tree, old, head.size)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamProof:
+    """That the first of the `all` entries of a stream are under a signed head: (number, hash, proof) of each."""
+
+    note: str
+    head: Head
+    entries: list[tuple[int, bytes, list[bytes]]]
+    all: int
+
+
+def prove_stream(user: Any, stream: UUID, limit: int) -> StreamProof:
+    """Return the proof for at most `limit` entries of a stream of the user. A head is made only when none covers them yet.
+    Raises NotFound for another's."""
+    own = Entry.objects.filter(stream=stream, conversation__user=user).order_by("seq")
+    count = own.count()
+    rows = list(own.values_list("seq", "hash")[:limit])
+    if not rows:
+        raise NotFound("there is no such answer of yours")
+    covering = Checkpoint.objects.filter(size__gte=rows[-1][0]).order_by("size").first()
+    if covering is not None:
+        note, head = covering.note, read_head(covering.note, [signer.public for signer in signers()])
+    else:
+        note, head = newest_head()
+    tree = StoredTree()
+    entries = [(seq, bytes(value), prove_inclusion(seq, note, head, tree).hashes) for seq, value in rows]
+    return StreamProof(note, head, entries, count)

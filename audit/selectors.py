@@ -1,6 +1,7 @@
 """Reading the record."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,15 @@ from audit.records.transcript import Turn, fold
 from audit.vault import vault
 
 
-def conversations(user: Any, limit: int = 100) -> list[Conversation]:
-    """Return the user's conversations, the newest first."""
-    return list(Conversation.objects.filter(user=user)[:limit])
+def conversations(user: Any, limit: int = 100, before: datetime | None = None) -> list[Conversation]:
+    """Return the conversations on the user's list, the newest first; with `before` those whose last question is older."""
+    own = on_list(user)
+    return list((own if before is None else own.filter(updated__lt=before))[:limit])
+
+
+def on_list(user: Any) -> QuerySet[Conversation]:
+    """Return the user's conversations but those that were taken off the list."""
+    return Conversation.objects.filter(user=user, shelved=None)
 
 
 def conversation(user: Any, identifier: UUID) -> Conversation | None:
@@ -34,6 +41,12 @@ def subject_named(name: str) -> Subject | None:
 def transcript(user: Any, identifier: UUID) -> list[Turn]:
     """Return the turns of a conversation of the user; none for another's."""
     return fold(events_of(_spoken().filter(conversation=identifier, conversation__user=user)))
+
+
+def answer(user: Any, stream: UUID) -> Turn | None:
+    """Return the answer of a stream of the user, None for another's, or an erased one."""
+    turns = fold(events_of(_spoken().filter(stream=stream, conversation__user=user)))
+    return next((turn for turn in turns if turn.role == "assistant"), None)
 
 
 def full_transcript(identifier: UUID) -> list[Turn]:

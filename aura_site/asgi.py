@@ -25,7 +25,7 @@ from streaming.transports import openai  # noqa: E402
 # Seconds a browser may keep a static file without asking again.
 STATIC_MAX_AGE = 60
 
-http = StaticFiles(django_application, max_age=STATIC_MAX_AGE, autorefresh=settings.DEBUG)
+http = StaticFiles(django_application, max_age=STATIC_MAX_AGE, autorefresh=settings.DEBUG, pack=True)
 http.add_files(str(settings.BASE_DIR / "static"), prefix="static/")
 http.add_files(str(Path(django.contrib.admin.__file__).parent / "static"), prefix="static/")
 

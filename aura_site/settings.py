@@ -250,6 +250,8 @@ AURA_HEDGE_AFTER = env.float("AURA_HEDGE_AFTER", 0.0)
 AURA_CACHE_LIFE = env.float("AURA_CACHE_LIFE", 600.0)
 AURA_CACHE_SHARED = env.bool("AURA_CACHE_SHARED", False)
 AURA_CACHE_ALL = env.bool("AURA_CACHE_ALL", False)
+# What the operator adds to the page at /privacy/: who answers for it, and how to reach them.
+AURA_PRIVACY_NOTE = env.str("AURA_PRIVACY_NOTE", "")
 # The providers that are given texts without personal data; "*" for all but the models of this process.
 AURA_REDACT_FOR = env.list("AURA_REDACT_FOR", default=[])
 # Whether the configured endpoints go on with a last message of the assistant (vLLM and llama.cpp can be told to).

@@ -15,6 +15,7 @@ urlpatterns = [
     path("sign-in/", views.SignIn.as_view(), name="sign-in"),
     path("sign-in/link/<str:token>", views.sign_in_link, name="sign-in-link"),
     path("sign-out/", LogoutView.as_view(next_page="sign-in"), name="sign-out"),
+    path("privacy/", views.privacy, name="privacy"),
     path("password/", views.PasswordChange.as_view(), name="password-change"),
     path("dashboard/", monitoring.dashboard, name="dashboard"),
     path("dashboard/figures", monitoring.dashboard_figures, name="dashboard-figures"),

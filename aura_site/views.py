@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 from django_otp import login as otp_login
 
+from aura_site import privacy as privacy_facts
 from aura_site import second_factor, selectors, services
 from aura_site.forms import CodeForm
 from aura_site.models import OneTimePassword
@@ -54,6 +55,13 @@ async def _is_operator(request: HttpRequest) -> bool:
     except DatabaseError:
         return False
     return bool(user.is_active and user.is_staff)
+
+
+@require_GET
+def privacy(request: HttpRequest) -> HttpResponse:
+    """Return the page that says what is kept of what people say here, and who is given it."""
+    shown = {"note": settings.AURA_PRIVACY_NOTE, **privacy_facts.facts()}
+    return render(request, "aura_site/privacy.html", shown)
 
 
 class SignIn(views.LoginView):

@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from routing_ai import catalogue
 from routing_ai.accounts import Book
-from routing_ai.models import Budget
+from routing_ai.models import Budget, Spend
 from routing_ai.policy import prices
 from routing_ai.policy.budget import Account
 
@@ -58,3 +59,9 @@ def _words(account: Account) -> dict[str, Any]:
         "used": prices.dollars(account.used),
         "left": prices.dollars(account.left),
     }
+
+
+def reason_of(user: Any, stream: UUID) -> str:
+    """Return why that tier answered a stream of the user; empty when it is not known."""
+    spends = Spend.objects.filter(user=user, stream=stream).exclude(reason="").order_by("-created")
+    return str(spends.values_list("reason", flat=True).first() or "")

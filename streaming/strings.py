@@ -58,7 +58,91 @@ def chat_strings() -> dict[str, str]:
         "untitled": _("Untitled"),
         "notLoaded": _("The conversation could not be loaded."),
         "tryAgain": _("Try again"),
+        "noPictures": _("{name}: pictures cannot be asked about here. Programs can, over OpenAI's API."),
+        "tooLarge": _("{name}: a question takes files of {limit} KB at most."),
+        "noText": _("{name}: only files of text can be attached."),
+        "detach": _("Take {name} away"),
+        **_list_strings(),
+        **_detail_strings(),
+        **_key_strings(),
         **_voice_strings(),
+    }
+
+
+def _list_strings() -> dict[str, str]:
+    """Return what is said of conversations: their list, their titles, the links to them."""
+    return {
+        "chat": _("Chat"),
+        "found": _("Conversations found: {count}"),
+        "nothingFound": _("Nothing found"),
+        "rename": _("Rename"),
+        "title": _("Title"),
+        "share": _("Share"),
+        "print": _("Print"),
+        "remove": _("Take off the list"),
+        "removed": _("It is off the list. The record keeps it."),
+        "undo": _("Undo"),
+        "notDone": _("This could not be done. Try again in a moment."),
+        "cancel": _("Cancel"),
+        "save": _("Save"),
+        "close": _("Close"),
+        "loading": _("Loading…"),
+        "shareHelp": _(
+            "Who is signed in here and has the link reads the conversation as it is now, not what follows. Each look is "
+            "recorded, and you can revoke the link."
+        ),
+        "newLink": _("Make a link"),
+        "link": _("Link"),
+        "revoke": _("Revoke"),
+        "linkOver": _("This link does not count, or does not count any more."),
+        "sharedBy": _("Shared by {name}. That you looked is recorded."),
+        "bannerWaiting": _("The line is lost. What you ask meanwhile is sent as soon as it is back."),
+        "bannerOffline": _("There is no network. What you ask meanwhile is sent as soon as it is back."),
+        "bannerRefused": _("The server does not take this page's connection. What is shown stays here."),
+        "lineBack": _("The line is back, and the conversation goes on."),
+    }
+
+
+def _detail_strings() -> dict[str, str]:
+    """Return what `static/aura/chat/details.js` says of an answer."""
+    return {
+        "details": _("Details"),
+        "detail_model": _("Model"),
+        "detail_tier": _("Tier"),
+        "detail_reason": _("Why"),
+        "detail_tokens": _("Tokens"),
+        "detail_cost": _("Cost"),
+        "detail_times": _("Times"),
+        "detail_wire": _("On the wire"),
+        "detail_asked": _("Asked"),
+        "detail_proof": _("Proof"),
+        "tokensOf": _("{prompt} asked, {answer} answered"),
+        "timesOf": _("first token after {first} ms, all after {whole} ms"),
+        "notOnRecord": _("The record has nothing of this answer (any more)."),
+        "noProof": _("There is one once the answer has ended."),
+        "isProven": _(
+            "This browser has checked that {count} of {all} entries of this turn are under the signed head of {size} "
+            "entries of {when}:"
+        ),
+        "notProven": _("The proof does not fit the signed head of {size} entries of {when}: tell the operator."),
+    }
+
+
+def _key_strings() -> dict[str, str]:
+    """Return what the keys of the chat do."""
+    return {
+        "keys": _("Keys"),
+        "keysOn": _("Single keys count, where nothing is written"),
+        "keySend": _("Send the question"),
+        "keyLine": _("Begin another line"),
+        "keyStop": _("Stop the answer, or close what is open"),
+        "keySearch": _("Search the conversations"),
+        "keyNew": _("New conversation"),
+        "keyWrite": _("Go to the question"),
+        "keyEdit": _("Edit the last question"),
+        "keyCopy": _("Copy the last answer"),
+        "keyAgain": _("Ask the last question again"),
+        "keyHelp": _("Show the keys"),
     }
 
 

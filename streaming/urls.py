@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from streaming import signalling, topic_views, views
+from streaming import answer_views, signalling, topic_views, views
 from streaming.jobs import views as jobs
 
 app_name = "streaming"
 urlpatterns = [
     path("", views.chat_page, name="chat"),
     path("console/", views.console_page, name="console"),
+    path("shared/<uuid:identifier>", answer_views.shared_page, name="shared"),
+    path("api/v1/answers/<uuid:stream>", answer_views.answer, name="answer"),
     path("ai/chat", views.ai_chat, name="ai-chat"),
     path("api/v1/stream/chat", views.stream_chat, name="stream-chat"),
     path("api/v1/topics/<path:name>/events", topic_views.topic_events, name="topic-events"),

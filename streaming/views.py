@@ -22,6 +22,7 @@ from compression import selectors as compression
 from streaming import chat, coded, identity, selectors
 from streaming.errors import EmptyPrompt, StreamingError, TooLarge, UnknownStream
 from streaming.messages import KEY_LIMIT, Message, stream_name
+from streaming.modules import imported
 from streaming.protocol.codec import SessionCodec
 from streaming.protocol.codes import FaultCode, Mode, Priority
 from streaming.recorded import RecordedStream
@@ -56,11 +57,14 @@ def chat_page(request: HttpRequest) -> HttpResponse:
     install = _("Speech is not understood on this server: install its engines (docs/how-to/voice.md).")
     # Who can do something about it is told what is missing; others are not shown what they cannot have.
     voice = not missing or getattr(request.user, "is_staff", False)
-    return render(
-        request,
-        "streaming/chat.html",
-        {"strings": chat_strings(), "voice": voice, "voice_missing": install if missing and voice else ""},
-    )
+    shown = {
+        "strings": chat_strings(),
+        "voice": voice,
+        "voice_missing": install if missing and voice else "",
+        "modules": imported("aura/chat/main.js"),
+        "message_limit": settings.STREAMING_MESSAGE_LIMIT,
+    }
+    return render(request, "streaming/chat.html", shown)
 
 
 @login_required

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from audit import erasure, examiner, reviews, rotation, services, tracking
+from audit import erasure, examiner, listing, reviews, rotation, services, sharing, tracking
 from audit.journal import journal
 from audit.models import Hold, RetentionPolicy, Rule, SavedFilter, Subject
 from audit.records.event import Event, Kind
@@ -54,6 +54,9 @@ def fill_every_table() -> None:
         converse(
             "ada" if number else "eve", f"Question {number}?", f"This is the answer number {number}, and a good one."
         )
+    listed, _ = converse("eve", "A question to share", "An answer to share")
+    sharing.share(user_named("eve"), listed)
+    listing.shelve(user_named("eve"), listed)
     flagged, _ = converse("eve", "My card is 4111 1111 1111 1111", "I'm sorry, but I cannot.")
     converse("gone", "One", "Two")
     examiner.examine_pending()

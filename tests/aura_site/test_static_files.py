@@ -4,6 +4,7 @@ import gzip
 import os
 from pathlib import Path
 
+import brotli
 import pytest
 from asgiref.testing import ApplicationCommunicator
 
@@ -86,3 +87,32 @@ async def test_a_file_that_goes_and_comes_back(folder: Path, application: Static
 @pytest.mark.parametrize("path", ["/static/../page.js", "/static/none.js", "/static/", "/", "/static/\0"])
 async def test_nothing_else_is_served(application: StaticFiles, path: str) -> None:
     assert (await get(application, path))[0] == 404
+
+
+async def test_a_file_is_compressed_for_who_takes_it_and_anew_when_it_changes(folder: Path) -> None:
+    application = StaticFiles(None, max_age=60, pack=True)
+    application.add_files(str(folder), prefix="static/")
+    # The file is noted before it is long enough, as it was when the server started.
+    for text in ("first();\n" * 500, "second();\n" * 500):
+        (folder / "page.js").write_text(text)
+        _, plain, body = await get(application, "/static/page.js")
+        assert body == text.encode()
+        for coding, decode in (("gzip", gzip.decompress), ("br", brotli.decompress)):
+            _, headers, body = await get(application, "/static/page.js", accept_encoding=coding)
+            assert headers["content-encoding"] == coding
+            assert headers["content-type"] == plain["content-type"]
+            assert headers["vary"] == "Accept-Encoding"
+            assert len(body) < len(text) / 10
+            assert decode(body) == text.encode()
+        assert (await get(application, "/static/page.js", if_none_match=headers["etag"]))[0] == 304
+    (folder / "page.js").unlink()
+    assert (await get(application, "/static/page.js", accept_encoding="br"))[0] == 404
+
+
+async def test_what_would_not_be_smaller_is_served_as_it_is(folder: Path) -> None:
+    (folder / "small.js").write_text("x")
+    (folder / "picture.png").write_bytes(bytes(5_000))
+    application = StaticFiles(None, max_age=60, pack=True)
+    application.add_files(str(folder), prefix="static/")
+    for name in ("small.js", "picture.png"):
+        assert "content-encoding" not in (await get(application, f"/static/{name}", accept_encoding="br, gzip"))[1]

@@ -12,10 +12,12 @@ SHOW = """async ([texts]) => {
   const { MarkdownView } = await import('/static/aura/chat/markdown.js');
   const root = document.createElement('div');
   const view = new MarkdownView(root, { copy: 'Copy', copied: 'Copied', code: 'code' });
-  for (const text of texts) view.show(text);
+  view.show('');
+  texts.forEach((text, at) => view.add(text.slice(at ? texts[at - 1].length : 0)));
   for (const button of root.querySelectorAll('figcaption')) button.remove();
   const others = ['dir', 'tabindex', 'rel', 'target', 'role', 'aria-label', 'scope'];
   for (const node of root.querySelectorAll('*')) for (const name of others) node.removeAttribute(name);
+  for (const node of root.querySelectorAll('code span')) node.replaceWith(...node.childNodes);
   return root.innerHTML;
 }"""
 
@@ -85,7 +87,7 @@ def test_what_was_settled_is_not_built_again_and_code_grows_in_place(blank: Page
           const view = new MarkdownView(root, { copy: 'Copy', copied: 'Copied', code: 'code' });
           view.show('first\\n\\nsecond\\n\\n```\\ncode');
           const [first, , figure] = root.childNodes;
-          view.show('first\\n\\nsecond\\n\\n```\\ncode grows\\n```');
+          view.add(' grows\\n```');
           return [root.childNodes[0] === first, root.childNodes[2] === figure, figure.querySelector('code').textContent];
         }"""
     )
@@ -121,6 +123,187 @@ def test_what_was_settled_is_not_built_again_and_code_grows_in_place(blank: Page
 def test_no_text_is_too_odd(blank: Page, piece: str) -> None:
     for text in (piece * (100_000 // len(piece)), "".join(" " * depth + piece + "\n" for depth in range(400))):
         assert blank.evaluate(SHOW, [[text]])
+        assert blank.evaluate(SHOW, [[text[:cut] for cut in range(0, 1_500, 7)]])
+
+
+LONG = {
+    "a paragraph": "Some *words* and more of them. ",
+    "a line": "word" * 40 + " ",
+    "lines": "a line of a paragraph\n",
+    "a list": "- an item with **bold** words\n",
+    "a deep list": "  - an item\n    - below\n",
+    "a table": "| one | two |\n",
+    "a quote": "> what somebody said\n",
+    "a listing": "    return x + 1  # and so on\n",
+    "a listing of one line": "x = 1; ",
+    "a formula": "a + b \\\\\n",
+    "empty lines": "\n",
+    "blanks": "  \n",
+}
+BEGINS = {
+    "a deep list": "- the first\n",
+    "a table": "| a | b |\n| --- | --- |\n",
+    "a listing": "```python\n",
+    "a listing of one line": "```js\n",
+    "a formula": "$$\n",
+    "blanks": "text\n",
+}
+
+STREAM = """async ([begin, piece, length]) => {
+  const { MarkdownView } = await import('/static/aura/chat/markdown.js');
+  const whole = begin + piece.repeat(Math.ceil(length / piece.length));
+  const root = document.createElement('div');
+  const view = new MarkdownView(root, { copy: 'Copy', copied: 'Copied', code: 'code' });
+  let built = 0;
+  const seen = new MutationObserver((changes) => changes.forEach(({ addedNodes }) => (built += addedNodes.length)));
+  seen.observe(root, { childList: true, subtree: true });
+  let most = 0;
+  for (let at = 0; at < whole.length; at += 7) {
+    const before = view.work;
+    view.add(whole.slice(at, at + 7));
+    most = Math.max(most, view.work - before);
+    if (at % 700 === 0) await Promise.resolve();
+  }
+  await Promise.resolve();
+  return [view.work, most, built];
+}"""
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_the_work_for_a_piece_does_not_grow_with_the_text(blank: Page, kind: str) -> None:
+    short, long = (blank.evaluate(STREAM, [BEGINS.get(kind, ""), LONG[kind], size]) for size in (15_000, 45_000))
+    # Three times the text is three times the work, not nine times; the DOM's too.
+    assert long[0] < 4 * short[0]
+    assert long[2] <= 4 * short[2] + 10
+    # No piece has more than some blocks read again: a listing, and what is read in place, only itself.
+    assert long[1] <= 25_000
+    assert kind != "a listing" or long[0] < 2 * 45_000
+
+
+def test_code_is_coloured_line_by_line_and_stays_the_same_text(blank: Page) -> None:
+    source = 'def f(x):\n    """Say `hi`\n    # no comment"""\n    return 1.5 if x else \'a\\\'b\'  # why\n'
+    shown = blank.evaluate(
+        """async ([source]) => {
+          const { highlight } = await import('/static/aura/chat/highlight.js');
+          const root = document.createElement('div');
+          let nodes, state = null;
+          for (const line of source.split('\\n')) {
+            [nodes, state] = highlight(line, 'Python', state);
+            root.append(...nodes, '\\n');
+          }
+          return [root.textContent, [...root.children].map((node) => `${node.className.slice(2)} ${node.textContent}`)];
+        }""",
+        [source],
+    )
+    assert shown[0] == source + "\n"
+    assert shown[1] == [
+        "keyword def",
+        'string """Say `hi`',
+        'string     # no comment"""',
+        "keyword return",
+        "number 1.5",
+        "keyword if",
+        "keyword else",
+        "string 'a\\'b'",
+        "comment # why",
+    ]
+
+
+def test_every_language_colours_any_line_without_losing_a_letter(blank: Page) -> None:
+    lines = [
+        '<a href="x">\'//#--/*`"""',
+        "/* a */ b <!-- c --> `d` -- e # f // g",
+        "\\\"'" * 2_000,
+        "+ a",
+        "- b",
+        "𝒳 = ١٢",
+    ]
+    lost = blank.evaluate(
+        """async ([lines]) => {
+          const { highlight } = await import('/static/aura/chat/highlight.js');
+          const languages = 'js java rust go swift python ruby sh yaml sql json html css php diff constructor'.split(' ');
+          const states = [null, '*/', '"'.repeat(3), '`', '-->'];
+          const lost = [];
+          for (const language of languages) for (const line of lines) for (const state of states) {
+            const root = document.createElement('div');
+            root.append(...highlight(line, language, state)[0]);
+            if (root.textContent !== line) lost.push([language, line]);
+          }
+          return lost;
+        }""",
+        [lines],
+    )
+    assert lost == []
+
+
+TEX = [
+    (r"x^2", "<msup><mi>x</mi><mn>2</mn></msup>"),
+    (r"x_{i+1}'", "<msubsup><mi>x</mi><mrow><mi>i</mi><mo>+</mo><mn>1</mn></mrow><mrow><mo>′</mo></mrow></msubsup>"),
+    (r"\frac12", "<mfrac><mn>1</mn><mn>2</mn></mfrac>"),
+    (r"\frac{a}{b}", "<mfrac><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></mfrac>"),
+    (r"\sqrt[3]{x}", "<mroot><mrow><mi>x</mi></mrow><mrow><mn>3</mn></mrow></mroot>"),
+    (r"\sum_{n=1}^N", "<munderover><mo>∑</mo><mrow><mi>n</mi><mo>=</mo><mn>1</mn></mrow><mi>N</mi></munderover>"),
+    (r"3.14, 1,000", "<mn>3.14</mn><mo>,</mo><mn>1,000</mn>"),
+    (r"\alpha\le\infty", "<mi>α</mi><mo>≤</mo><mi>∞</mi>"),
+    (r"\text{if } x", "<mtext>if&nbsp;</mtext><mi>x</mi>"),
+    (r"\mathbb{R}", "<mi>ℝ</mi>"),
+    (
+        r"\left( \frac{a}{b} \right]",
+        "<mrow><mo>(</mo><mrow><mfrac><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></mfrac></mrow><mo>]</mo></mrow>",
+    ),
+    (
+        r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}",
+        "<mrow><mo>(</mo><mtable><mtr><mtd><mrow><mi>a</mi></mrow></mtd><mtd><mrow><mi>b</mi></mrow></mtd></mtr>"
+        "<mtr><mtd><mrow><mi>c</mi></mrow></mtd><mtd><mrow><mi>d</mi></mrow></mtd></mtr></mtable><mo>)</mo></mrow>",
+    ),
+]  # fmt: skip
+MATHML = """async ([tex]) => {
+  const { mathml } = await import('/static/aura/chat/tex.js');
+  const math = mathml(tex, true);
+  if (math === null) return null;
+  for (const node of math.querySelectorAll('*')) {
+    for (const { name } of [...node.attributes]) if (name !== 'encoding') node.removeAttribute(name);
+  }
+  return math.querySelector('semantics > mrow').innerHTML;
+}"""
+
+
+def test_tex_becomes_mathml(blank: Page) -> None:
+    for tex, wanted in TEX:
+        assert blank.evaluate(MATHML, [tex]) == wanted, tex
+
+
+NO_TEX = [
+    r"\unknown", "{", "}", "x^", r"\frac{a}", r"\left(", r"\begin{x}", r"\begin{constructor}\end{constructor}",
+    r"\begin{matrix}", "a % b", "{" * 200 + "}" * 200, r"\sqrt" * 60 + "x", "x" * 5_000,
+]  # fmt: skip
+
+
+def test_what_is_no_tex_known_here_is_left_as_it_is(blank: Page) -> None:
+    for tex in NO_TEX:
+        assert blank.evaluate(MATHML, [tex]) is None, tex
+
+
+def test_formulas_stand_in_answers_and_money_stays_money(blank: Page) -> None:
+    text = (
+        "It costs $5 and $6, or $7-$8.\n\nInline $a^2$ and \\\\(b_1\\\\) and \\\\$9.\n\n$$\n- c\n= d\n$$\n\n"
+        "\\\\[ e \\\\]\n\n$\\\\odd$"
+    ).replace("\\\\", "\\")
+    shown = blank.evaluate(
+        """async ([text]) => {
+          const { MarkdownView } = await import('/static/aura/chat/markdown.js');
+          const root = document.createElement('div');
+          document.body.append(root);
+          new MarkdownView(root, {}).show(text);
+          while (root.querySelectorAll('math').length < 4) await new Promise((next) => setTimeout(next, 20));
+          return [[...root.querySelectorAll('annotation')].map((node) => node.textContent.trim()), root.textContent];
+        }""",
+        [text],
+    )
+    assert shown[0] == ["a^2", "b_1", "- c\n= d", "e"]
+    assert "It costs $5 and $6, or $7-$8." in shown[1]
+    assert "and $9." in shown[1]
+    assert r"$\odd$" in shown[1]
 
 
 def test_blocks_take_the_direction_of_their_words(blank: Page) -> None:

@@ -310,7 +310,7 @@ def test_arabic_says_all_in_arabic(page: Page) -> None:
         """() => {
           const texts = [];
           const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-          const apart = 'script, .words, #spoken, #conversations, .model, [lang=en]';
+          const apart = 'script, .words, .heading h2, #spoken, #conversations, .model, [lang=en]';
           while (walk.nextNode()) {
             const { data, parentElement } = walk.currentNode;
             if (!parentElement.closest(apart) && /[A-Za-z]{3}/.test(data)) texts.push(data.trim());

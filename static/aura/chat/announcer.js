@@ -3,6 +3,8 @@
 const SENTENCE_END = /[.!?؟。！？:]["'”’)\]]*(?=\s)|\n\n/g;
 /** Long enough for a screen reader to have queued a sentence; then it is taken away, so that it is not met twice. */
 const KEPT = 10_000;
+/** A mark that ends a sentence, what closes behind it, and the space: so many letters are looked at again. */
+const OVERLAP = 8;
 
 /** Return where the last whole sentence of `text` from `from` on ends; `from` when none does. */
 export function lastSentence(text, from) {
@@ -12,7 +14,14 @@ export function lastSentence(text, from) {
 }
 
 export class Announcer {
-  #spoken = 0;
+  /** What came and was not told. */
+  #rest = "";
+  /** Letters of it in which no sentence ends. */
+  #looked = 0;
+  /** Letters of the answer that are there. */
+  #length = 0;
+  /** Letters that will come once more, and were told. */
+  #again = 0;
 
   /** `words` is the polite live region for answers, `status` the one for how they end. */
   constructor(words, status) {
@@ -20,27 +29,46 @@ export class Announcer {
     this.status = status;
   }
 
-  /** Begin an answer of which `length` characters are no news. */
+  /** Begin an answer of which `length` letters are no news. */
   begin(length = 0) {
-    this.#spoken = length;
+    this.#rest = "";
+    this.#length = length;
+    this.#looked = this.#again = 0;
     this.status.textContent = "";
   }
 
-  /** Tell the sentences that are new in `text`. */
-  grow(text) {
-    this.#tell(text, lastSentence(text, this.#spoken));
+  /** The answer has only so many letters any more; what was told of the others is not told again. */
+  rewind(length) {
+    const gone = this.#length - length;
+    this.#again += Math.max(0, gone - this.#rest.length);
+    this.#rest = this.#rest.slice(0, Math.max(0, this.#rest.length - gone));
+    this.#length = length;
+    this.#looked = 0;
+  }
+
+  /** Tell the sentences that what comes next has made whole. */
+  add(text) {
+    const known = Math.min(this.#again, text.length);
+    this.#again -= known;
+    this.#length += text.length;
+    this.#rest += text.slice(known);
+    const end = lastSentence(this.#rest, this.#looked);
+    if (end > this.#looked) this.#tell(end);
+    // The end of a sentence and the space behind it may come apart.
+    this.#looked = Math.max(0, this.#rest.length - OVERLAP);
   }
 
   /** Tell the rest, and `how` it ended. */
-  end(text, how) {
-    this.#tell(text, text.length);
+  end(how) {
+    this.#tell(this.#rest.length);
     this.status.textContent = how;
   }
 
-  #tell(text, end) {
+  #tell(end) {
     // Marks of Markdown are not for the ear.
-    const plain = text.slice(this.#spoken, end).replace(/[*_`#>|~]+/g, " ").trim();
-    this.#spoken = Math.max(end, this.#spoken);
+    const plain = this.#rest.slice(0, end).replace(/[*_`#>|~]+/g, " ").trim();
+    this.#rest = this.#rest.slice(end);
+    this.#looked = 0;
     if (!plain) return;
     const line = document.createElement("p");
     line.textContent = plain;

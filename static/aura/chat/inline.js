@@ -1,11 +1,16 @@
 /** The marks inside a line of Markdown: code, emphasis, links. One pass; a search that failed is not made again. */
 
 import { element } from "./element.js";
+import { formula } from "./formula.js";
 
 const SAFE_ADDRESS = /^(https?:|mailto:)/i;
 const ESCAPE = /\\([!-/:-@[-`{-~])/y;
 const LINK = /!?\[([^[\]\n]{1,500})\]\(<?((?:[^\s()<>]|\([^\s()<>]{0,300}\)){1,2000})>?(?:\s+"[^"\n]{0,300}")?\)/y;
 const ADDRESS = /https?:\/\/[^\s<>"`|\\^{}[\]]{1,2000}/y;
+/** A formula: no space stands inside beside its marks, and no digit behind, so that "$5 and $6" are sums of money. */
+const DOLLARS = /\$\$([^$\n]{1,2000})\$\$/y;
+const DOLLAR = /\$(?!\s)([^$\n]{0,2000}[^$\s\\])\$(?!\d)/y;
+const BRACKETS = { "\\(": "\\)", "\\[": "\\]" };
 const MARKS = { "*": ["***", "**", "*"], _: ["___", "__", "_"], "~": ["~~"] };
 const WORD = /[\p{L}\p{N}_]/u;
 /** Marks inside marks further down than this are shown as they are written. */
@@ -60,6 +65,7 @@ class Scanner {
   #mark() {
     switch (this.text[this.#at]) {
       case "\\": {
+        if (this.#bracketed()) return true;
         const escape = this.#match(ESCAPE);
         if (escape === null) return false;
         this.#plain += escape[1];
@@ -68,6 +74,8 @@ class Scanner {
       }
       case "`":
         return this.#code();
+      case "$":
+        return this.#dollars();
       case "[":
       case "!":
         return this.#link();
@@ -101,6 +109,21 @@ class Scanner {
     const words = this.text.slice(run, end);
     const padded = words.startsWith(" ") && words.endsWith(" ") && words.trim() !== "";
     return this.#add(element("code", { text: padded ? words.slice(1, -1) : words, dir: "auto" }), end + ticks.length);
+  }
+
+  #dollars() {
+    const found = this.#match(DOLLARS) ?? this.#match(DOLLAR);
+    return found !== null && this.#add(formula(found[1], found[0].startsWith("$$"), found[0]), this.#at + found[0].length);
+  }
+
+  /** Read a formula between brackets; return whether it was one. */
+  #bracketed() {
+    const opening = this.text.slice(this.#at, this.#at + 2);
+    const closing = BRACKETS[opening];
+    if (closing === undefined || this.#failed.has(opening)) return false;
+    const end = this.text.indexOf(closing, this.#at + 2);
+    if (end < 0) this.#failed.add(opening);
+    return end > this.#at + 2 && this.#add(formula(this.text.slice(this.#at + 2, end), opening === "\\[", this.text.slice(this.#at, end + 2)), end + 2);
   }
 
   #link() {

@@ -4,13 +4,18 @@ import { button, element } from "./element.js";
 import { say } from "./strings.js";
 
 const SIGNED_OUT = new Set([4201, 4205]);
+const BANNERS = { waiting: "bannerWaiting", offline: "bannerOffline", refused: "bannerRefused" };
 
 export class LineState {
   #clock = 0;
 
-  /** `root` shows the state; `onRetry` tries at once. The countdown is not told to screen readers: they hear the state. */
-  constructor(root, { onRetry }) {
+  /**
+   * `root` shows the state, `banner` what a line that is away means; `onRetry` tries at once. The countdown is not told to
+   * screen readers: they hear the state.
+   */
+  constructor(root, { banner, onRetry }) {
     this.root = root;
+    this.banner = banner;
     this.words = element("span", { role: "status" });
     this.countdown = element("span", { className: "countdown", "aria-hidden": "true" });
     this.retry = button(say("tryNow"), "link", onRetry);
@@ -23,6 +28,9 @@ export class LineState {
   show({ state, wait = 0, code = 0, reason = "" }) {
     clearInterval(this.#clock);
     this.root.dataset.state = state;
+    // While it dials anew the banner stays: a line that comes and goes must not make the page jump.
+    if (state !== "connecting") this.banner.hidden = state === "connected";
+    if (BANNERS[state]) this.banner.textContent = say(BANNERS[state]);
     this.words.textContent = state === "refused" ? refusal(code, reason) : say(state);
     this.act.replaceChildren(...(state === "refused" ? [remedy(code)] : []));
     const waits = wait > 0;

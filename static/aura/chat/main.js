@@ -5,16 +5,20 @@ import { Connection, hex, unhex } from "../connection.js";
 import { ClientSession } from "../protocol/client.js";
 import { Action, FaultCode } from "../protocol/codes.js";
 import { keep, recall } from "../store.js";
-import { DataChannelLine } from "../webrtc.js";
 import { Announcer } from "./announcer.js";
+import { Attachments } from "./attach.js";
 import { Composer, Follower } from "./composer.js";
 import { Conversations } from "./conversations.js";
+import { isOpen } from "./dialog.js";
 import { button, element } from "./element.js";
+import { Heading } from "./heading.js";
+import { Keys } from "./keys.js";
 import { LineState } from "./line.js";
 import { Menu } from "./menu.js";
+import { Notice } from "./notice.js";
 import { say } from "./strings.js";
-import { Answer, Question, bytesWords } from "./turns.js";
-import { VoicePanel } from "./voice_panel.js";
+import { Answer, Question, bytesWords, restored } from "./turns.js";
+import { VoiceDoor } from "./voice_door.js";
 
 const byId = (id) => document.getElementById(id);
 const app = byId("app");
@@ -27,15 +31,17 @@ const random16 = () => crypto.getRandomValues(new Uint8Array(16));
 const named = () => new URLSearchParams(location.search).get("c") ?? "";
 
 /** Return `{dial}` for a Connection when `?transport=webrtc` was asked for, now or before; `?transport=websocket` ends it. */
-function transport() {
+async function transport() {
   const wanted = new URLSearchParams(location.search).get("transport");
   if (wanted !== null) keep("transport", wanted);
   if (recall("transport") !== "webrtc" || !("RTCPeerConnection" in window)) return {};
+  const { DataChannelLine } = await import("../webrtc.js");
   return { dial: () => new DataChannelLine(app.dataset.signalling) };
 }
 
 class Chat {
-  constructor() {
+  /** `line` are options of the Connection. */
+  constructor(line) {
     const mode = recall("mode") ?? SENTENCE;
     byId("mode").value = ["0", "1", "2"].includes(mode) ? mode : SENTENCE;
     byId("tier").value = recall("tier") ?? "";
@@ -45,7 +51,7 @@ class Chat {
     this.connection = new Connection(this.session, {
       url: `${scheme}//${location.host}${app.dataset.socket}`,
       libraries: app.dataset.libraries,
-      ...transport(),
+      ...line,
     });
     this.answers = new Map(); // channel -> {answer, fresh}
     this.reread = new Set(); // streams whose answers were taken from the record
@@ -53,19 +59,42 @@ class Chat {
     this.conversation = named();
     this.announcer = new Announcer(byId("spoken"), byId("announcer"));
     this.follower = new Follower(byId("main"));
-    this.composer = new Composer(byId("composer"), byId("question"), (text) => this.send(text));
-    this.line = new LineState(byId("line"), { onRetry: () => this.connection.now() });
+    this.composer = new Composer(byId("composer"), byId("question"), (text) => this.send(text, this.files));
+    this.notice = new Notice(byId("notice"));
+    this.line = new LineState(byId("line"), { banner: byId("banner"), onRetry: () => this.connection.now() });
+    const dropped = { list: byId("files"), input: byId("file"), opener: byId("attach"), area: app };
+    this.files = new Attachments(dropped, { limit: Number(app.dataset.limit) * 0.9, tell: (why) => this.notice.say(why) });
     this.menu = new Menu(app, byId("menu"), byId("side"));
-    this.voice = new VoicePanel(app, {
+    this.voice = new VoiceDoor(byId("voice"), app, {
       conversation: () => this.conversation || (this.unspoken ??= uuid(random16())),
       model: () => byId("tier").value,
       // The page's language is a hint only where it is what people write in.
       language: "",
       onTranscript: (said) => this.spoken(said),
     });
-    this.list = new Conversations(byId("conversations"), {
+    const parts = { list: byId("conversations"), search: byId("search"), more: byId("more"), status: byId("found") };
+    this.list = new Conversations(parts, {
       path: app.dataset.conversations,
       onOpen: (id) => this.open(id),
+      onTitles: () => {
+        const title = this.list.title(this.conversation);
+        if (title) this.heading.show(this.conversation, title);
+      },
+    });
+    this.heading = new Heading(byId("heading"), {
+      path: app.dataset.conversations,
+      notice: this.notice,
+      onChange: () => void this.list.load(),
+      onGone: (id) => id === this.conversation && this.open(""),
+    });
+    this.keys = new Keys({
+      keySearch: { key: "/", run: () => this.search() },
+      keyNew: { key: "n", run: () => this.open("") },
+      keyWrite: { key: "i", run: () => byId("question").focus() },
+      keyEdit: { key: "e", run: () => this.press(".turn.user", "edit") },
+      keyCopy: { key: "c", run: () => this.press(".turn.assistant", "copy") },
+      keyAgain: { key: "r", run: () => this.press(".turn.assistant", "retry") },
+      keyHelp: { key: "?", run: () => this.keys.show() },
     });
   }
 
@@ -91,9 +120,10 @@ class Chat {
     });
     byId("stop").addEventListener("click", () => this.stop());
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !this.menu.close() && !byId("stop").hidden) this.stop();
+      if (event.key === "Escape" && !isOpen() && !this.menu.close() && !byId("stop").hidden) this.stop();
     });
     byId("new").addEventListener("click", () => this.open(""));
+    byId("keys").addEventListener("click", () => this.keys.show());
     byId("tier").addEventListener("change", (event) => {
       keep("tier", event.target.value);
       this.voice.changed();
@@ -125,15 +155,28 @@ class Chat {
     byId("question").focus();
   }
 
+  /** Go to the field that searches the conversations. */
+  search() {
+    if (!byId("menu").hidden && byId("menu").checkVisibility()) this.menu.open();
+    byId("search").focus();
+  }
+
+  /** Press the button of that name in the last turn of a kind. */
+  press(turns, name) {
+    [...document.querySelectorAll(`${turns} [data-do="${name}"]`)].at(-1)?.click();
+  }
+
   async load(identifier) {
     this.answers.clear();
     byId("turns").replaceChildren();
     byId("welcome").hidden = identifier !== "";
     this.list.mark(identifier);
+    this.heading.show(identifier, this.list.title(identifier));
     this.busy();
     if (!identifier) return;
     const body = await this.fetch(identifier);
     if (identifier !== this.conversation || body === null) return;
+    this.heading.show(identifier, body.title || say("untitled"));
     let question = "";
     for (const turn of body.turns) {
       if (turn.role === "user") {
@@ -161,7 +204,7 @@ class Chat {
 
   /** Show a turn of the record; go on reading it when it is still being written. */
   restore(turn, question) {
-    const answer = this.addAnswer(question);
+    const answer = this.addAnswer(question, turn.stream);
     if (turn.state === "open") {
       const stream = fromUuid(turn.stream);
       // Who comes back to a conversation that this page is reading all the while has more of it than the record said.
@@ -173,11 +216,7 @@ class Chat {
       this.connection.flush();
       return;
     }
-    answer.show(turn.text);
-    if (turn.state === "fault") return answer.fail(turn.fault);
-    const finish = turn.state === "cancelled" ? "cancelled" : "stop";
-    const end = { ...turn, finish, cost: turn.cost_nano, firstToken: turn.first_token_ms };
-    answer.finish(end, { before: turn.text_bytes, after: turn.wire_bytes, methods: turn.methods });
+    restored(answer, turn);
   }
 
   addQuestion(text) {
@@ -191,20 +230,24 @@ class Chat {
     return question;
   }
 
-  addAnswer(text) {
-    const answer = new Answer({ onRetry: () => this.send(text) });
+  addAnswer(text, stream) {
+    const answer = new Answer({ stream, onRetry: () => this.send(text) });
     byId("turns").append(answer.root);
     return answer;
   }
 
-  send(text) {
-    if (!text.trim() || this.answers.size > 0 || this.connection.state === "refused") return;
+  /** Ask; with the files that are attached, when those are given. */
+  send(words, files = null) {
+    if (this.answers.size > 0 || this.connection.state === "refused") return;
+    const text = files === null ? words : files.with(words);
+    if (!text.trim()) return;
     this.composer.set("");
     byId("welcome").hidden = true;
     this.begin(this.unspoken ?? uuid(random16()));
     const question = this.addQuestion(text);
-    const answer = this.addAnswer(text);
-    const reading = this.session.ask(text, random16(), fromUuid(this.conversation), byId("tier").value);
+    const stream = random16();
+    const answer = this.addAnswer(text, uuid(stream));
+    const reading = this.session.ask(text, stream, fromUuid(this.conversation), byId("tier").value);
     question.account(utf8Size(text), reading.promptBytes, new Map([[reading.promptMethod, 1]]));
     this.count(utf8Size(text), reading.promptBytes);
     answer.waitFor(this.connection.state === "connected");
@@ -230,7 +273,7 @@ class Chat {
     byId("welcome").hidden = true;
     this.begin(uuid(conversation));
     this.addQuestion(text);
-    const answer = this.addAnswer(text);
+    const answer = this.addAnswer(text, uuid(stream));
     const reading = this.session.resume(stream);
     this.answers.set(reading.channel, { answer, fresh: true, spoken: true });
     this.connection.flush();
@@ -247,17 +290,20 @@ class Chat {
   onSession(event) {
     const shown = event.reading ? this.answers.get(event.reading.channel) : undefined;
     if (event.type === "opened" && shown?.fresh) void this.list.load();
-    if (event.type === "rewound") shown?.answer.show(event.reading.text);
+    if (event.type === "rewound" && shown) {
+      shown.answer.show(event.reading.text);
+      this.announcer.rewind(event.reading.text.length);
+    }
     if (event.type === "tentative") {
       this.count(0, event.payloadBytes);
-      shown?.answer.show(event.reading.text, event.reading.tentative);
+      shown?.answer.add("", event.reading.tentative);
       this.follower.grown();
     }
     if (event.type === "text") {
       this.count(event.textBytes, event.payloadBytes);
-      shown?.answer.show(event.reading.text, event.reading.tentative);
+      shown?.answer.add(event.text, event.reading.tentative);
       // What is read aloud needs no screen reader besides.
-      if (shown && !shown.spoken) this.announcer.grow(event.reading.text);
+      if (shown && !shown.spoken) this.announcer.add(event.text);
       this.follower.grown();
     }
     if (event.type === "ended" || event.type === "failed") this.end(event, shown);
@@ -271,7 +317,7 @@ class Chat {
         const end = { ...event.done, finish: FINISH[event.done.finish], firstToken: event.done.first_token };
         shown.answer.finish(end, { before: reading.textBytes, after: reading.payloadBytes, methods: reading.methods });
       } else shown.answer.fail(event.fault.message, event.fault.retry_after);
-      if (!shown.spoken) this.announcer.end(reading.text, say(event.type === "ended" ? "finished" : "failed"));
+      if (!shown.spoken) this.announcer.end(say(event.type === "ended" ? "finished" : "failed"));
       const stale = event.fault?.code === FaultCode.RESUME_IMPOSSIBLE || event.intact === false;
       // What is on the record is the truth about an answer that cannot be had whole from its stream. Once: it may say the same.
       if (stale && !this.reread.has(hex(reading.stream))) {
@@ -306,7 +352,9 @@ class Chat {
   }
 
   onState(detail) {
+    const lost = !byId("banner").hidden;
     this.line.show(detail);
+    if (lost && detail.state === "connected") this.notice.say(say("lineBack"));
     for (const { answer } of this.answers.values()) {
       answer.waitFor(detail.state === "connected");
       // What was expected on a line that is gone may not come.
@@ -315,5 +363,5 @@ class Chat {
   }
 }
 
-const chat = new Chat();
+const chat = new Chat(await transport());
 void chat.start();

@@ -1,20 +1,16 @@
 /** Markdown of answers as DOM nodes: built, never parsed from HTML, so that nothing a model says can run. */
 
-import { copyButton } from "./clipboard.js";
+import { HEADING, ITEM, LINE, RULE, FENCE, blocks, formulaOf, isTable } from "./blocks.js";
+import { CodeView, codeBlock } from "./code.js";
 import { element } from "./element.js";
+import { formula } from "./formula.js";
 import { inline } from "./inline.js";
 
-const FENCE = /^(\s*)(`{3,}|~{3,})\s*([\w+#.-]*)/;
-const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
-const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/;
-const RULE = /^\s*(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})$/;
-const TABLE_RULE = /^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)+\|?\s*$/;
 const TASK = /^\[([ xX])\]\s+/;
+/** Empty lines at the end that count; `blocks` takes more for as many. */
+const EMPTY = 12;
 /** Quotes in quotes and lists in lists further down than this are shown flat. */
 const DEPTH = 8;
-/** A longer line is not looked through for marks. */
-const LINE = 20_000;
-
 const LETTER = /\p{L}/u;
 const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 
@@ -24,88 +20,6 @@ const words = (text) => (text.length > LINE ? [text] : inline(text));
 function direction(text) {
   const letter = LETTER.exec(text);
   return letter !== null && RIGHT_TO_LEFT.test(letter[0]) ? "rtl" : "ltr";
-}
-
-/**
- * Cut a text into blocks of lines, each {source, start}. A fence is one block whatever is in it; a list goes on behind an
- * empty line; else empty lines, headings, rules and changes of kind part blocks.
- */
-export function blocks(text) {
-  const found = [];
-  let lines = [];
-  let start = 0;
-  let fence = null;
-  let empty = 0;
-  const end = () => {
-    if (lines.length > 0) found.push({ source: lines.join("\n"), start });
-    lines = [];
-    empty = 0;
-  };
-  const add = (line, at) => {
-    if (lines.length === 0) start = at;
-    lines.push(...Array(empty).fill(""), line);
-    empty = 0;
-  };
-  let at = 0;
-  for (const line of text.split("\n")) {
-    const mark = FENCE.exec(line);
-    if (fence !== null) {
-      add(line, at);
-      if (mark !== null && mark[2].startsWith(fence) && mark[3] === "") {
-        fence = null;
-        end();
-      }
-    } else if (mark !== null) {
-      end();
-      fence = mark[2];
-      add(line, at);
-    } else if (line.trim() === "") {
-      if (lines.length > 0 && ITEM.test(lines[0])) empty += 1;
-      else end();
-    } else {
-      const head = lines.at(-1);
-      if (TABLE_RULE.test(line) && lines.length > 1 && head.includes("|") && empty === 0) {
-        // The head of a table stood as the last line of a paragraph.
-        lines.pop();
-        end();
-        add(head, at - head.length - 1);
-      } else if (lines.length > 0 && parts(line, lines, empty)) end();
-      add(line, at);
-      if (HEADING.test(line) || RULE.test(line)) end();
-    }
-    at += line.length + 1;
-  }
-  end();
-  return found;
-}
-
-/** Return whether `line` begins another block than the one of `lines`, `empty` lines behind it. */
-function parts(line, lines, empty) {
-  const inList = ITEM.test(lines[0]);
-  if (HEADING.test(line) || RULE.test(line)) return true;
-  if (empty > 0) return !ITEM.test(line) && !/^\s{2,}/.test(line);
-  if (!inList && ITEM.test(line)) return true;
-  return line.startsWith(">") !== lines[0].startsWith(">") && !inList;
-}
-
-/** The code of a fence, without the fence. */
-function codeOf(source) {
-  const lines = source.split("\n");
-  const [, indent, mark] = FENCE.exec(lines[0]);
-  const last = lines.length > 1 ? FENCE.exec(lines.at(-1)) : null;
-  const closed = last !== null && last[2].startsWith(mark) && last[3] === "";
-  const inner = lines.slice(1, closed ? -1 : undefined);
-  const cut = (line) => (line.slice(0, indent.length).trim() === "" ? line.slice(indent.length) : line);
-  return (indent ? inner.map(cut) : inner).join("\n");
-}
-
-function codeBlock(source, strings) {
-  const language = FENCE.exec(source.split("\n", 1)[0])[3];
-  const code = element("code", {}, document.createTextNode(codeOf(source)));
-  const copy = copyButton(strings, "copy", () => code.textContent);
-  const head = element("figcaption", {}, element("span", { text: language || strings.code, dir: "ltr" }), copy);
-  const pre = element("pre", { dir: "ltr", tabindex: "0", "aria-label": language || strings.code }, code);
-  return element("figure", { className: "code" }, head, pre);
 }
 
 function list(lines, depth) {
@@ -165,11 +79,14 @@ function table(lines) {
 function block(source, strings, depth = 0) {
   if (FENCE.test(source)) return codeBlock(source, strings);
   const lines = source.split("\n");
+  if (lines[0].length > LINE) return element("p", { dir: "auto", text: source });
   const heading = HEADING.exec(lines[0]);
   if (heading !== null) return element(`h${Math.min(6, heading[1].length + 2)}`, { dir: "auto" }, ...words(heading[2]));
   if (RULE.test(lines[0])) return element("hr");
   if (ITEM.test(lines[0])) return list(lines, depth);
-  if (lines.length > 1 && lines[0].includes("|") && TABLE_RULE.test(lines[1])) return table(lines);
+  if (isTable(lines)) return table(lines);
+  const tex = formulaOf(source);
+  if (tex !== null) return element("div", { className: "formula" }, formula(tex, true, source));
   if (lines[0].startsWith(">") && depth < DEPTH) {
     const quoted = lines.map((line) => line.replace(/^>\s?/, "")).join("\n");
     return element("blockquote", { dir: direction(quoted) }, ...blocks(quoted).map((part) => block(part.source, strings, depth + 1)));
@@ -179,10 +96,34 @@ function block(source, strings, depth = 0) {
   return paragraph;
 }
 
-/** Shows a growing text in `container`. What stands before the last two blocks is neither read nor built again. */
+/** A line over LINE, which grows in place until it ends. */
+class LongLine {
+  constructor(text) {
+    this.text = document.createTextNode(text);
+    this.node = element("p", { dir: "auto" }, this.text);
+  }
+
+  /** Show what comes next; returns what stands behind the line's end, null before. */
+  add(piece) {
+    const end = piece.indexOf("\n");
+    this.text.appendData(end < 0 ? piece : piece.slice(0, end));
+    return end < 0 ? null : piece.slice(end + 1);
+  }
+}
+
+/**
+ * Shows a growing text in `container`. What stands before the last two blocks is neither read nor built again, and no block is
+ * longer than `blocks` lets it be; listings and long lines grow in place. So the work for a piece does not grow with the text.
+ */
 export class MarkdownView {
-  #text = "";
-  #shown = []; // all blocks, {source, start}
+  /** Letters that were read so far. */
+  work = 0;
+  /** The text from the first block on that may still change, and the lines that its table goes on from. */
+  #rest = "";
+  #carried = [];
+  #shown = [];
+  /** What grows in place at the end, null when nothing does. */
+  #inner = null;
 
   /** `strings` has the words `copy`, `copied` and `code`. */
   constructor(container, strings) {
@@ -190,31 +131,73 @@ export class MarkdownView {
     this.strings = strings;
   }
 
-  /** Show `text`, which begins with what was shown before or replaces it. */
+  /** Show a text in place of what was shown. */
   show(text) {
-    const settled = text.startsWith(this.#text) ? Math.max(0, this.#shown.length - 2) : 0;
-    const from = settled > 0 ? this.#shown[settled].start : 0;
-    const read = blocks(text.slice(from)).map(({ source, start }) => ({ source, start: start + from }));
-    const wanted = [...this.#shown.slice(0, settled), ...read];
-    let same = settled;
-    while (same < wanted.length && same < this.#shown.length && wanted[same].source === this.#shown[same].source) same += 1;
-    if (this.#grown(wanted[same], this.#shown[same])) same += 1;
-    while (this.container.childNodes.length > same) this.container.lastChild.remove();
-    this.container.append(...wanted.slice(same).map(({ source }) => block(source, this.strings)));
-    this.#shown = wanted;
-    this.#text = text;
+    this.container.replaceChildren();
+    this.#forget();
+    this.#inner = null;
+    this.add(text);
   }
 
-  /** Let the last block grow in place when it is code, so that a long listing keeps its scroll and selection. */
-  #grown(wanted, shown) {
-    const last = this.#shown.length - 1;
-    if (wanted === undefined || shown === undefined || shown !== this.#shown[last] || wanted.start !== shown.start) return false;
-    if (!FENCE.test(shown.source) || !shown.source.includes("\n") || !wanted.source.startsWith(shown.source)) return false;
-    const code = this.container.childNodes[last].querySelector("code").firstChild;
-    const before = code.data;
-    const now = codeOf(wanted.source);
-    if (now.startsWith(before)) code.appendData(now.slice(before.length));
-    else code.data = now;
-    return true;
+  /** Show what comes next. */
+  add(piece) {
+    let left = piece;
+    if (this.#inner !== null) {
+      this.work += left.length;
+      left = this.#inner.add(left);
+      if (left === null) return;
+      this.#inner = null;
+      this.#forget();
+    }
+    this.#rest += left;
+    this.#read();
   }
+
+  #forget() {
+    this.#rest = "";
+    this.#carried = [];
+    this.#shown = [];
+  }
+
+  #read() {
+    const read = blocks(this.#rest, this.#carried);
+    const shown = this.#shown;
+    this.work += this.#rest.length;
+    let same = 0;
+    while (same < read.length && same < shown.length && read[same].source === shown[same].source) same += 1;
+    for (let stale = shown.length; stale > same; stale -= 1) this.container.lastChild.remove();
+    for (const found of read.slice(same)) this.container.append(this.#node(found));
+    const settled = Math.max(0, read.length - 2);
+    if (settled > 0) {
+      this.#rest = this.#rest.slice(read[settled].start);
+      this.#carried = read[settled].carried;
+    }
+    this.#rest = shortened(this.#rest);
+    this.#shown = read.slice(settled);
+  }
+
+  #node({ source, open }) {
+    this.work += source.length;
+    const end = source.indexOf("\n");
+    if (open === "line") this.#inner = new LongLine(source);
+    // The line of the fence itself may still grow.
+    else if (open === "code" && end >= 0) this.#inner = new CodeView(source.slice(0, end), this.strings);
+    else return block(source, this.strings);
+    if (open === "code") this.#inner.add(source.slice(end + 1));
+    return this.#inner.node;
+  }
+}
+
+/** Return the text with no more empty lines at its end than mean anything. */
+function shortened(text) {
+  const last = text.lastIndexOf("\n");
+  let end = last;
+  let lines = 1;
+  for (let at = last - 1; at >= 0 && /\s/.test(text[at]); at -= 1) {
+    if (text[at] !== "\n") continue;
+    lines += 1;
+    end = at;
+  }
+  const empty = last >= 0 && text.slice(last).trim() === "";
+  return empty && lines > EMPTY ? text.slice(0, end) + "\n".repeat(EMPTY) + text.slice(last + 1) : text;
 }

@@ -12,6 +12,12 @@ const METHODS = { RAW: "raw", TEMPLATE: "template", BROTLI: "brotli", MODEL: "mo
 
 const COPY = { copy: say("copy"), copied: say("copied"), code: say("code") };
 
+/** Mark a button by what it does, so that a key can press it. */
+function named(name, made) {
+  made.dataset.do = name;
+  return made;
+}
+
 const span = (className, text) => element("span", { className, text });
 
 /** Return "raw, template ×2" for a map or an object of counts by method number or name. */
@@ -38,11 +44,12 @@ function bytesNode(before, after) {
   return span(after > before ? "bytes more" : "bytes", bytesWords(before, after).join(" "));
 }
 
-/** A question. `onEdit` is called with its text. */
+/** A question. `onEdit` is called with its text, and left out where nobody may ask. */
 export class Question {
-  constructor(text, { onEdit }) {
+  constructor(text, { onEdit = null } = {}) {
     this.root = element("article", { className: "turn user", "aria-label": say("you") });
-    this.notes = element("footer", {}, button(say("edit"), "link", () => onEdit(text)));
+    this.notes = element("footer");
+    if (onEdit !== null) this.notes.append(named("edit", button(say("edit"), "link", () => onEdit(text))));
     this.root.append(element("div", { className: "words", text, dir: "auto" }), this.notes);
   }
 
@@ -52,12 +59,13 @@ export class Question {
   }
 }
 
-/** An answer as it grows. `onRetry` asks the question again. */
+/** An answer as it grows. `stream` is its name; `onRetry` asks the question again, and is left out where nobody may ask. */
 export class Answer {
   #clock = 0;
   #text = "";
 
-  constructor({ onRetry }) {
+  constructor({ stream = "", onRetry = null } = {}) {
+    this.stream = stream;
     this.onRetry = onRetry;
     this.root = element("article", { className: "turn assistant pending", "aria-label": say("model"), "aria-busy": "true" });
     this.words = element("div", { className: "words" });
@@ -68,12 +76,20 @@ export class Answer {
     this.tentative = new TentativeText(this.words, say("tentative"));
   }
 
-  /** Show the text so far, and behind it what will probably follow, which is no part of it. */
-  show(text, tentative = "") {
+  /** Show a text in place of what is shown. */
+  show(text) {
     this.#text = text;
     if (text.length > 0) this.waiting.hidden = true;
     this.tentative.remove();
     this.view.show(text);
+  }
+
+  /** Show what comes next, and behind it what will probably follow, which is no part of the text. */
+  add(text, tentative = "") {
+    this.#text += text;
+    if (text.length > 0) this.waiting.hidden = true;
+    this.tentative.remove();
+    if (text.length > 0) this.view.add(text);
     if (tentative) this.tentative.show(tentative);
   }
 
@@ -93,8 +109,11 @@ export class Answer {
     if (end.model) notes.push(span("cost", end.cost > 0 ? `$${(end.cost / 1e9).toFixed(6)}` : say("free")));
     if (before > 0) notes.push(bytesNode(before, after), span("methods", methodsText(methods)));
     if (end.firstToken > 0) notes.push(span("", say("firstToken", { ms: end.firstToken })));
-    if (this.#text) notes.push(copyButton(COPY, "link", () => this.#text));
-    notes.push(button(say("retry"), "link", this.onRetry));
+    if (this.#text) notes.push(named("copy", copyButton(COPY, "link", () => this.#text)));
+    if (this.onRetry !== null) {
+      notes.push(named("retry", button(say("retry"), "link", this.onRetry)));
+      notes.push(button(say("details"), "link", (event) => void this.#details(event.currentTarget)));
+    }
     this.notes.replaceChildren(...notes);
   }
 
@@ -103,9 +122,21 @@ export class Answer {
     this.#over();
     this.root.classList.add("failed");
     const words = element("p", { className: "fault", text: message, dir: "auto", role: "alert" });
-    const retry = button(say("retry"), "link", this.onRetry);
-    this.notes.replaceChildren(words, retry);
+    this.notes.replaceChildren(words);
+    if (this.onRetry === null) return;
+    const retry = named("retry", button(say("retry"), "link", this.onRetry));
+    this.notes.append(retry);
     if (retryAfter > 0) this.#holdBack(retry, Date.now() + retryAfter);
+  }
+
+  /** Show what the record has of this answer, or put it away again. */
+  async #details(opener) {
+    const open = opener.getAttribute("aria-expanded") === "true";
+    opener.setAttribute("aria-expanded", String(!open));
+    this.root.querySelector(".details")?.remove();
+    if (open) return;
+    const { details } = await import("./details.js");
+    if (opener.getAttribute("aria-expanded") === "true") this.root.append(details(this.stream));
   }
 
   #over() {
@@ -125,6 +156,15 @@ export class Answer {
     this.#clock = setInterval(tick, 1_000);
     tick();
   }
+}
+
+/** Show in `answer` a turn as the record has it, which has ended. */
+export function restored(answer, turn) {
+  answer.show(turn.text);
+  if (turn.state === "fault") return answer.fail(turn.fault);
+  const finish = turn.state === "cancelled" ? "cancelled" : turn.finish;
+  const end = { ...turn, finish, cost: turn.cost_nano, firstToken: turn.first_token_ms };
+  return answer.finish(end, { before: turn.text_bytes, after: turn.wire_bytes, methods: turn.methods });
 }
 
 /** A badge that tells on demand, by pointer, touch or key, what a demo model is. */
