@@ -63,12 +63,9 @@ def assess(text: str) -> Assessment:
 def _need(model: "Model", gain: float, seen: Mapping[str, float], asks: int, kind: str) -> tuple[float, list[str]]:
     """Return the need, and those reasons for it that are plain signs."""
     place = model.place(gain)
-    signs = []
-    if asks:
-        signs.append("asks for reasoning")
-    if kind in ("code", "maths"):
-        signs.append(kind)
-    if math.expm1(seen["words"]) <= SMALL_TALK and not signs and not seen["options"]:
+    signs = ["asks for reasoning"] if asks else []
+    plain = not asks and kind not in ("code", "maths") and not seen["options"]
+    if plain and math.expm1(seen["words"]) <= SMALL_TALK:
         return min(place, 0.2), ["short and plain"]
     # Set by hand: the training data has only questions with a catch, so it says which of two is harder, but not how hard
     # what people ask in a chat is.
@@ -79,7 +76,11 @@ def _need(model: "Model", gain: float, seen: Mapping[str, float], asks: int, kin
 def _telling(parts: Mapping[str, float]) -> list[str]:
     """Return the two features that count most, in words."""
     most = sorted(parts, key=lambda name: -abs(parts[name]))[:2]
-    return [f"{name.replace('_', ' ')} {'+' if parts[name] > 0 else '-'}" for name in most if abs(parts[name]) > 0.005]
+    return [
+        f"{name.replace('_', ' ')}: {'stronger' if parts[name] > 0 else 'lighter'} model"
+        for name in most
+        if abs(parts[name]) > 0.005
+    ]
 
 
 @dataclass(frozen=True, slots=True)
