@@ -56,7 +56,8 @@ class Chart:
 
 def chart(title: Any, values: Sequence[tuple[str, float]], form: str = "{:,.0f}") -> Chart:
     """Return the chart of values with their labels; the largest fills the height."""
-    top = max((value for _, value in values), default=0) or 1
+    highest = max((value for _, value in values), default=0)
+    top = highest or 1
     step = WIDTH / max(1, len(values))
     bars = [
         Bar(
@@ -71,7 +72,7 @@ def chart(title: Any, values: Sequence[tuple[str, float]], form: str = "{:,.0f}"
         for number, (label, value) in enumerate(values)
     ]
     first, last = (values[0][0], values[-1][0]) if values else ("", "")
-    return Chart(title, bars, first, last, form.format(top), labelled=len(values) <= LABELLED)
+    return Chart(title, bars, first, last, form.format(highest), labelled=len(values) <= LABELLED)
 
 
 def by_day(now: datetime | None = None) -> dict[date, tuple[int, float]]:
