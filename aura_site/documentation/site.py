@@ -18,6 +18,7 @@ ASSETS = ("aura/css/base.css", "aura/css/docs.css", "aura/docs/search.js", "aura
 POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'"
 START = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>AURA</title>
+<link rel="icon" href="assets/aura/icon.svg" type="image/svg+xml">
 <meta http-equiv="refresh" content="0; url=en/index.html"></head>
 <body><p><a href="en/index.html">English</a> · <a href="ar/index.html" lang="ar" dir="rtl">العربية</a></p></body></html>
 """

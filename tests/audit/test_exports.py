@@ -119,8 +119,8 @@ def test_the_proofs_find_what_a_new_signature_would_hide(
 def test_another_key_and_what_is_no_export_are_told(tmp_path: Path) -> None:
     converse("ada", "One", "Two")
     path = make(tmp_path)
-    assert verify(path, "aura+00000000+AAAA")[0] == 1
-    assert verify(path, "nonsense")[0] == 1
+    assert verify(path, "aura+00000000+AAAA")[0] == 2
+    assert verify(path, "nonsense")[0] == 2
     path.write_bytes(b"no zip")
     done = subprocess.run(
         [sys.executable, "-I", "verify_export.py", str(path), public_keys()[0]],

@@ -10,10 +10,10 @@ export class LineState {
   #clock = 0;
 
   /**
-   * `root` shows the state, `banner` what a line that is away means; `onRetry` tries at once. The countdown is not told to
+   * `root` shows the state, `banner` (if there is one) what a line that is away means; `onRetry` tries at once. The countdown is not told to
    * screen readers: they hear the state.
    */
-  constructor(root, { banner, onRetry }) {
+  constructor(root, { banner = null, onRetry }) {
     this.root = root;
     this.banner = banner;
     this.words = element("span", { role: "status" });
@@ -29,8 +29,8 @@ export class LineState {
     clearInterval(this.#clock);
     this.root.dataset.state = state;
     // While it dials anew the banner stays: a line that comes and goes must not make the page jump.
-    if (state !== "connecting") this.banner.hidden = state === "connected";
-    if (BANNERS[state]) this.banner.textContent = say(BANNERS[state]);
+    if (this.banner && state !== "connecting") this.banner.hidden = state === "connected";
+    if (this.banner && BANNERS[state]) this.banner.textContent = say(BANNERS[state]);
     this.words.textContent = state === "refused" ? refusal(code, reason) : say(state);
     this.act.replaceChildren(...(state === "refused" ? [remedy(code)] : []));
     const waits = wait > 0;

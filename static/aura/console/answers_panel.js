@@ -73,6 +73,8 @@ class Card {
 export class AnswersPanel {
   #cards = new Map();
   #dirty = new Set();
+  /** Letters of the latest answer that the announcer was given. */
+  #told = 0;
 
   constructor(root, { spoken, announcer }) {
     this.root = root;
@@ -87,6 +89,7 @@ export class AnswersPanel {
       this.root.prepend(this.#cards.get(answer).root);
       this.latest = answer;
       this.announcer.begin();
+      this.#told = 0;
       for (const old of [...this.#cards.keys()].slice(0, -KEPT)) this.#forget(old);
     }
     if (this.#dirty.size === 0) requestAnimationFrame(() => this.#draw());
@@ -117,7 +120,10 @@ export class AnswersPanel {
   }
 
   #tell(answer) {
-    if (answer.running) this.announcer.grow(answer.text);
-    else this.announcer.end(answer.text, say(answer.state === "done" ? "finished" : "failed"));
+    const { text } = answer;
+    if (text.length < this.#told) this.announcer.rewind(text.length);
+    else this.announcer.add(text.slice(this.#told));
+    this.#told = text.length;
+    if (!answer.running) this.announcer.end(say(answer.state === "done" ? "finished" : "failed"));
   }
 }
