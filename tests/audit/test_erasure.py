@@ -72,7 +72,7 @@ def test_the_receipt_is_signed_and_says_what_was_taken() -> None:
     body = check_note(receipt.note, [signers()[0].public])
     assert str(receipt.pk) in body
     assert '"entries": 4' in body
-    assert "ada" not in body
+    assert re.search(r"\bada\b", body) is None  # alone: digests have these letters, too
 
 
 def test_old_proofs_stay_good() -> None:
