@@ -52,6 +52,7 @@ enum {
     PREDICTED = 85,      /* percent of the priming text, the last, that teach the mixer */
     RATE_FIRST = 8000,   /* the mixer's steps fall from here ... */
     RATE_LAST = 150,     /* ... to here while priming; messages teach it nothing */
+    STEP_MAX = 128,      /* logit of a set that one decision moves at most, 256 is 1 */
     FROZEN_ONE = 12,     /* a frozen weight of 1, in bits */
 };
 
@@ -314,9 +315,12 @@ static inline u32 place_of(u32 probability, u32 count) {
     return base.count_level[count < 63 ? count : 63] * LOGIT_LEVELS + logit_level(stretch(probability));
 }
 
+/* Sums of products of such weights, up to 5 for each input, fit into 32 bits; those of 16 bits behind the point would not. */
+static inline i32 frozen_weight(i32 weight) { return (weight + (1 << (15 - FROZEN_ONE))) >> (16 - FROZEN_ONE); }
+
 static inline i32 product(const i32 *weight) {
     u32 total = 0;
-    for (u32 i = 0; i < INPUTS; i++) total += (u32)(weight[i] * now->input[i]);
+    for (u32 i = 0; i < INPUTS; i++) total += (u32)(frozen_weight(weight[i]) * now->input[i]);
     return (i32)total;
 }
 
@@ -399,7 +403,7 @@ static inline __attribute__((always_inline)) u32 predict_as(int priming) {
     now->side = base.side[decision * 6 + matched];
     u32 total = 0, side = 0;
     for (u32 s = 0; s < SETS; s++) {
-        i32 logit = priming ? product(base.weight[now->set[s]]) >> 16 : frozen_product(base.frozen[now->set[s]]) >> FROZEN_ONE;
+        i32 logit = (priming ? product(base.weight[now->set[s]]) : frozen_product(base.frozen[now->set[s]])) >> FROZEN_ONE;
         now->logit[s] = logit > LOGIT_MAX ? LOGIT_MAX : logit < -LOGIT_MAX ? -LOGIT_MAX : logit;
         total += (u32)(now->joint[s] * now->logit[s]);
         side += (u32)(now->side[s] * now->logit[s]);
@@ -418,10 +422,16 @@ static inline u32 count_bit(u32 counter, u32 bit, u32 limit) {
     return towards(counter >> 16, bit, count) << 16 | (count < limit ? count + 1 : count);
 }
 
-/* Moves weights and maps towards what would have been right. */
+/* Moves weights and maps towards what would have been right. A step moves the opinion of a set by STEP_MAX at most: where
+ * all inputs are as sure as can be, one surprise would else turn the weights over, and text that is nearly always
+ * foreseen has too few to put them right again. */
 static void learn_decision(u32 bit) {
+    u32 energy = 0;
+    for (u32 i = 0; i < INPUTS; i++) energy += (u32)(now->input[i] * now->input[i]);
+    i32 most = (i32)((STEP_MAX << 22) / ((energy >> 10) + 1));
     for (u32 s = 0; s < SETS; s++) {
         i32 step = ((i32)(bit << 16) - (i32)squash(now->logit[s])) * base.rate >> 10, *weight = base.weight[now->set[s]];
+        step = step > most ? most : step < -most ? -most : step;
         for (u32 i = 0; i < INPUTS; i++) weight[i] += (now->input[i] * step + 0x8000) >> 16;
     }
     i32 step = ((i32)(bit << 16) - (i32)squash(now->total)) * (base.rate >> 1) >> 10;
@@ -600,7 +610,7 @@ static void freeze(void) {
     freeze_map(&base.match[0][0][0], sizeof base.match);
     for (u32 set = 0; set < WEIGHTS; set++)
         for (u32 i = 0; i < INPUTS; i++) {
-            i32 weight = (base.weight[set][i] + (1 << (15 - FROZEN_ONE))) >> (16 - FROZEN_ONE);
+            i32 weight = frozen_weight(base.weight[set][i]);
             base.frozen[set][i] = (i16)(weight > 32767 ? 32767 : weight < -32768 ? -32768 : weight);
         }
 }
