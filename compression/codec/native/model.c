@@ -49,9 +49,10 @@ enum {
     LONG_MATCH = 5,    /* tokens that must agree before the priming text is followed */
     SHORT_MATCH = 2,
     LENGTH_MAX = 60,
-    PREDICTED = 85,      /* percent of the priming text, the last, that teach the mixer */
+    PREDICTED = 70,      /* percent of the priming text, the last, that teach the mixer */
     RATE_FIRST = 8000,   /* the mixer's steps fall from here ... */
     RATE_LAST = 150,     /* ... to here while priming; messages teach it nothing */
+    STEP_MIN = 64,       /* smaller steps are not taken: they hardly change a weight */
     STEP_MAX = 128,      /* logit of a set that one decision moves at most, 256 is 1 */
     FROZEN_ONE = 12,     /* a frozen weight of 1, in bits */
 };
@@ -414,6 +415,7 @@ static inline __attribute__((always_inline)) u32 predict_as(int priming) {
 }
 
 static u32 predict(void) { return predict_as(0); }
+static APART void predict_priming(void) { predict_as(1); }
 
 static inline void learn(u16 *map, u32 right) { *map = (u16)(*map + (((right ? 65535 : 0) - (i32)*map) >> 8)); }
 
@@ -425,13 +427,14 @@ static inline u32 count_bit(u32 counter, u32 bit, u32 limit) {
 /* Moves weights and maps towards what would have been right. A step moves the opinion of a set by STEP_MAX at most: where
  * all inputs are as sure as can be, one surprise would else turn the weights over, and text that is nearly always
  * foreseen has too few to put them right again. */
-static void learn_decision(u32 bit) {
+static APART void learn_decision(u32 bit) {
     u32 energy = 0;
     for (u32 i = 0; i < INPUTS; i++) energy += (u32)(now->input[i] * now->input[i]);
     i32 most = (i32)((STEP_MAX << 22) / ((energy >> 10) + 1));
     for (u32 s = 0; s < SETS; s++) {
         i32 step = ((i32)(bit << 16) - (i32)squash(now->logit[s])) * base.rate >> 10, *weight = base.weight[now->set[s]];
         step = step > most ? most : step < -most ? -most : step;
+        if (step < STEP_MIN && step > -STEP_MIN) continue;
         for (u32 i = 0; i < INPUTS; i++) weight[i] += (now->input[i] * step + 0x8000) >> 16;
     }
     i32 step = ((i32)(bit << 16) - (i32)squash(now->total)) * (base.rate >> 1) >> 10;
@@ -461,7 +464,7 @@ static void update(u32 bit) {
 
 /* -- one token -- */
 
-static void token_begin(void) {
+static APART void token_begin(void) {
     find_contexts();
     find_entries(0);
     find_matches();
@@ -471,7 +474,7 @@ static void token_begin(void) {
 }
 
 /* Takes a decision; returns the token that it leads to, or -1 when there are more to take. */
-static i32 token_step(u32 bit) {
+static APART i32 token_step(u32 bit) {
     update(bit);
     u32 child = vocabulary.child[now->node][bit];
     if (child & LEAF) return (i32)(child & ~LEAF);
@@ -484,7 +487,7 @@ static i32 token_step(u32 bit) {
     return -1;
 }
 
-static void token_end(u32 token) {
+static APART void token_end(u32 token) {
     for (u32 i = 0; i < LOCALS; i++) {
         if (now->local_state[i] != ABSENT && now->local_expected[i] == token) {
             if (now->local_count[i] < 500) *now->local[i] += ONE;
@@ -498,33 +501,44 @@ static void token_end(u32 token) {
 
 /* -- priming -- */
 
-static void learn_cells(u32 i, u32 token, u32 times) {
-    u32 node = 0, position = 1, check = 0, *line = 0;
-    for (u32 d = 0; d < vocabulary.depth[token]; d++) {
-        u32 bit = vocabulary.code[token] >> (vocabulary.depth[token] - 1 - d) & 1;
-        if (d % 4 == 0) {
-            line = cells_of(i, node, &check);
-            position = 1;
-        }
-        u32 *cell = &line[position ^ (check & 15)];
-        for (u32 n = 0; n < times; n++) {
-            u32 count = *cell & 63, probability = *cell >> 16;
-            if ((*cell >> 6 & 0x3FF) != check) {
-                if (count > 1) {
-                    --*cell;
-                    continue;
-                }
-                probability = 32768;
-                count = 0;
+static void learn_cell(u32 *cell, u32 check, u32 bit, u32 times) {
+    for (u32 n = 0; n < times; n++) {
+        u32 count = *cell & 63, probability = *cell >> 16;
+        if ((*cell >> 6 & 0x3FF) != check) {
+            if (count > 1) {
+                --*cell;
+                continue;
             }
-            *cell = towards(probability, bit, count) << 16 | check << 6 | (count < 62 ? count + 1 : count);
+            probability = 32768;
+            count = 0;
         }
-        position = position * 2 + bit;
-        node = vocabulary.child[node][bit];
+        *cell = towards(probability, bit, count) << 16 | check << 6 | (count < 62 ? count + 1 : count);
     }
 }
 
-static void learn_token(u32 token) {
+/* Counts the decisions of `token` in the cells of `count` contexts. */
+static APART void learn_cells(const u8 *contexts, u32 count, u32 token, u32 times) {
+    u32 node = 0, depth = vocabulary.depth[token], code = vocabulary.code[token];
+    for (u32 d = 0; d < depth; d += 4) {
+        u32 *line[CONTEXTS], check[CONTEXTS], touched = 0, most = d + 4 < depth ? d + 4 : depth;
+        for (u32 k = 0; k < count; k++) {
+            line[k] = cells_of(contexts[k], node, &check[k]);
+            touched |= *line[k];
+        }
+        now->touched = touched;
+        for (u32 k = 0; k < count; k++)
+            for (u32 position = 1, e = d; e < most; e++) {
+                u32 bit = code >> (depth - 1 - e) & 1;
+                learn_cell(&line[k][position ^ (check[k] & 15)], check[k], bit, times);
+                position = position * 2 + bit;
+            }
+        for (u32 e = d; e < most; e++) node = vocabulary.child[node][code >> (depth - 1 - e) & 1];
+    }
+}
+
+static APART void learn_token(u32 token) {
+    u8 split[CONTEXTS];
+    u32 count = 0;
     find_contexts();
     find_entries(1);
     for (u32 i = 0; i < CONTEXTS; i++) {
@@ -535,15 +549,16 @@ static void learn_token(u32 token) {
             continue;
         }
         if (now->state[i] == RUNNING && now->expected[i] != token) {
+            u8 context = (u8)i;
             *entry |= BRANCHING;
-            learn_cells(i, now->expected[i], now->count[i] < 20 ? now->count[i] : 20);
-            now->state[i] = SPLIT;
-            learn_cells(i, token, 1);
+            learn_cells(&context, 1, now->expected[i], now->count[i] < 20 ? now->count[i] : 20);
+            split[count++] = context;
             continue;
         }
-        if (now->state[i] == SPLIT) learn_cells(i, token, 1);
+        if (now->state[i] == SPLIT) split[count++] = (u8)i;
         if (now->count[i] < 127) *entry += ONE;
     }
+    learn_cells(split, count, token, 1);
     u32 node = 0;
     for (u32 d = 0; d < vocabulary.depth[token]; d++) {
         u32 bit = vocabulary.code[token] >> (vocabulary.depth[token] - 1 - d) & 1;
@@ -552,7 +567,7 @@ static void learn_token(u32 token) {
     }
 }
 
-static void index_tokens(u32 from, u32 to) {
+static APART void index_tokens(u32 from, u32 to) {
     for (u32 at = from; at < to; at++) {
         if (at >= LONG_MATCH) base.index[0][match_hash(base.tokens + at, LONG_MATCH) >> (32 - base.index_bits)] = at;
         if (at >= SHORT_MATCH) base.index[1][match_hash(base.tokens + at, SHORT_MATCH) >> (32 - base.index_bits)] = at;
@@ -601,7 +616,7 @@ static void freeze_map(u16 *map, u32 size) {
 static void freeze(void) {
     for (u32 i = 0; i < 1u << base.cell_bits; i++) {
         u32 cell = base.cells[i];
-        base.cells[i] = place_of(cell >> 16, cell & 63) << 16 | (cell & 0xFFFF);
+        if (cell) base.cells[i] = place_of(cell >> 16, cell & 63) << 16 | (cell & 0xFFFF);
     }
     freeze_map(&base.branching[0][0][0], sizeof base.branching);
     freeze_map(&base.running[0][0][0], sizeof base.running);
@@ -634,7 +649,7 @@ static void model_begin(const u8 *text, u32 size) {
                 token_begin();
                 for (u32 d = vocabulary.depth[base.tokens[i]]; d-- > 0;) {
                     u32 bit = vocabulary.code[base.tokens[i]] >> d & 1;
-                    predict_as(1);
+                    predict_priming();
                     learn_decision(bit);
                     token_step(bit);
                 }
