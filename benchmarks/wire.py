@@ -19,7 +19,7 @@ import brotli  # type: ignore[import-untyped]
 from benchmarks import peers
 from benchmarks.plot import bars
 from benchmarks.report import Report, in_turn, interval, options, percentile
-from compression.codec import Model, Piece, decode, default_library, encode
+from compression.codec import Model, Piece, decode, default_dictionary, default_library, encode
 from compression.codec.model import MAX_DICTIONARY
 
 CORPORA = Path(__file__).parents[2] / "shared" / "corpora"
@@ -30,6 +30,9 @@ GROUP = 4
 SENTENCE_END = re.compile(r"[.!?\n]\s*$")
 #: The frame of a piece has one byte of head, and a check where a sentence ends (protocol.md, section 16).
 HEAD, CHECK, WEBSOCKET = 1, 1, 2
+#: Sizes of dictionaries that --sizes compares, in KB, and after how many messages.
+SIZES = (16, 64, 256, 1024, 4096)
+AFTER = (100, 1000, 10_000)
 #: In delayed mode a frame waits for that many settled bytes.
 SETTLED_BYTES = 8
 
@@ -138,6 +141,32 @@ def _streamed(corpus: Corpus, model: Model, report: Report) -> list[object]:
     ]  # fmt: skip
 
 
+def _sizes(corpus: Corpus, report: Report) -> None:
+    """Print what has gone over the line after some messages, the dictionary's download (Brotli) included, by its size."""
+    contents = [content for _, content in corpus.messages][:300]
+    whole = sum(map(len, contents)) / len(contents)
+    general = default_dictionary()
+    dictionaries = {"none": b"", "general": general}
+    for size in SIZES:
+        learned = b"".join(text + b"\0" for text in corpus.training)
+        if size > SIZES[0] and size << 10 >= 2 * len(learned):
+            break
+        start = learned.find(b"\0", max(0, len(learned) - (size << 10))) + 1 if len(learned) > size << 10 else 0
+        dictionaries[f"own {size} KB"] = learned[start:]
+        if len(general) + len(learned) - start <= MAX_DICTIONARY:
+            dictionaries[f"general, own {size} KB"] = general + learned[start:]
+    rows: list[list[object]] = []
+    for name, dictionary in dictionaries.items():
+        model = Model(dictionary) if dictionary else None
+        library = default_library()
+        coded = sum(len(encode(content.decode(), library, 1, model).data) for content in contents) / len(contents)
+        download = len(brotli.compress(dictionary, quality=11, lgwin=22)) if dictionary else 0
+        totals = ((download / after + coded) / whole for after in AFTER)
+        rows.append([name, download, coded / whole, *totals])
+    heads = ["dictionary", "download B", "coded / text", *(f"after {after:,}" for after in AFTER)]
+    report.table(f"{corpus.name}: bytes over the line / text, download included", heads, rows)
+
+
 def _times(corpora: Sequence[tuple[Corpus, Model]], quick: bool, report: Report) -> None:
     corpus, model = max(corpora, key=lambda pair: sum(200 <= len(content) <= 400 for _, content in pair[0].messages))
     middle = [content for _, content in corpus.messages if 200 <= len(content) <= 400] or [corpus.messages[0][1]]
@@ -194,6 +223,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, action="append", default=[], help="messages to code; may be repeated")
     parser.add_argument("--train", type=Path, action="append", default=[], help="training text, one for each --corpus")
     parser.add_argument("--dictionary", type=int, default=0, help="bytes of training text at most, up to 4 MB")
+    parser.add_argument("--sizes", action="store_true", help="only what dictionaries of several sizes cost and save")
     parser.add_argument("--plot", type=Path, help="write a picture (SVG) there")
     arguments = parser.parse_args()
     pairs = list(zip(arguments.corpus, arguments.train, strict=True))
@@ -207,11 +237,16 @@ def main() -> None:
     loaded, rows, streams = [], [], []
     for test, train in pairs:
         corpus = _load(test, train, 40_000 if arguments.quick else 300_000, dictionary)
+        if arguments.sizes:
+            _sizes(corpus, report)
+            continue
         model = _model_of(corpus.training)
         own, best = _ratios(corpus, model, report)
         rows.append((corpus.name, own, best))
         streams.append(_streamed(corpus, model, report))
         loaded.append((corpus, model))
+    if arguments.sizes:
+        return
     _times(loaded, arguments.quick, report)
     report.table(
         "Streaming, 4 tokens a frame, bytes a token, session frame headers and checks included",

@@ -1,11 +1,11 @@
 """Signalling of WebRTC over HTTP: an offer, its answer, and the servers that help peers to meet."""
 
 import asyncio
-import json
 import sys
 from importlib import import_module
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
@@ -52,7 +52,7 @@ def _sdp(request: HttpRequest) -> str:
         body = b" " * (4 * OFFER_LIMIT + 1)
     if len(body) > 4 * OFFER_LIMIT:
         raise ValueError(f"an offer has at most {OFFER_LIMIT} characters")
-    data = json.loads(body)
+    data = orjson.loads(body)
     if not isinstance(data, dict) or data.get("type") != "offer" or not isinstance(data.get("sdp"), str):
         raise ValueError('send an offer as JSON: {"type": "offer", "sdp": "v=0..."}')
     return str(data["sdp"])

@@ -1,6 +1,5 @@
 """HTTP: the chat page, answers as responses and event streams, and the statistics."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +7,7 @@ from functools import wraps
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import RequestDataTooBig
@@ -229,7 +229,7 @@ def _question(request: HttpRequest) -> dict[str, str]:
         return {"text": body.decode()}
     if request.content_type != "application/json":
         raise ValueError("send application/json or text/plain")
-    data = json.loads(body)
+    data = orjson.loads(body)
     if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
         raise ValueError('send an object of strings: {"text": "..."}')
     for value in data.values():

@@ -7,6 +7,7 @@ dictionary: the texts of typical messages, each ended by a NUL byte. Every text 
 import ctypes
 import hashlib
 import json
+import mmap
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from functools import cache, cached_property
@@ -116,7 +117,7 @@ class Model:
 
 
 class Writer:
-    """Codes one text piece by piece. It holds about 64 KB; any number of writers and readers may go on in turn."""
+    """Codes one text piece by piece. It holds about 90 KB; any number of writers and readers may go on in turn."""
 
     def __init__(self, free: "SimpleQueue[_Instance]") -> None:
         self._free = free
@@ -141,7 +142,7 @@ class Writer:
 
 
 class Reader:
-    """Decodes the pieces of one text. It holds about 64 KB."""
+    """Decodes the pieces of one text. It holds about 90 KB."""
 
     def __init__(self, free: "SimpleQueue[_Instance]") -> None:
         self._free = free
@@ -175,6 +176,18 @@ def _compiled(module: Path) -> tuple[wasmtime.Engine, wasmtime.Module]:
     return engine, wasmtime.Module(engine, module.read_bytes())
 
 
+def _in_huge_pages(start: int, size: int) -> None:
+    """Ask the system to keep that memory in large pages, where it can (Linux: transparent huge pages).
+
+    A token is looked up in dozens of places all over the model's tables. In pages of 4 KB nearly each of them must be
+    looked up in the system's tables, too, which takes a fifth of the time of a message.
+    """
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        ctypes.CDLL(None).madvise(
+            ctypes.c_void_p(start), ctypes.c_size_t(size // mmap.PAGESIZE * mmap.PAGESIZE), mmap.MADV_HUGEPAGE
+        )
+
+
 class _Instance:
     """The module with a memory of its own.
 
@@ -193,6 +206,7 @@ class _Instance:
         memory = self._exports["memory"]
         assert isinstance(memory, wasmtime.Memory)
         start = ctypes.addressof(memory.data_ptr(self._store).contents)
+        _in_huge_pages(start, memory.data_len(self._store))
         ctypes.memmove(start + place, dictionary, len(dictionary))
         self._function("prime")(len(dictionary))
         self._text, self._code, self._state = (start + self._function(name)() for name in ("text", "code", "state"))

@@ -1,8 +1,9 @@
 """Filters: which events of a topic a subscriber wants."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 FIELDS_LIMIT = 8
 VALUES_LIMIT = 32
@@ -40,7 +41,7 @@ class Filter:
         if not text:
             return cls({})
         try:
-            wanted = json.loads(text)
+            wanted = orjson.loads(text)
         except ValueError as error:
             raise ValueError(f"a filter is a JSON object: {error}") from None
         if not isinstance(wanted, dict):

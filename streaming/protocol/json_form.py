@@ -44,11 +44,11 @@ class JsonForm:
         """Return the frame of a JSON object. Raises FrameError with words for the person who typed it."""
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the second for what is nested thousands deep
             raise FrameError(f"not JSON: {error}") from None
-        if not isinstance(data, dict) or data.get("type") not in _FROM_CLIENT:
+        kind = data.get("type") if isinstance(data, dict) else None
+        if not isinstance(kind, str) or kind not in _FROM_CLIENT:
             raise FrameError(f'send an object with "type" one of {", ".join(_FROM_CLIENT)}')
-        kind = str(data["type"])
         try:
             return self._frame(kind, data)
         except (TypeError, ValueError, AttributeError) as error:

@@ -113,6 +113,7 @@ def test_the_same_key_gives_the_same_answer_and_asks_once(live: LiveServer) -> N
         ({"text": "hi"}, {"Accept": "image/png"}, 406, "malformed"),
         ("{", {"Content_Type": "application/json"}, 422, "malformed"),
         ("[]", {"Content_Type": "application/json"}, 422, "malformed"),
+        ("[" * 50_000, {"Content_Type": "application/json"}, 422, "malformed"),
         ({"text": 4}, {}, 422, "malformed"),
         ('{"text": "\\ud800"}', {"Content_Type": "application/json"}, 422, "malformed"),
         (b"\xff", {"Content_Type": "text/plain"}, 422, "malformed"),

@@ -4,6 +4,9 @@
  * followed it: one token and how often, or, once a second token followed, that cells hold a counter for each decision.
  * Message: what this message has shown so far. It begins as a copy of `fresh`, so messages know
  * nothing of each other. A mixer (Mahoney's PAQ: logistic mixing, online gradient steps) joins all opinions.
+ *
+ * While priming, the mixer and the maps from counts to opinions learn. Then `freeze` brings all of it into the form in
+ * which messages read it fastest: opinions instead of probabilities, weights of 16 bits.
  */
 #ifndef AURA_MODEL_C
 #define AURA_MODEL_C
@@ -12,19 +15,31 @@
 #include "vocabulary.c"
 
 enum {
-    CONTEXTS = 10,
+    CONTEXTS = 13,
     LOCALS = 9,
-    MATCHES = 3, /* two in the priming text, one in the message */
-    INPUTS_USED = CONTEXTS + LOCALS + 1 + 2 * MATCHES + 2,
-    INPUTS = (INPUTS_USED + 7) / 8 * 8,
-    SETS = 3,
+    COUNTERS = 3, /* contexts whose decisions the message counts */
+    MATCHES = 3,  /* two in the priming text, one in the message */
+    FIRST_LOCAL = CONTEXTS,
+    FIRST_COUNTER = FIRST_LOCAL + LOCALS,
+    FIRST_MATCH = FIRST_COUNTER + COUNTERS,
+    UNIGRAM = FIRST_MATCH + MATCHES,
+    OPINIONS = UNIGRAM + 1, /* inputs that come from a map ... */
+    LENGTHS = OPINIONS,     /* ... and others: how long the matches are, the token's frequency, and a constant */
+    ORDER_0 = LENGTHS + MATCHES,
+    CONSTANT = ORDER_0 + 1,
+    INPUTS = (CONSTANT + 1 + 7) / 8 * 8,
+    SETS = 5,
     SET_0 = 6 * 6 * 4,
     SET_1 = 14 * 8,
     SET_2 = 7 * 5 * 6,
-    WEIGHTS = SET_0 + SET_1 + SET_2,
-    JOINTS = 14 * 6,
+    SET_3 = VOCABULARY_MAX,
+    SET_4 = VOCABULARY_MAX + 1,
+    WEIGHTS = SET_0 + SET_1 + SET_2 + SET_3 + SET_4,
+    JOINTS = VOCABULARY_MAX,
+    SIDES = 14 * 6,
     HISTORY = 4096,    /* tokens of the message that are remembered */
     LOCAL_BITS = 13,
+    COUNTER_BITS = 13,
     RECENT_BITS = 11,
     COUNT_LEVELS = 14,
     LOGIT_LEVELS = 49,
@@ -34,12 +49,16 @@ enum {
     LONG_MATCH = 5,    /* tokens that must agree before the priming text is followed */
     SHORT_MATCH = 2,
     LENGTH_MAX = 60,
-    RATE_PRIMING = 1600, /* the mixer's steps fall from here ... */
-    PREDICTED = 60,    /* percent of the priming text, the last, that teach the mixer */
-    RATE_LAST = 60,  /* ... to here while priming; messages teach it nothing */
+    PREDICTED = 70,      /* percent of the priming text, the last, that teach the mixer */
+    RATE_FIRST = 8000,   /* the mixer's steps fall from here ... */
+    RATE_LAST = 150,     /* ... to here while priming; messages teach it nothing */
+    STEP_MIN = 64,       /* smaller steps are not taken: they hardly change a weight */
+    STEP_MAX = 128,      /* logit of a set that one decision moves at most, 256 is 1 */
+    FROZEN_ONE = 12,     /* a frozen weight of 1, in bits */
 };
 
-/* An entry: check 11 bits, branching 1, count 7, token 13. A cell: probability 16 bits, check 10, count 6. */
+/* An entry: check 11 bits, branching 1, count 7, token 13. A cell: probability 16 bits, check 10, count 6; frozen, its
+ * place in the map of the context instead of the probability. */
 enum { BRANCHING = 1 << 20, ONE = 1 << 13, TOKEN_BITS = ONE - 1 };
 
 static struct {
@@ -50,12 +69,13 @@ static struct {
     u16 branching[CONTEXTS][COUNT_LEVELS][LOGIT_LEVELS];
     u16 running[CONTEXTS][RUN_LEVELS][LATE];
     u16 local[LOCALS][16][LATE];
-    u16 unigram[COUNT_LEVELS][LOGIT_LEVELS];
+    u16 counter[COUNTERS + 1][COUNT_LEVELS][LOGIT_LEVELS]; /* the last for the unigrams */
     u16 match[MATCHES][MATCH_LEVELS][LATE];
     u8 count_level[64], run_level[128];
     i32 weight[WEIGHTS][INPUTS];
-    i32 joint[JOINTS][SETS]; /* weights of the sets' opinions */
-    i32 rate;                /* how far the mixer moves a step */
+    i16 frozen[WEIGHTS][INPUTS];
+    i32 joint[JOINTS][SETS], side[SIDES][SETS]; /* weights of the sets' opinions: the two means of these count alike */
+    i32 rate;                                   /* how far the mixer moves a step */
 } base;
 
 enum { ABSENT, RUNNING, BROKEN, SPLIT }; /* what a context says of the next token */
@@ -72,11 +92,13 @@ typedef struct {
     u32 context[CONTEXTS], *entry[CONTEXTS], check[CONTEXTS], *line[CONTEXTS], line_check[CONTEXTS];
     u32 state[CONTEXTS], expected[CONTEXTS], count[CONTEXTS];
     u32 local_state[LOCALS], local_expected[LOCALS], local_count[LOCALS], *local[LOCALS], local_check[LOCALS];
-    u32 bit[CONTEXTS + LOCALS + MATCHES + 1]; /* the decision that each one expects */
-    u16 *map[CONTEXTS + LOCALS + MATCHES + 1];
-    u32 node, position, decision;
+    u32 *counter[COUNTERS], counter_check[COUNTERS];
+    u32 bit[OPINIONS]; /* the decision that each one expects */
+    u16 *map[OPINIONS];
+    u32 node, position, decision, touched;
     i16 input[INPUTS];
-    i32 *weight[SETS], *joint, logit[SETS], total;
+    u32 set[SETS];
+    i32 *joint, *side, logit[SETS], total, side_total;
 } Now;
 
 typedef struct {
@@ -90,10 +112,12 @@ typedef struct {
     u16 token[HISTORY];
     u32 count;
     u64 bytes; /* the last eight */
-    u32 word, word_before, line, column;
+    u32 word, words[2]; /* the word so far, and the two before it */
+    u32 line, line_before, column;
     Match match[MATCHES];
     u16 recent[1 << RECENT_BITS];
     u32 local[1 << LOCAL_BITS];
+    u32 counter[1 << COUNTER_BITS];
     u32 unigram[VOCABULARY_MAX];
 } Message;
 
@@ -122,11 +146,18 @@ static void say(u32 token) {
         if (kind(byte) == LETTER) {
             message.word = hash(message.word, byte | 32u);
         } else {
-            if (message.word) message.word_before = message.word;
+            if (message.word) {
+                message.words[1] = message.words[0];
+                message.words[0] = message.word;
+            }
             message.word = 0;
         }
-        if (byte == '\n') message.line = message.column = 0;
-        else message.column++;
+        if (byte == '\n') {
+            if (message.line) message.line_before = message.line;
+            message.line = message.column = 0;
+        } else {
+            message.column++;
+        }
     }
     if (!message.line && message.column) message.line = token + 1;
 }
@@ -140,11 +171,14 @@ static void find_contexts(void) {
     context[2] = order3;
     context[3] = hash(order3, said(4));
     context[4] = hash(5, bytes3);
-    context[5] = hash(hash(6, message.word), message.word_before);
+    context[5] = hash(hash(6, message.word), message.words[0]);
     context[6] = hash(hash(8, t1), message.line);
     context[7] = hash(9, message.word);
     context[8] = hash(hash(10, (u32)message.bytes), (u32)(message.bytes >> 32) & 0xFF);
     context[9] = hash(11, (u32)message.bytes & 0xFFFF);
+    context[10] = hash(hash(12, message.words[0]), message.words[1]);
+    context[11] = hash(hash(13, message.word), message.words[1]);
+    context[12] = hash(hash(14, message.line_before), hash(message.line, t1));
     static const u8 local_of[LOCALS] = {0, 1, 2, 5, 8, 6, 7, 4, 3};
     for (u32 i = 0; i < LOCALS; i++) {
         u32 h = hash(context[local_of[i]], 0x77 + i);
@@ -157,13 +191,22 @@ static void find_contexts(void) {
     }
 }
 
+/* Tables are far larger than a processor's caches, and a branch on what was read waits for it. So all places are read
+ * before the first of them is looked at: the reads then wait together. `touched` keeps them in the program. */
+
 static void find_entries(int priming) {
+    u32 *place[CONTEXTS], touched = 0;
     for (u32 i = 0; i < CONTEXTS; i++) {
-        u32 h = hash(now->context[i] + i * 0x1234567, 0x55), check = (h & 0x7FF) | 1;
-        u32 *entry = &base.entries[h >> (33 - base.entry_bits) << 1];
+        u32 h = hash(now->context[i] + i * 0x1234567, 0x55);
+        now->check[i] = (h & 0x7FF) | 1;
+        place[i] = &base.entries[h >> (33 - base.entry_bits) << 1];
+        touched |= *place[i];
+    }
+    now->touched = touched;
+    for (u32 i = 0; i < CONTEXTS; i++) {
+        u32 *entry = place[i], check = now->check[i];
         now->state[i] = ABSENT;
         now->entry[i] = 0;
-        now->check[i] = check;
         if (entry[0] >> 21 != check) {
             if (entry[1] >> 21 == check) {
                 entry++;
@@ -193,8 +236,20 @@ static inline u32 *cells_of(u32 i, u32 node, u32 *check) {
 }
 
 static void find_cells(u32 node) {
-    for (u32 i = 0; i < CONTEXTS; i++)
-        if (now->state[i] == SPLIT) now->line[i] = cells_of(i, node, &now->line_check[i]);
+    u32 touched = 0;
+    for (u32 i = 0; i < CONTEXTS; i++) {
+        if (now->state[i] != SPLIT) continue;
+        now->line[i] = cells_of(i, node, &now->line_check[i]);
+        touched |= *now->line[i];
+    }
+    now->touched = touched;
+}
+
+static inline u32 *find_counter(u32 i) {
+    static const u8 counter_of[COUNTERS] = {0, 7, 9};
+    u32 h = hash(now->context[counter_of[i]] + i * 0x1234567, now->node + VOCABULARY_MAX);
+    now->counter_check[i] = h & 0x3FF;
+    return now->counter[i] = &message.counter[h >> (32 - COUNTER_BITS)];
 }
 
 /* -- matches -- */
@@ -256,97 +311,139 @@ static void follow_matches(u32 token) {
 
 static inline u32 logit_level(i32 logit) { return (u32)(logit + 2090) / 85; }
 
-static inline i32 opinion(u32 i, u16 *map, u32 bit) {
+/* Returns the place of a counter in its map. */
+static inline u32 place_of(u32 probability, u32 count) {
+    return base.count_level[count < 63 ? count : 63] * LOGIT_LEVELS + logit_level(stretch(probability));
+}
+
+/* Sums of products of such weights, up to 5 for each input, fit into 32 bits; those of 16 bits behind the point would not. */
+static inline i32 frozen_weight(i32 weight) { return (weight + (1 << (15 - FROZEN_ONE))) >> (16 - FROZEN_ONE); }
+
+static inline i32 product(const i32 *weight) {
+    u32 total = 0;
+    for (u32 i = 0; i < INPUTS; i++) total += (u32)(frozen_weight(weight[i]) * now->input[i]);
+    return (i32)total;
+}
+
+static inline i32 frozen_product(const i16 *weight) {
+#ifdef __wasm_simd128__
+    typedef i16 v8 __attribute__((vector_size(16)));
+    typedef i32 v4 __attribute__((vector_size(16)));
+    v4 sums = {0, 0, 0, 0};
+    for (u32 i = 0; i < INPUTS; i += 8)
+        sums += __builtin_wasm_dot_s_i32x4_i16x8(*(const v8 *)(weight + i), *(const v8 *)(now->input + i));
+    return sums[0] + sums[1] + sums[2] + sums[3];
+#else
+    i32 total = 0;
+    for (u32 i = 0; i < INPUTS; i++) total += weight[i] * now->input[i];
+    return total;
+#endif
+}
+
+static inline void opinion(u32 i, u16 *map, u32 bit, int priming) {
+    i32 logit = priming ? stretch(*map) : (i16)*map;
     now->map[i] = map;
     now->bit[i] = bit;
-    return bit ? stretch(*map) : -stretch(*map);
+    now->input[i] = (i16)(bit ? logit : -logit);
 }
 
 /* Returns the probability that the decision is 1, of 65536: 22 to 65514. */
-static u32 predict(void) {
-    i16 *input = now->input;
+static inline __attribute__((always_inline)) u32 predict_as(int priming) {
     u32 highest = 0, known = 0, local_order = 0, late = now->decision < LATE ? now->decision : LATE - 1;
-    for (u32 i = 0; i < CONTEXTS; i++, input++) {
-        now->map[i] = 0;
-        *input = 0;
+    fill(now->input, 0, sizeof now->input);
+    if (priming) fill(now->map, 0, sizeof now->map);
+    for (u32 i = 0; i < CONTEXTS; i++) {
         if (now->state[i] == SPLIT) {
             u32 cell = now->line[i][now->position ^ (now->line_check[i] & 15)], count = cell & 63;
             if (!count || (cell >> 6 & 0x3FF) != now->line_check[i]) continue;
-            i32 logit = stretch(cell >> 16);
-            u32 seen = base.count_level[count];
-            *input = (i16)opinion(i, &base.branching[i][seen][logit_level(logit)], 1);
+            opinion(i, &base.branching[i][0][0] + (priming ? place_of(cell >> 16, count) : cell >> 16), 1, priming);
         } else if (now->state[i] == RUNNING) {
             u32 bit = expected_bit(now->expected[i]), runs = base.run_level[now->count[i]];
-            *input = (i16)opinion(i, &base.running[i][runs][late], bit);
+            opinion(i, &base.running[i][runs][late], bit, priming);
         } else {
             continue;
         }
         if (i < 4) highest = i + 1;
         known++;
     }
-    for (u32 i = 0; i < LOCALS; i++, input++) {
-        now->map[CONTEXTS + i] = 0;
-        *input = 0;
+    for (u32 i = 0; i < LOCALS; i++) {
         if (now->local_state[i] != RUNNING) continue;
         u32 count = now->local_count[i] < 15 ? now->local_count[i] : 15;
-        *input = (i16)opinion(CONTEXTS + i, &base.local[i][count][late], expected_bit(now->local_expected[i]));
+        opinion(FIRST_LOCAL + i, &base.local[i][count][late], expected_bit(now->local_expected[i]), priming);
         if (i < 3) local_order = i + 1;
     }
-    for (u32 k = 0; k < MATCHES; k++, input += 2) {
+    for (u32 i = 0; i < COUNTERS; i++) {
+        u32 cell = *find_counter(i), count = cell & 63;
+        if (!count || (cell >> 6 & 0x3FF) != now->counter_check[i]) continue;
+        opinion(FIRST_COUNTER + i, &base.counter[i][0][0] + place_of(cell >> 16, count), 1, priming);
+    }
+    for (u32 k = 0; k < MATCHES; k++) {
         Match *match = &message.match[k];
-        now->map[CONTEXTS + LOCALS + k] = 0;
-        input[0] = input[1] = 0;
         if (!match->alive) continue;
         u32 length = match->length > 15 ? 12 + (match->length >> 4) : match->length, bit = expected_bit(match->token);
-        input[0] = (i16)opinion(CONTEXTS + LOCALS + k, &base.match[k][length][late], bit);
-        input[1] = (i16)(bit ? length * 16 : -length * 16);
+        opinion(FIRST_MATCH + k, &base.match[k][length][late], bit, priming);
+        now->input[LENGTHS + k] = (i16)(bit ? length * 16 : -length * 16);
     }
-    u32 unigram = message.unigram[now->node], count = unigram & 0xFF;
-    now->map[CONTEXTS + LOCALS + MATCHES] = 0;
-    *input = 0;
-    if (count)
-        *input = (i16)opinion(CONTEXTS + LOCALS + MATCHES,
-                              &base.unigram[base.count_level[count < 63 ? count : 63]][logit_level(stretch(unigram >> 16))], 1);
-    input[1] = (i16)stretch(base.order0[now->node] >> 16);
-    input[2] = 256;
+    u32 unigram = message.unigram[now->node];
+    if (unigram & 0xFF)
+        opinion(UNIGRAM, &base.counter[COUNTERS][0][0] + place_of(unigram >> 16, unigram & 0xFF), 1, priming);
+    now->input[ORDER_0] = (i16)stretch(base.order0[now->node] >> 16);
+    now->input[CONSTANT] = 256;
 
     u32 length = message.match[0].length;
     u32 matched = message.match[0].alive ? length >= 24 ? 4 : length >= 12 ? 3 : length >= 7 ? 2 : 1
                   : message.match[1].alive ? 5 : 0;
     u32 last = said(1) ? (u32)kind((u8)message.bytes) : 6, decision = now->decision < 13 ? now->decision : 13;
     u32 knowing = known > 7 ? 3 : known > 4 ? 2 : known > 1;
-    now->weight[0] = base.weight[(matched * 6 + highest) * 4 + local_order];
-    now->weight[1] = base.weight[SET_0 + decision * 8 + (message.match[2].alive ? 4 : 0) + knowing];
-    now->weight[2] = base.weight[SET_0 + SET_1 + (last * 5 + (decision < 4 ? decision : 4)) * 6 + highest];
-    now->joint = base.joint[decision * 6 + matched];
-    u32 sum = 0;
+    now->set[0] = (matched * 6 + highest) * 4 + local_order;
+    now->set[1] = SET_0 + decision * 8 + (message.match[2].alive ? 4 : 0) + knowing;
+    now->set[2] = SET_0 + SET_1 + (last * 5 + (decision < 4 ? decision : 4)) * 6 + highest;
+    now->set[3] = SET_0 + SET_1 + SET_2 + now->node;
+    now->set[4] = SET_0 + SET_1 + SET_2 + SET_3 + said(1);
+    now->joint = base.joint[now->node];
+    now->side = base.side[decision * 6 + matched];
+    u32 total = 0, side = 0;
     for (u32 s = 0; s < SETS; s++) {
-        u32 total = 0;
-        for (u32 i = 0; i < INPUTS; i++) total += (u32)(now->weight[s][i] * now->input[i]);
-        i32 logit = (i32)total >> 16;
+        i32 logit = (priming ? product(base.weight[now->set[s]]) : frozen_product(base.frozen[now->set[s]])) >> FROZEN_ONE;
         now->logit[s] = logit > LOGIT_MAX ? LOGIT_MAX : logit < -LOGIT_MAX ? -LOGIT_MAX : logit;
-        sum += (u32)(now->joint[s] * now->logit[s]);
+        total += (u32)(now->joint[s] * now->logit[s]);
+        side += (u32)(now->side[s] * now->logit[s]);
     }
-    now->total = (i32)sum >> 16;
-    return squash(now->total);
+    now->total = (i32)total >> 16;
+    now->side_total = (i32)side >> 16;
+    return squash((now->total + now->side_total) >> 1);
 }
 
-static inline void learn(u16 *map, u32 right) { *map = (u16)(*map + (((right ? 65535 : 0) - (i32)*map) >> 7)); }
+static u32 predict(void) { return predict_as(0); }
+static APART void predict_priming(void) { predict_as(1); }
+
+static inline void learn(u16 *map, u32 right) { *map = (u16)(*map + (((right ? 65535 : 0) - (i32)*map) >> 8)); }
 
 static inline u32 count_bit(u32 counter, u32 bit, u32 limit) {
     u32 count = counter & 0xFF;
     return towards(counter >> 16, bit, count) << 16 | (count < limit ? count + 1 : count);
 }
 
-/* Moves weights and maps towards what would have been right. */
-static void learn_decision(u32 bit) {
+/* Moves weights and maps towards what would have been right. A step moves the opinion of a set by STEP_MAX at most: where
+ * all inputs are as sure as can be, one surprise would else turn the weights over, and text that is nearly always
+ * foreseen has too few to put them right again. */
+static APART void learn_decision(u32 bit) {
+    u32 energy = 0;
+    for (u32 i = 0; i < INPUTS; i++) energy += (u32)(now->input[i] * now->input[i]);
+    i32 most = (i32)((STEP_MAX << 22) / ((energy >> 10) + 1));
     for (u32 s = 0; s < SETS; s++) {
-        i32 step = ((i32)(bit << 16) - (i32)squash(now->logit[s])) * base.rate >> 10, *weight = now->weight[s];
+        i32 step = ((i32)(bit << 16) - (i32)squash(now->logit[s])) * base.rate >> 10, *weight = base.weight[now->set[s]];
+        step = step > most ? most : step < -most ? -most : step;
+        if (step < STEP_MIN && step > -STEP_MIN) continue;
         for (u32 i = 0; i < INPUTS; i++) weight[i] += (now->input[i] * step + 0x8000) >> 16;
     }
     i32 step = ((i32)(bit << 16) - (i32)squash(now->total)) * (base.rate >> 1) >> 10;
-    for (u32 s = 0; s < SETS; s++) now->joint[s] += (now->logit[s] * step + 0x8000) >> 16;
-    for (u32 i = 0; i < CONTEXTS + LOCALS + MATCHES + 1; i++)
+    i32 side_step = ((i32)(bit << 16) - (i32)squash(now->side_total)) * (base.rate >> 1) >> 10;
+    for (u32 s = 0; s < SETS; s++) {
+        now->joint[s] += (now->logit[s] * step + 0x8000) >> 16;
+        now->side[s] += (now->logit[s] * side_step + 0x8000) >> 16;
+    }
+    for (u32 i = 0; i < OPINIONS; i++)
         if (now->map[i]) learn(now->map[i], bit == now->bit[i]);
 }
 
@@ -354,15 +451,20 @@ static void update(u32 bit) {
     for (u32 i = 0; i < CONTEXTS; i++)
         if (now->state[i] == RUNNING && now->bit[i] != bit) now->state[i] = BROKEN;
     for (u32 i = 0; i < LOCALS; i++)
-        if (now->local_state[i] == RUNNING && now->bit[CONTEXTS + i] != bit) now->local_state[i] = BROKEN;
+        if (now->local_state[i] == RUNNING && now->bit[FIRST_LOCAL + i] != bit) now->local_state[i] = BROKEN;
     for (u32 k = 0; k < MATCHES; k++)
-        if (message.match[k].alive && now->bit[CONTEXTS + LOCALS + k] != bit) message.match[k].alive = 0;
+        if (message.match[k].alive && now->bit[FIRST_MATCH + k] != bit) message.match[k].alive = 0;
     message.unigram[now->node] = count_bit(message.unigram[now->node], bit, 30);
+    for (u32 i = 0; i < COUNTERS; i++) {
+        u32 cell = *now->counter[i], probability = cell >> 16, count = cell & 63, check = now->counter_check[i];
+        if ((cell >> 6 & 0x3FF) != check) probability = 32768, count = 0;
+        *now->counter[i] = towards(probability, bit, count) << 16 | check << 6 | (count < 30 ? count + 1 : count);
+    }
 }
 
 /* -- one token -- */
 
-static void token_begin(void) {
+static APART void token_begin(void) {
     find_contexts();
     find_entries(0);
     find_matches();
@@ -372,7 +474,7 @@ static void token_begin(void) {
 }
 
 /* Takes a decision; returns the token that it leads to, or -1 when there are more to take. */
-static i32 token_step(u32 bit) {
+static APART i32 token_step(u32 bit) {
     update(bit);
     u32 child = vocabulary.child[now->node][bit];
     if (child & LEAF) return (i32)(child & ~LEAF);
@@ -385,7 +487,7 @@ static i32 token_step(u32 bit) {
     return -1;
 }
 
-static void token_end(u32 token) {
+static APART void token_end(u32 token) {
     for (u32 i = 0; i < LOCALS; i++) {
         if (now->local_state[i] != ABSENT && now->local_expected[i] == token) {
             if (now->local_count[i] < 500) *now->local[i] += ONE;
@@ -399,33 +501,44 @@ static void token_end(u32 token) {
 
 /* -- priming -- */
 
-static void learn_cells(u32 i, u32 token, u32 times) {
-    u32 node = 0, position = 1, check = 0, *line = 0;
-    for (u32 d = 0; d < vocabulary.depth[token]; d++) {
-        u32 bit = vocabulary.code[token] >> (vocabulary.depth[token] - 1 - d) & 1;
-        if (d % 4 == 0) {
-            line = cells_of(i, node, &check);
-            position = 1;
-        }
-        u32 *cell = &line[position ^ (check & 15)];
-        for (u32 n = 0; n < times; n++) {
-            u32 count = *cell & 63, probability = *cell >> 16;
-            if ((*cell >> 6 & 0x3FF) != check) {
-                if (count > 1) {
-                    --*cell;
-                    continue;
-                }
-                probability = 32768;
-                count = 0;
+static void learn_cell(u32 *cell, u32 check, u32 bit, u32 times) {
+    for (u32 n = 0; n < times; n++) {
+        u32 count = *cell & 63, probability = *cell >> 16;
+        if ((*cell >> 6 & 0x3FF) != check) {
+            if (count > 1) {
+                --*cell;
+                continue;
             }
-            *cell = towards(probability, bit, count) << 16 | check << 6 | (count < 62 ? count + 1 : count);
+            probability = 32768;
+            count = 0;
         }
-        position = position * 2 + bit;
-        node = vocabulary.child[node][bit];
+        *cell = towards(probability, bit, count) << 16 | check << 6 | (count < 62 ? count + 1 : count);
     }
 }
 
-static void learn_token(u32 token) {
+/* Counts the decisions of `token` in the cells of `count` contexts. */
+static APART void learn_cells(const u8 *contexts, u32 count, u32 token, u32 times) {
+    u32 node = 0, depth = vocabulary.depth[token], code = vocabulary.code[token];
+    for (u32 d = 0; d < depth; d += 4) {
+        u32 *line[CONTEXTS], check[CONTEXTS], touched = 0, most = d + 4 < depth ? d + 4 : depth;
+        for (u32 k = 0; k < count; k++) {
+            line[k] = cells_of(contexts[k], node, &check[k]);
+            touched |= *line[k];
+        }
+        now->touched = touched;
+        for (u32 k = 0; k < count; k++)
+            for (u32 position = 1, e = d; e < most; e++) {
+                u32 bit = code >> (depth - 1 - e) & 1;
+                learn_cell(&line[k][position ^ (check[k] & 15)], check[k], bit, times);
+                position = position * 2 + bit;
+            }
+        for (u32 e = d; e < most; e++) node = vocabulary.child[node][code >> (depth - 1 - e) & 1];
+    }
+}
+
+static APART void learn_token(u32 token) {
+    u8 split[CONTEXTS];
+    u32 count = 0;
     find_contexts();
     find_entries(1);
     for (u32 i = 0; i < CONTEXTS; i++) {
@@ -436,15 +549,16 @@ static void learn_token(u32 token) {
             continue;
         }
         if (now->state[i] == RUNNING && now->expected[i] != token) {
+            u8 context = (u8)i;
             *entry |= BRANCHING;
-            learn_cells(i, now->expected[i], now->count[i] < 20 ? now->count[i] : 20);
-            now->state[i] = SPLIT;
-            learn_cells(i, token, 1);
+            learn_cells(&context, 1, now->expected[i], now->count[i] < 20 ? now->count[i] : 20);
+            split[count++] = context;
             continue;
         }
-        if (now->state[i] == SPLIT) learn_cells(i, token, 1);
+        if (now->state[i] == SPLIT) split[count++] = (u8)i;
         if (now->count[i] < 127) *entry += ONE;
     }
+    learn_cells(split, count, token, 1);
     u32 node = 0;
     for (u32 d = 0; d < vocabulary.depth[token]; d++) {
         u32 bit = vocabulary.code[token] >> (vocabulary.depth[token] - 1 - d) & 1;
@@ -453,7 +567,7 @@ static void learn_token(u32 token) {
     }
 }
 
-static void index_tokens(u32 from, u32 to) {
+static APART void index_tokens(u32 from, u32 to) {
     for (u32 at = from; at < to; at++) {
         if (at >= LONG_MATCH) base.index[0][match_hash(base.tokens + at, LONG_MATCH) >> (32 - base.index_bits)] = at;
         if (at >= SHORT_MATCH) base.index[1][match_hash(base.tokens + at, SHORT_MATCH) >> (32 - base.index_bits)] = at;
@@ -472,7 +586,7 @@ static void maps_begin(void) {
         for (u32 q = 0; q < LOGIT_LEVELS; q++) {
             u16 p = (u16)squash(((i32)q - 24) * 85);
             for (u32 i = 0; i < CONTEXTS; i++) base.branching[i][a][q] = p;
-            base.unigram[a][q] = p;
+            for (u32 i = 0; i <= COUNTERS; i++) base.counter[i][a][q] = p;
         }
     for (u32 late = 0; late < LATE; late++) {
         for (u32 a = 0; a < RUN_LEVELS; a++)
@@ -483,17 +597,40 @@ static void maps_begin(void) {
             for (u32 k = 0; k < MATCHES; k++) base.match[k][a][late] = (u16)squash(400 + (i32)a * 32);
     }
     for (u32 i = 0; i < VOCABULARY_MAX; i++) base.order0[i] = fresh.unigram[i] = 32768u << 16;
-    for (u32 joint = 0; joint < JOINTS; joint++)
-        for (u32 s = 0; s < SETS; s++) base.joint[joint][s] = 65536 / SETS;
+    for (u32 s = 0; s < SETS; s++) {
+        for (u32 i = 0; i < JOINTS; i++) base.joint[i][s] = 65536 / SETS;
+        for (u32 i = 0; i < SIDES; i++) base.side[i][s] = 65536 / SETS;
+    }
     for (u32 set = 0; set < WEIGHTS; set++)
         for (u32 i = 0; i < INPUTS; i++)
-            base.weight[set][i] = i < CONTEXTS ? 14000
-                                  : i < CONTEXTS + LOCALS ? 8000
-                                  : i < CONTEXTS + LOCALS + 2 * MATCHES ? (i - CONTEXTS - LOCALS) % 2 ? 0 : 20000
-                                  : i == CONTEXTS + LOCALS + 2 * MATCHES ? 8000 : 0;
+            base.weight[set][i] = i < FIRST_LOCAL ? 14000
+                                  : i < FIRST_MATCH ? 8000
+                                  : i < UNIGRAM ? 20000
+                                  : i == UNIGRAM ? 8000 : 0;
 }
 
-/* Makes the base from `text`. Each message of the second half is first predicted, which teaches the mixer how far to
+static void freeze_map(u16 *map, u32 size) {
+    for (u32 i = 0; i < size / sizeof *map; i++) map[i] = (u16)stretch(map[i]);
+}
+
+static void freeze(void) {
+    for (u32 i = 0; i < 1u << base.cell_bits; i++) {
+        u32 cell = base.cells[i];
+        if (cell) base.cells[i] = place_of(cell >> 16, cell & 63) << 16 | (cell & 0xFFFF);
+    }
+    freeze_map(&base.branching[0][0][0], sizeof base.branching);
+    freeze_map(&base.running[0][0][0], sizeof base.running);
+    freeze_map(&base.local[0][0][0], sizeof base.local);
+    freeze_map(&base.counter[0][0][0], sizeof base.counter);
+    freeze_map(&base.match[0][0][0], sizeof base.match);
+    for (u32 set = 0; set < WEIGHTS; set++)
+        for (u32 i = 0; i < INPUTS; i++) {
+            i32 weight = frozen_weight(base.weight[set][i]);
+            base.frozen[set][i] = (i16)(weight > 32767 ? 32767 : weight < -32768 ? -32768 : weight);
+        }
+}
+
+/* Makes the base from `text`. Each message of the last PREDICTED percent is first predicted, which teaches the mixer how far to
  * trust the tables on text they have not seen, and only then learnt. */
 static void model_begin(const u8 *text, u32 size) {
     numbers_begin();
@@ -507,12 +644,12 @@ static void model_begin(const u8 *text, u32 size) {
         if (end < count) end++;
         if (at >= half) {
             message_begin();
-            base.rate = RATE_PRIMING - (i32)((RATE_PRIMING - RATE_LAST) * (u64)(at - half) / (count - half));
+            base.rate = RATE_FIRST - (i32)((RATE_FIRST - RATE_LAST) * (u64)(at - half) / (count - half));
             for (u32 i = at; i < end; i++) {
                 token_begin();
                 for (u32 d = vocabulary.depth[base.tokens[i]]; d-- > 0;) {
                     u32 bit = vocabulary.code[base.tokens[i]] >> d & 1;
-                    predict();
+                    predict_priming();
                     learn_decision(bit);
                     token_step(bit);
                 }
@@ -527,5 +664,6 @@ static void model_begin(const u8 *text, u32 size) {
         index_tokens(at, end);
         at = end;
     }
+    freeze();
 }
 #endif

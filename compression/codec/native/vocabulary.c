@@ -72,7 +72,7 @@ static void trie_make(void) {
 }
 
 /* Returns the longest token at `at`, which is before `end`. */
-static u32 longest_token(const u8 *at, const u8 *end) {
+static APART u32 longest_token(const u8 *at, const u8 *end) {
     u32 node = 0, best = *at;
     for (u32 i = 0; i < TOKEN_MAX && at + i < end; i++) {
         u32 slot = trie_slot(node, at[i]);

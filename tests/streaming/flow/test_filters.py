@@ -50,6 +50,7 @@ def test_what_passes(wanted: dict, passes: bool) -> None:
         '{"a": {"prefix": 7}}',
         '{"a": {"prefix": "x", "y": 1}}',
         '{"a": [[1]]}',
+        '{"a": ' + "[" * 5000,
         json.dumps({"a": list(range(33))}),
         json.dumps({str(number): 1 for number in range(9)}),
     ],

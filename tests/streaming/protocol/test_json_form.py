@@ -43,6 +43,7 @@ def test_the_other_frames_take_their_fields_by_name(form: JsonForm) -> None:
         ("hello", "not JSON"),
         ("[]", 'with "type"'),
         ('{"type": "welcome"}', 'with "type"'),
+        ('{"type": [1]}', 'with "type"'),
         ('{"type": "prompt", "text": 4}', '"text" is not a string'),
         ('{"type": "prompt", "text": "\\ud800"}', "half a character"),
         ('{"type": "prompt", "text": "a", "channel": 70000}', "65535"),
@@ -71,6 +72,12 @@ def test_frames_of_the_server_are_readable(form: JsonForm) -> None:
     assert written(frames.Done(1, 9, finish=2))["finish"] == "cancelled"
     fault = written(frames.Fault(1, FaultCode.RATE_LIMITED, "slow", 1, 200))
     assert (fault["code"], fault["retry"]) == ("rate_limited", True)
+
+
+@pytest.mark.parametrize("text", ["[" * 50_000, '{"type": "prompt", "text": ' + '{"a":' * 50_000])
+def test_nesting_without_end_is_a_frame_error(form: JsonForm, text: str) -> None:
+    with pytest.raises(FrameError, match="not JSON"):
+        form.decode(text)
 
 
 json_values = st.recursive(
