@@ -16,7 +16,8 @@ class Message:
 
     `stream` names the answer, `actor` is how the record names the user, `model` the tier or model asked for (empty: the
     router's choice), `meta` goes on the record with the message (method and bytes on the wire, for example).
-    `by_program` says that a program asks, many things at once perhaps, and not a person.
+    `by_program` says that a program asks, many things at once perhaps, and not a person. `after` is the stream of the
+    question that this one stands behind: NOWHERE for the beginning of the conversation, None for behind the newest.
     """
 
     user_id: int
@@ -28,6 +29,7 @@ class Message:
     meta: Mapping[str, object] = field(default_factory=dict)
     priority: Priority = Priority.NORMAL
     by_program: bool = False
+    after: UUID | None = None
 
 
 def stream_name(user_id: int, key: str) -> UUID:

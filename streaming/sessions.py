@@ -222,6 +222,7 @@ class Session:
                 "wire_bytes": len(prompt.payload),
             },
             priority=Priority(prompt.priority),
+            after=UUID(bytes=prompt.after) if prompt.after else None,
         )
         with _as_faults(prompt.channel):
             stream = await chat.ask(message, self.user)

@@ -129,6 +129,7 @@ async def stream_chat(request: Any, user: Any) -> HttpResponseBase:
         model=request.GET.get("model", "")[:128],
         meta={"method": "raw", "text_bytes": len(question.encode()), "wire_bytes": len(question.encode())},
         priority=priority_of(request),
+        after=_place(request.GET.get("after", "")),
     )
     stream = await chat.ask(message, user)
     return await _event_stream(stream, replace(message, conversation=stream.conversation), 0, coding)
@@ -146,6 +147,14 @@ def _uuid(text: str) -> UUID:
         return UUID(text) if text else uuid4()
     except ValueError:
         raise UnknownStream("conversation: not a UUID") from None
+
+
+def _place(text: str) -> UUID | None:
+    """Return the stream of the question to stand behind, None for behind the newest."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise UnknownStream("after: not a UUID") from None
 
 
 async def _resumed(user: Any, last: str, coding: coded.Coding) -> HttpResponseBase:
@@ -199,6 +208,7 @@ async def ai_chat(request: Any, user: Any) -> HttpResponseBase:
         model=asked.get("model", "")[:128],
         meta={"method": "raw", "text_bytes": len(request.body), "wire_bytes": len(request.body)},
         priority=priority_of(request),
+        after=_place(asked.get("after", "")),
     )
     codec = SessionCodec(settings.STREAMING_MESSAGE_LIMIT)
     library = await compression.active_library_async()

@@ -194,15 +194,21 @@ class ClientSession:
             return reading.prompt
         return frames.Resume(reading.channel, reading.stream, reading.epoch, reading.offset)
 
-    def ask(self, text: str, stream: bytes, conversation: bytes = b"", model: str = "") -> Reading:
-        """Ask a question and return the reading of its answer; `stream` are 16 random bytes."""
+    def ask(
+        self, text: str, stream: bytes, conversation: bytes = b"", model: str = "", *, after: bytes = b""
+    ) -> Reading:
+        """Ask a question and return the reading of its answer; `stream` are 16 random bytes.
+
+        `after` is the stream of the question to stand behind: 16 zeros for the beginning of the conversation, empty for
+        behind its newest question.
+        """
         channel = self._next_channel
         self._next_channel += 1
         encoded = self.codec.encode(text)
         # What is sent again on another connection cannot name a library of this one.
         kept = encoded if not encoded.data[0] >> 3 else encode_raw(text)
-        prompt = frames.Prompt(channel, stream, conversation, encoded.data, text_check(text), model)
-        again = frames.Prompt(channel, stream, conversation, kept.data, prompt.check, model)
+        prompt = frames.Prompt(channel, stream, conversation, encoded.data, text_check(text), model, after=after)
+        again = replace(prompt, payload=kept.data)
         reading = self.readings[channel] = Reading(
             channel, stream, conversation=conversation, sent=prompt, prompt=again
         )

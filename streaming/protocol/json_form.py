@@ -102,6 +102,7 @@ class JsonForm:
             text_check(text),
             str(model)[:128],
             _read("priority", _PRIORITY, data.get("priority", 0)),
+            _bytes(data, "after", 16),
         )
 
     def _channel(self, data: dict[str, Any]) -> int:

@@ -283,6 +283,27 @@ async def test_the_json_form_needs_no_library_at_all(live: LiveServer) -> None:
         assert "not JSON" in caught.value.rcvd.reason
 
 
+async def test_the_json_form_asks_in_the_place_of_another_question(live: LiveServer) -> None:
+    async with connect(live.ws, additional_headers={"Authorization": f"Bearer {live.key}"}) as socket:
+
+        async def ask(**more: str) -> dict[str, str | int]:
+            await socket.send(json.dumps({"type": "prompt", "model": "fast", **more}))
+            got: dict[str, str | int] = {}
+            while got.get("type") not in ("done", "fault"):
+                got |= json.loads(await asyncio.wait_for(socket.recv(), 10))
+            return got
+
+        first = await ask(text="one")
+        place = str(first["conversation"])
+        await ask(text="two words", conversation=place)
+        other = await ask(text="now three words", conversation=place, after=str(first["stream"]))
+        assert other["prompt_tokens"] == 1 + 1 + 3
+        anew = await ask(text="anew", conversation=place, after="0" * 32)
+        assert anew["prompt_tokens"] == 1
+        refused = await ask(text="lost", conversation=place, after="05" * 16)
+        assert refused["code"] == "unknown_stream"
+
+
 @pytest.mark.environment(STREAMING_SESSIONS_PER_USER="2")
 async def test_connections_of_a_user_are_limited(own_server: LiveServer) -> None:
     sockets = [await line(own_server) for _ in range(3)]

@@ -18,6 +18,7 @@ function named(name, made) {
   return made;
 }
 
+const inDigits = (value) => value.toLocaleString(document.documentElement.lang);
 const span = (className, text) => element("span", { className, text });
 
 /** Return "raw, template ×2" for a map or an object of counts by method number or name. */
@@ -44,13 +45,65 @@ function bytesNode(before, after) {
   return span(after > before ? "bytes more" : "bytes", bytesWords(before, after).join(" "));
 }
 
-/** A question. `onEdit` is called with its text, and left out where nobody may ask. */
+/**
+ * A question. `onAsk` is called with what it became in other words and returns whether that was asked; `onVersion` with -1 or
+ * 1 for the version before or behind this one; `busy()` says whether nothing can be asked now. All are left out where nobody
+ * may ask.
+ */
 export class Question {
-  constructor(text, { onEdit = null } = {}) {
+  #editor = null;
+
+  constructor(text, { onAsk = null, onVersion = null, busy = () => false } = {}) {
+    Object.assign(this, { text, onAsk, onVersion, busy });
     this.root = element("article", { className: "turn user", "aria-label": say("you") });
+    this.words = element("div", { className: "words", text, dir: "auto" });
     this.notes = element("footer");
-    if (onEdit !== null) this.notes.append(named("edit", button(say("edit"), "link", () => onEdit(text))));
-    this.root.append(element("div", { className: "words", text, dir: "auto" }), this.notes);
+    this.opener = named("edit", button(say("edit"), "link", () => void this.#edit()));
+    if (onAsk !== null) this.notes.append(this.opener);
+    this.root.append(this.words, this.notes);
+  }
+
+  /** Show which version of the question this is, and the way to the others. */
+  place(number, count) {
+    this.notes.querySelector(".versions")?.remove();
+    if (count < 2) return;
+    const shown = { number: inDigits(number), count: inDigits(count) };
+    const turn = (step, mark, name) => {
+      const made = button(mark, "link", () => this.onVersion(step));
+      made.setAttribute("aria-label", say(name));
+      made.dataset.step = step;
+      made.disabled = number + step < 1 || number + step > count;
+      return made;
+    };
+    // The marks are mirrored where it is read from the right.
+    const parts = [turn(-1, "‹", "versionBefore"), span("", `${shown.number}/${shown.count}`), turn(1, "›", "versionAfter")];
+    const group = element("span", { className: "versions", role: "group", "aria-label": say("versionOf", shown) }, ...parts);
+    this.notes.append(group);
+  }
+
+  /** Put the focus on the button that goes on in that direction, or on the one back. */
+  focusVersion(step) {
+    const buttons = [...this.notes.querySelectorAll(".versions button:not(:disabled)")];
+    (buttons.find((one) => Number(one.dataset.step) === step) ?? buttons[0])?.focus();
+  }
+
+  /** Put the words into a field, and what they become in their place. */
+  async #edit() {
+    const { editor } = await import("./editor.js");
+    if (this.#editor !== null) return;
+    const leave = () => {
+      this.#editor.form.replaceWith(this.words);
+      this.#editor = null;
+      this.notes.hidden = false;
+      this.opener.focus();
+    };
+    const onSend = (words) => {
+      if (this.onAsk(words)) leave();
+    };
+    this.#editor = editor(this.text, { onSend, onLeave: leave, busy: this.busy() });
+    this.words.replaceWith(this.#editor.form);
+    this.notes.hidden = true;
+    this.#editor.begin();
   }
 
   /** Show what the question took on the wire. */
