@@ -4,7 +4,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from types import TracebackType
@@ -106,17 +106,25 @@ class SessionClient:
     # -- answers -----------------------------------------------------------------------------------------------
 
     async def ask(
-        self, text: str, *, conversation: UUID | None = None, model: str = "", after: UUID | None = None
+        self,
+        text: str,
+        *,
+        conversation: UUID | None = None,
+        model: str = "",
+        after: UUID | None = None,
+        pictures: Sequence[bytes] = (),
     ) -> Answer:
         """Ask a question and return its answer, which has hardly begun. Raises AuraError when the client has given up.
 
         It stands behind the newest question of the conversation, or behind the one whose answer is `after`: then what
         followed that one before is another branch, which the model does not see. `START` is the beginning.
+        `pictures` are files: PNG, JPEG, WebP or GIF, at most four, which count against the message limit.
         """
         self._check()
         told = conversation.bytes if conversation else b""
         place = after.bytes if after is not None else b""
-        return await self._follow(self._line.session.ask(text, secrets.token_bytes(16), told, model, after=place))
+        name = secrets.token_bytes(16)
+        return await self._follow(self._line.session.ask(text, name, told, model, after=place, pictures=pictures))
 
     async def resume(self, position: str, text: str = "") -> Answer:
         """Go on reading the answer at `position` (see `Answer`), of which `text` is known."""

@@ -254,6 +254,8 @@ AURA_CACHE_ALL = env.bool("AURA_CACHE_ALL", False)
 AURA_PRIVACY_NOTE = env.str("AURA_PRIVACY_NOTE", "")
 # The providers that are given texts without personal data; "*" for all but the models of this process.
 AURA_REDACT_FOR = env.list("AURA_REDACT_FOR", default=[])
+# The providers and models that are given pictures; "*" for every endpoint. The embedded model never is.
+AURA_PICTURES_FOR = env.list("AURA_PICTURES_FOR", default=["*"])
 # Whether the configured endpoints go on with a last message of the assistant (vLLM and llama.cpp can be told to).
 AURA_CONTINUE_ANSWERS = env.bool("AURA_CONTINUE_ANSWERS", False)
 LLM_DAILY_BUDGET = env.get_value("LLM_DAILY_BUDGET", cast=Decimal, default=Decimal("10"))

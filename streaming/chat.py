@@ -75,7 +75,8 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
         if len(message.text.encode()) > settings.STREAMING_MESSAGE_LIMIT:
             raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes")
         stream, turns = await _opened(message, user, turns=True)
-    history = [*_history(_before(turns, message.after)), {"role": "user", "content": message.text}]
+    question = {"role": "user", "content": message.content or message.text}
+    history: list[Mapping[str, Any]] = [*_history(_before(turns, message.after)), question]
     # Who has the same asked once more wants another answer than the one that is kept.
     cache = routing.CacheControl(no_store=True) if _asked_again(message, turns) else None
     _start(stream, replace(_request(message, history), cache=cache))
@@ -124,7 +125,7 @@ async def _opened(message: Message, user: Any, *, turns: bool = False) -> tuple[
             Kind.PROMPT,
             offset=0,
             text=message.text,
-            meta={"requested_model": message.model, **_place(message), **message.meta},
+            meta={"requested_model": message.model, **_place(message), **_pictured(message), **message.meta},
         )
         await journal().append([prompt], audit_services.opening(user, message.conversation, message.text))
     except BaseException:
@@ -140,6 +141,11 @@ def _before(turns: Sequence[Turn], after: UUID | None) -> list[Turn]:
 
 def _place(message: Message) -> dict[str, str]:
     return {"after": str(message.after)} if message.after is not None else {}
+
+
+def _pictured(message: Message) -> dict[str, int]:
+    pictures = sum(part.get("type") == "image_url" for part in message.content or ())
+    return {"pictures": pictures} if pictures else {}
 
 
 def _check_place(message: Message, turns: Sequence[Turn]) -> None:
@@ -173,8 +179,8 @@ async def find(user: Any, name: UUID) -> Stream | RecordedStream | None:
     if known is not None:
         return known
     prompt = kept.prompt
-    if prompt.meta.get("transport") == "openai":
-        # Its program is gone with its line, and what it asked with.
+    if prompt.meta.get("transport") == "openai" or prompt.meta.get("pictures"):
+        # Its program is gone with its line, and what it asked with; of pictures the record has the hash alone.
         kept.close()
         return kept
     model = str(prompt.meta.get("requested_model", ""))
@@ -298,7 +304,8 @@ async def _answer(stream: Stream, request: routing.Request) -> None:
 def can_hand_over(stream: Stream) -> bool:
     """Return whether another process could go on with the answer."""
     message = stream.message
-    return not message.by_program and routing.continues(message.model, [{"role": "user", "content": message.text}])
+    again = not message.by_program and message.content is None
+    return again and routing.continues(message.model, [{"role": "user", "content": message.text}])
 
 
 async def _relay(context: StreamContext, request: routing.Request) -> None:

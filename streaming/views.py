@@ -19,12 +19,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import AuditError
 from compression import selectors as compression
+from routing_ai import selectors as models
 from streaming import chat, coded, identity, selectors
 from streaming.errors import EmptyPrompt, StreamingError, TooLarge, UnknownStream
 from streaming.messages import KEY_LIMIT, Message, stream_name
 from streaming.modules import imported
 from streaming.protocol.codec import SessionCodec
 from streaming.protocol.codes import FaultCode, Mode, Priority
+from streaming.protocol.pictures import LIMIT as PICTURES
 from streaming.recorded import RecordedStream
 from streaming.speech.engines import engines
 from streaming.streams import Stream
@@ -63,6 +65,7 @@ def chat_page(request: HttpRequest) -> HttpResponse:
         "voice_missing": install if missing and voice else "",
         "modules": imported("aura/chat/main.js"),
         "message_limit": settings.STREAMING_MESSAGE_LIMIT,
+        "picture_limit": PICTURES if models.sees_pictures() else 0,
     }
     return render(request, "streaming/chat.html", shown)
 

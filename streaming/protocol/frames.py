@@ -83,6 +83,7 @@ class Prompt:
     model: str = string(5, limit=128)
     priority: int = varint(6)
     after: bytes = octets(7, size=16)
+    picture: tuple[bytes, ...] = octets(8, repeated=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ FILE = Path(__file__).with_name("frames.json")
 STREAM = bytes(range(16))
 CONVERSATION = bytes(range(16, 32))
 LIBRARY = bytes(range(32, 64))
+PNG = b"\x89PNG\r\n\x1a\n"
 HELLO_PAYLOAD = b"\x00Hello!"
 
 VALID: list[tuple[str, Frame]] = [
@@ -60,6 +61,7 @@ VALID: list[tuple[str, Frame]] = [
     ("prompt, in no hurry", frames.Prompt(1, STREAM, CONVERSATION, HELLO_PAYLOAD, 1, priority=2)),
     ("prompt, in the place of another", frames.Prompt(1, STREAM, CONVERSATION, HELLO_PAYLOAD, 1, after=LIBRARY[:16])),
     ("prompt, at the beginning", frames.Prompt(1, STREAM, CONVERSATION, HELLO_PAYLOAD, 1, after=bytes(16))),
+    ("prompt, with pictures", frames.Prompt(1, STREAM, payload=HELLO_PAYLOAD, check=1, picture=(PNG, b"\xff\xd8\xff"))),
     ("subscription", frames.Resume(4, b"", topic="shop/orders")),
     (
         "subscription, everything",

@@ -71,7 +71,7 @@ class Chat {
     this.notice = new Notice(byId("notice"));
     this.line = new LineState(byId("line"), { banner: byId("banner"), onRetry: () => this.connection.now() });
     const dropped = { list: byId("files"), input: byId("file"), opener: byId("attach"), area: app };
-    this.files = new Attachments(dropped, { limit: Number(app.dataset.limit) * 0.9, tell: (why) => this.notice.say(why) });
+    this.files = new Attachments(dropped, { limit: Number(app.dataset.limit) * 0.9, pictures: Number(app.dataset.pictures), tell: (why) => this.notice.say(why) });
     this.menu = new Menu(app, byId("menu"), byId("side"));
     this.voice = new VoiceDoor(byId("voice"), app, {
       conversation: () => this.conversation || (this.unspoken ??= uuid(random16())),
@@ -257,7 +257,7 @@ class Chat {
   /** Make of a question and its answer on the record what can be shown; go on reading an answer that is still being written. */
   restore(name) {
     const { asked, answered: turn } = this.kept.get(name);
-    const { question, answer } = this.addPair(name, asked.text, turn !== undefined);
+    const { question, answer } = this.addPair(name, asked.text, { answered: turn !== undefined });
     question.account(asked.text_bytes, asked.wire_bytes, asked.methods);
     if (turn?.state === "open") {
       const stream = fromUuid(name);
@@ -272,36 +272,40 @@ class Chat {
   }
 
   /** Make a question and its answer, if it has one; return them. */
-  addPair(stream, text, answered = true) {
+  addPair(stream, text, { answered = true, pictures = [] } = {}) {
     const question = new Question(text, {
-      onAsk: (words) => this.send(words, { instead: stream }),
+      pictures,
+      onAsk: (words) => this.send(words, { instead: stream, pictures }),
       onVersion: (step) => this.turn(stream, step),
       busy: () => this.answers.size > 0,
     });
     const pair = { question };
-    if (answered) pair.answer = new Answer({ stream, onRetry: () => this.send(text, { instead: stream }) });
+    if (answered) pair.answer = new Answer({ stream, onRetry: () => this.send(question.text, { instead: stream, pictures }) });
     this.pairs.set(stream, pair);
     return pair;
   }
 
   /**
-   * Ask, behind what is shown or in the place of the question `instead`; with the files that are attached, when those are
-   * given. Return whether it was asked.
+   * Ask, behind what is shown or in the place of the question `instead`; with pictures, or with the files that are attached,
+   * when those are given. Return whether it was asked.
    */
-  send(words, { files = null, instead = "" } = {}) {
+  send(words, { files = null, instead = "", pictures: given = [] } = {}) {
     if (this.answers.size > 0 || this.connection.state === "refused") return false;
-    const text = files === null ? words : files.with(words);
-    if (!text.trim()) return false;
+    const { text, pictures } = files === null ? { text: words, pictures: given } : files.take(words);
+    if (!text.trim() && pictures.length === 0) return false;
     if (!instead) this.composer.set("");
     byId("welcome").hidden = true;
     this.begin(this.unspoken ?? uuid(random16()));
     const place = instead ? this.branches.after(instead) : this.branches.ground(this.shown);
     const after = this.placeBehind(place);
     const stream = random16();
-    const { question, answer } = this.addPair(uuid(stream), text);
+    const { question, answer } = this.addPair(uuid(stream), text, { pictures });
     this.branches.add(uuid(stream), place);
     this.show(uuid(stream));
-    const reading = this.session.ask(text, stream, fromUuid(this.conversation), byId("tier").value, after);
+    const reading = this.session.ask(text, stream, fromUuid(this.conversation), byId("tier").value, {
+      after,
+      picture: pictures.map(({ bytes }) => bytes),
+    });
     question.account(utf8Size(text), reading.promptBytes, new Map([[reading.promptMethod, 1]]));
     this.count(utf8Size(text), reading.promptBytes);
     answer.waitFor(this.connection.state === "connected");

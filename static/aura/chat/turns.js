@@ -45,21 +45,29 @@ function bytesNode(before, after) {
   return span(after > before ? "bytes more" : "bytes", bytesWords(before, after).join(" "));
 }
 
+/** What the record says of a picture: its kind, size and hash, in a line of its own. */
+const TOLD = /(?:^|\n)\[image\/[a-z]+, \d+ characters, SHA-256 [0-9a-f]{64}\]/g;
+
 /**
- * A question. `onAsk` is called with what it became in other words and returns whether that was asked; `onVersion` with -1 or
+ * A question, with its `pictures` ({name, url}) where the page still has them. `onAsk` is called with what it became in other words and returns whether that was asked; `onVersion` with -1 or
  * 1 for the version before or behind this one; `busy()` says whether nothing can be asked now. All are left out where nobody
  * may ask.
  */
 export class Question {
   #editor = null;
 
-  constructor(text, { onAsk = null, onVersion = null, busy = () => false } = {}) {
-    Object.assign(this, { text, onAsk, onVersion, busy });
+  constructor(text, { pictures = [], onAsk = null, onVersion = null, busy = () => false } = {}) {
+    const words = text.replace(TOLD, "");
+    Object.assign(this, { text: words, onAsk, onVersion, busy });
     this.root = element("article", { className: "turn user", "aria-label": say("you") });
-    this.words = element("div", { className: "words", text, dir: "auto" });
+    this.words = element("div", { className: "words", text: words, dir: "auto" });
+    this.words.hidden = !words;
     this.notes = element("footer");
     this.opener = named("edit", button(say("edit"), "link", () => void this.#edit()));
     if (onAsk !== null) this.notes.append(this.opener);
+    const shown = pictures.map(({ name, url }) => element("img", { src: url, alt: name }));
+    const gone = Array.from(text.matchAll(TOLD), () => span("badge", say("pictureGone")));
+    if (shown.length + gone.length > 0) this.root.append(element("p", { className: "pictures" }, ...shown, ...gone));
     this.root.append(this.words, this.notes);
   }
 

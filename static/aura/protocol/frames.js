@@ -58,6 +58,7 @@ export const FIELDS = {
     model: string(5, { limit: 128 }),
     priority: varint(6),
     after: octets(7, { size: 16 }),
+    picture: octets(8, { repeated: true }),
   },
   open: {
     stream: octets(1, { size: 16 }),
