@@ -252,6 +252,10 @@ AURA_CACHE_SHARED = env.bool("AURA_CACHE_SHARED", False)
 AURA_CACHE_ALL = env.bool("AURA_CACHE_ALL", False)
 # What the operator adds to the page at /privacy/: who answers for it, and how to reach them.
 AURA_PRIVACY_NOTE = env.str("AURA_PRIVACY_NOTE", "")
+# Whom to tell of a weakness: what /.well-known/security.txt names, with "mailto:" or "https://" before it.
+AURA_SECURITY_CONTACT = env.str("AURA_SECURITY_CONTACT", "")
+if AURA_SECURITY_CONTACT and not AURA_SECURITY_CONTACT.startswith(("mailto:", "https://", "tel:")):
+    AURA_SECURITY_CONTACT = f"mailto:{AURA_SECURITY_CONTACT}"
 # The providers that are given texts without personal data; "*" for all but the models of this process.
 AURA_REDACT_FOR = env.list("AURA_REDACT_FOR", default=[])
 # The providers and models that are given pictures; "*" for every endpoint. The embedded model never is.

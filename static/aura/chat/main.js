@@ -398,7 +398,7 @@ class Chat {
     if (totals.after === 0) return;
     const [bytes, gain] = bytesWords(totals.before, totals.after).map((text) => element("span", { text }));
     byId("saved").replaceChildren(bytes, " ", gain);
-    byId("saved").classList.toggle("more", totals.after > totals.before);
+    byId("saved").classList.toggle("more", totals.after >= totals.before);
     byId("saved").title = say("savedHelp", { library: totals.library });
   }
 

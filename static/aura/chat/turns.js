@@ -37,12 +37,13 @@ export function bytesWords(before, after) {
   const share = before > 0 ? Math.abs(1 - after / before) * 100 : 0;
   // A byte more is not "0 % saved".
   const percent = share > 0 && share < 1 ? share.toFixed(1) : Math.round(share);
+  if (before === after) return [say("bytes", { before, after }), ""];
   return [say("bytes", { before, after }), `(${say(after > before ? "larger" : "saved", { percent })})`];
 }
 
 /** Return the node for bytes: what is larger than its text is not shown as a gain. */
 function bytesNode(before, after) {
-  return span(after > before ? "bytes more" : "bytes", bytesWords(before, after).join(" "));
+  return span(after >= before ? "bytes more" : "bytes", bytesWords(before, after).join(" ").trim());
 }
 
 /** What the record says of a picture: its kind, size and hash, in a line of its own. */
