@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from routing_ai import charts, reports, selectors, services
 from routing_ai.models import ApiKey, Budget, Spend, TierModel
 from routing_ai.policy.prices import told
+from routing_ai.wording import in_words
 
 
 @admin.register(Budget)
@@ -80,7 +81,7 @@ class SpendAdmin(admin.ModelAdmin):
         "cost",
         "prompt_tokens",
         "completion_tokens",
-        "reason",
+        "why",
     )
     list_filter = ("state", "tier", "model", "created")
     search_fields = ("user__username", "model")
@@ -90,6 +91,10 @@ class SpendAdmin(admin.ModelAdmin):
     @admin.display(description=_("US dollars"), ordering="nano")
     def cost(self, obj: Spend) -> str:
         return told(obj.amount)
+
+    @admin.display(description=_("why"))
+    def why(self, obj: Spend) -> str:
+        return in_words(obj.reason)
 
     def get_urls(self) -> list[URLPattern]:
         return [
