@@ -29,6 +29,7 @@ export function editor(text, { onSend, onLeave, busy }) {
       composer.set(text);
       area.focus();
       area.setSelectionRange(text.length, text.length);
+      form.scrollIntoView({ block: "nearest" });
     },
   };
 }
