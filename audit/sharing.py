@@ -10,6 +10,7 @@ from audit import selectors, tracking
 from audit.access import log_access
 from audit.errors import NotAllowed, NotFound
 from audit.models import Conversation, Share
+from audit.records import branches
 from audit.records.event import Event
 from audit.records.transcript import Turn
 
@@ -59,6 +60,9 @@ def revoke(user: Any, identifier: UUID) -> None:
 def read(user: Any, identifier: UUID) -> tuple[Conversation, list[Turn]]:
     """Return the conversation of a link and its turns of the time when the link was made, once the look is on the ledger.
 
+    Of questions with several versions there is the newest of that time, with what follows it: what was put in other words
+    is not handed on.
+
     Raises NotFound for a link that does not count (any more), and when the conversation's words were erased.
     """
     found = Share.objects.select_related("conversation").filter(pk=identifier, revoked=None).first()
@@ -68,5 +72,6 @@ def read(user: Any, identifier: UUID) -> tuple[Conversation, list[Turn]]:
     log_access(user.get_username(), "viewed", "a shared link", conversation=row.pk, share=str(found.pk))
     until = round(found.made.timestamp() * 1_000_000)
     turns = selectors.full_transcript(row.pk)
-    shown = {turn.stream for turn in turns if turn.role == "user" and turn.at <= until}
-    return row, [turn for turn in turns if turn.stream in shown]
+    asked = {turn.stream for turn in turns if turn.role == "user" and turn.at <= until}
+    then = [turn for turn in turns if turn.stream in asked]
+    return row, branches.path(then, branches.newest(then))

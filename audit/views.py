@@ -144,6 +144,7 @@ def turn_form(turn: Turn) -> dict[str, Any]:
         "role": turn.role,
         "text": turn.text,
         "stream": str(turn.stream),
+        "after": str(turn.after) if turn.after is not None else None,
         "epoch": turn.epoch,
         "next_offset": turn.next_offset,
         "state": turn.state,

@@ -14,7 +14,7 @@ neither Django nor a configuration.
 """
 
 from aura_client.answer import Answer, End
-from aura_client.chat import Client
+from aura_client.chat import START, Client
 from aura_client.errors import AuraError, Closed, Damaged, Refused, Unreachable
 from aura_client.http import HttpClient
 from aura_client.sse import SseClient
@@ -22,6 +22,7 @@ from aura_client.topics import Event, Subscription
 from streaming.protocol.codes import Mode, Reliability
 
 __all__ = [
+    "START",
     "Answer", "AuraError", "Client", "Closed", "Damaged", "End", "Event", "HttpClient", "Mode", "Refused", "Reliability",
     "SseClient", "Subscription", "Unreachable",
 ]  # fmt: skip

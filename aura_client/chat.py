@@ -4,7 +4,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from types import TracebackType
@@ -39,6 +39,8 @@ from streaming.protocol.client import (
 from streaming.protocol.codes import Action, FaultCode, Finish, Mode, Reliability, duty
 from streaming.protocol.errors import FrameError
 
+# Behind this stands the first question of a conversation.
+START = UUID(int=0)
 # A frame that makes no sense is a line gone mad once; twice in a row it is the server.
 NONSENSE_LIMIT = 2
 # Events on their way to the record at once; the server takes twice as many.
@@ -103,11 +105,26 @@ class SessionClient:
 
     # -- answers -----------------------------------------------------------------------------------------------
 
-    async def ask(self, text: str, *, conversation: UUID | None = None, model: str = "") -> Answer:
-        """Ask a question and return its answer, which has hardly begun. Raises AuraError when the client has given up."""
+    async def ask(
+        self,
+        text: str,
+        *,
+        conversation: UUID | None = None,
+        model: str = "",
+        after: UUID | None = None,
+        pictures: Sequence[bytes] = (),
+    ) -> Answer:
+        """Ask a question and return its answer, which has hardly begun. Raises AuraError when the client has given up.
+
+        It stands behind the newest question of the conversation, or behind the one whose answer is `after`: then what
+        followed that one before is another branch, which the model does not see. `START` is the beginning.
+        `pictures` are files: PNG, JPEG, WebP or GIF, at most four, which count against the message limit.
+        """
         self._check()
         told = conversation.bytes if conversation else b""
-        return await self._follow(self._line.session.ask(text, secrets.token_bytes(16), told, model))
+        place = after.bytes if after is not None else b""
+        name = secrets.token_bytes(16)
+        return await self._follow(self._line.session.ask(text, name, told, model, after=place, pictures=pictures))
 
     async def resume(self, position: str, text: str = "") -> Answer:
         """Go on reading the answer at `position` (see `Answer`), of which `text` is known."""

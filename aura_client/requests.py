@@ -52,10 +52,13 @@ class RequestClient(ABC):
         if self._http is not None:
             await self._http.close()
 
-    async def ask(self, text: str, *, conversation: UUID | None = None, model: str = "") -> Answer:
-        """Ask a question and return its answer, which has hardly begun."""
-        question = {"text": text, "conversation": str(conversation) if conversation else "", "model": model}
-        return self._begin({name: value for name, value in question.items() if value}, Answer())
+    async def ask(
+        self, text: str, *, conversation: UUID | None = None, model: str = "", after: UUID | None = None
+    ) -> Answer:
+        """Ask a question and return its answer, which has hardly begun. `after` is that of `SessionClient.ask`."""
+        names = {"conversation": conversation, "after": after}
+        told = {name: str(value) for name, value in names.items() if value is not None}
+        return self._begin({"text": text, **({"model": model} if model else {}), **told}, Answer())
 
     def _begin(self, question: dict[str, str], answer: Answer) -> Answer:
         if self._http is None:

@@ -252,8 +252,14 @@ AURA_CACHE_SHARED = env.bool("AURA_CACHE_SHARED", False)
 AURA_CACHE_ALL = env.bool("AURA_CACHE_ALL", False)
 # What the operator adds to the page at /privacy/: who answers for it, and how to reach them.
 AURA_PRIVACY_NOTE = env.str("AURA_PRIVACY_NOTE", "")
+# Whom to tell of a weakness: what /.well-known/security.txt names, with "mailto:" or "https://" before it.
+AURA_SECURITY_CONTACT = env.str("AURA_SECURITY_CONTACT", "")
+if AURA_SECURITY_CONTACT and not AURA_SECURITY_CONTACT.startswith(("mailto:", "https://", "tel:")):
+    AURA_SECURITY_CONTACT = f"mailto:{AURA_SECURITY_CONTACT}"
 # The providers that are given texts without personal data; "*" for all but the models of this process.
 AURA_REDACT_FOR = env.list("AURA_REDACT_FOR", default=[])
+# The providers and models that are given pictures; "*" for every endpoint. The embedded model never is.
+AURA_PICTURES_FOR = env.list("AURA_PICTURES_FOR", default=["*"])
 # Whether the configured endpoints go on with a last message of the assistant (vLLM and llama.cpp can be told to).
 AURA_CONTINUE_ANSWERS = env.bool("AURA_CONTINUE_ANSWERS", False)
 LLM_DAILY_BUDGET = env.get_value("LLM_DAILY_BUDGET", cast=Decimal, default=Decimal("10"))

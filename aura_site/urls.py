@@ -16,6 +16,7 @@ urlpatterns = [
     path("sign-in/link/<str:token>", views.sign_in_link, name="sign-in-link"),
     path("sign-out/", LogoutView.as_view(next_page="sign-in"), name="sign-out"),
     path("privacy/", views.privacy, name="privacy"),
+    path(".well-known/security.txt", views.security_txt, name="security-txt"),
     path("password/", views.PasswordChange.as_view(), name="password-change"),
     path("dashboard/", monitoring.dashboard, name="dashboard"),
     path("dashboard/figures", monitoring.dashboard_figures, name="dashboard-figures"),

@@ -2,6 +2,7 @@
 
 import secrets
 from base64 import b32encode
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,9 +11,10 @@ from django.contrib.auth import login, views
 from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse, reverse_lazy
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
@@ -62,6 +64,21 @@ def privacy(request: HttpRequest) -> HttpResponse:
     """Return the page that says what is kept of what people say here, and who is given it."""
     shown = {"note": settings.AURA_PRIVACY_NOTE, **privacy_facts.facts()}
     return render(request, "aura_site/privacy.html", shown)
+
+
+# Days for which what security.txt says is good: it is made anew each time, and half a year is what RFC 9116 has in mind.
+SECURITY_TXT_DAYS = 180
+
+
+@require_GET
+def security_txt(_request: HttpRequest) -> HttpResponse:
+    """Return whom to tell of a weakness of this installation (RFC 9116); 404 where the operator names nobody."""
+    contact = settings.AURA_SECURITY_CONTACT
+    if not contact:
+        raise Http404
+    until = timezone.now() + timedelta(days=SECURITY_TXT_DAYS)
+    lines = [f"Contact: {contact}", f"Expires: {until:%Y-%m-%dT00:00:00Z}", "Preferred-Languages: en, ar"]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
 
 
 class SignIn(views.LoginView):

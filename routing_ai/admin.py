@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from routing_ai import charts, reports, selectors, services
 from routing_ai.models import ApiKey, Budget, Spend, TierModel
+from routing_ai.policy.prices import told
+from routing_ai.wording import in_words
 
 
 @admin.register(Budget)
@@ -28,16 +30,18 @@ class BudgetAdmin(admin.ModelAdmin):
         if not Budget.objects.filter(user=None, team=None, api_key=None).exists():
             account = selectors.budgets_today()[0]
             words = _("Everybody together: $%(used)s of $%(limit)s used today (LLM_DAILY_BUDGET).")
-            self.message_user(request, words % {"used": account["used"], "limit": account["limit"]}, messages.INFO)
+            self.message_user(
+                request, words % {"used": told(account["used"]), "limit": told(account["limit"])}, messages.INFO
+            )
         return super().changelist_view(request, extra_context)
 
     @admin.display(description=_("used today, US dollars"))
     def used_today(self, obj: Budget) -> str:
-        return str(selectors.budget_today(obj)["used"])
+        return told(selectors.budget_today(obj)["used"])
 
     @admin.display(description=_("left today, US dollars"))
     def left_today(self, obj: Budget) -> str:
-        return str(selectors.budget_today(obj)["left"])
+        return told(selectors.budget_today(obj)["left"])
 
 
 GROUPS = {"day": _("day"), "user": _("user"), "tier": _("tier"), "model": _("model"), "key": _("API key")}
@@ -74,15 +78,23 @@ class SpendAdmin(admin.ModelAdmin):
         "tier",
         "model",
         "state",
-        "amount",
+        "cost",
         "prompt_tokens",
         "completion_tokens",
-        "reason",
+        "why",
     )
     list_filter = ("state", "tier", "model", "created")
     search_fields = ("user__username", "model")
     list_select_related = ("user",)
     date_hierarchy = "created"
+
+    @admin.display(description=_("US dollars"), ordering="nano")
+    def cost(self, obj: Spend) -> str:
+        return told(obj.amount)
+
+    @admin.display(description=_("why"))
+    def why(self, obj: Spend) -> str:
+        return in_words(obj.reason)
 
     def get_urls(self) -> list[URLPattern]:
         return [

@@ -189,6 +189,16 @@ def _provider_and_model(text: str) -> tuple[str, str]:
     return "openai", text
 
 
+def sees(spec: TierSpec) -> bool:
+    """Return whether a model may be given pictures."""
+    wanted = settings.AURA_PICTURES_FOR
+    named = {spec.provider, spec.model, f"{spec.provider}:{spec.model}", "*"}
+    try:
+        return not named.isdisjoint(wanted) and provider(spec.provider).pictures
+    except NoModel:
+        return False
+
+
 def refresh() -> None:
     """Take notice of the admin's choice of models, from time to time. Asks the database: call it in a thread."""
     before = chosen.version

@@ -13,7 +13,8 @@ def bars(names: Sequence[str], values: Sequence[Decimal], others: Sequence[Decim
 
     Each bar says its name and values to a pointer; the table beside it says them to a screen reader.
     """
-    most = max([*values, *others, Decimal("0.000001")])
+    most = max([*values, *others, Decimal(0)]) or Decimal("0.01")
+    digits = 4 if most >= Decimal("0.01") else 9
     height, step = HEIGHT - TOP - BOTTOM, (WIDTH - LEFT) / max(1, len(names))
     parts = [
         f'<svg class="aura-chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(" / ".join(words))}"'
@@ -21,7 +22,7 @@ def bars(names: Sequence[str], values: Sequence[Decimal], others: Sequence[Decim
     ]
     for share in (0, 0.5, 1):
         y = TOP + height * (1 - share)
-        amount = f"${most * Decimal(share):.4f}"
+        amount = f"${most * Decimal(share):.{digits}f}"
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" class="axis"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{amount}</text>')
     every = max(1, len(names) // 10)

@@ -37,6 +37,11 @@ def choices() -> dict[str, dict[str, Any]]:
     return found
 
 
+def sees_pictures() -> bool:
+    """Return whether any tier can be asked about a picture."""
+    return any(map(catalogue.sees, catalogue.specs()))
+
+
 def budgets_today(user_id: int | None = None, key_id: int | None = None) -> list[dict[str, Any]]:
     """Return the budgets that count for a user today, in US dollars: limit, used (reservations included), left."""
     with connection.cursor() as cursor:

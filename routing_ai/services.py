@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -19,7 +20,7 @@ from routing_ai.keys import create_key, revoke_key, save_new, verify_key
 from routing_ai.leaving import set_redactor
 from routing_ai.ledger import Order, ledger
 from routing_ai.policy import prices
-from routing_ai.policy.choice import Choice, choose, question
+from routing_ai.policy.choice import Choice, choose, pictured, question
 from routing_ai.policy.tiers import TierSpec, after_failure, at_first
 from routing_ai.providers.base import Token, ToolCalls
 from routing_ai.providers.embedded import EmbeddedProvider
@@ -52,6 +53,9 @@ log = logging.getLogger(__name__)
 
 # Characters of a question above which it is looked at by a thread: it takes more than a millisecond.
 LONG_QUESTION = 1_500
+# Why a question with a picture is not asked; nothing has been spent then.
+BLIND = "{who} takes no pictures: choose another one, or ask without the picture."
+ALL_BLIND = "No model that is configured here takes pictures: ask without the picture."
 # The health below which a model waits until others have been asked.
 FIT = 0.5
 # Models asked for one question, at most.
@@ -139,13 +143,32 @@ async def _plan(request: Request) -> _Plan:
         if not specs:
             known = "use auto, nano, fast, smart or genius, or a model that GET /v1/models lists"
             raise NoModel(f"There is no tier called {request.model[:128]!r}, and no model: {known}.") from None
+        if pictured(request.messages) and not any(map(catalogue.sees, specs)):
+            raise NoModel(BLIND.format(who=f"The model {request.model[:128]!r}")) from None
         return _Plan(Choice(specs[0].tier, "asked for by name"), specs, specs)
     first, then = at_first(catalogue.chains(), choice.tier), after_failure(catalogue.chains(), choice.tier)
     if request.begun:
         first, then = _continuing(first), _continuing(then)
         if not first:
             raise CannotContinue("The server stopped in mid-answer. Please ask again.")
+    if pictured(request.messages):
+        choice, first, then = _seeing(choice, first, then)
     return _Plan(choice, first, then)
+
+
+def _seeing(
+    choice: Choice, first: list[TierSpec], then: list[TierSpec]
+) -> tuple[Choice, list[TierSpec], list[TierSpec]]:
+    """Return the choice, and of its models those that take pictures. A tier that was asked for is not put off with another
+    one; where the router chose, another tier may answer. Raises NoModel."""
+    first, then = list(filter(catalogue.sees, first)), list(filter(catalogue.sees, then))
+    if choice.assessment is None and not any(spec.tier == choice.tier for spec in first):
+        raise NoModel(BLIND.format(who=f"The tier {choice.tier.value}"))
+    if not then:
+        raise NoModel(ALL_BLIND)
+    if not first:
+        first = then[:1]
+    return replace(choice, reason=f"{choice.reason}; with a picture"), first, then
 
 
 def _continuing(specs: list[TierSpec]) -> list[TierSpec]:

@@ -13,6 +13,7 @@ from audit.errors import NotFound
 from audit.proofs import StreamProof, prove_stream
 from audit.views import for_users, turn_form
 from routing_ai import selectors as routing
+from routing_ai.wording import in_words
 from streaming.strings import chat_strings
 
 # Entries that are proven at once: each takes a hash for every doubling of the record.
@@ -27,7 +28,7 @@ def answer(request: HttpRequest, stream: UUID) -> HttpResponseBase:
     if turn is None:
         raise NotFound("there is no such answer of yours")
     proof = prove_stream(request.user, stream, PROVEN) if turn.state != "open" else None
-    reason = routing.reason_of(request.user, stream)
+    reason = in_words(routing.reason_of(request.user, stream))
     return JsonResponse({"turn": turn_form(turn), "reason": reason, "proof": _proof_form(proof) if proof else None})
 
 

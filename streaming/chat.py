@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -17,13 +17,15 @@ from audit import selectors as record
 from audit import services as audit_services
 from audit.errors import Conflict
 from audit.journal import journal
-from audit.records.event import Kind
+from audit.records import branches
+from audit.records.event import NOWHERE, Kind
+from audit.records.transcript import Turn
 from compression.samples import sampler
 from routing_ai import services as routing
 from routing_ai.errors import RoutingError
 from streaming import database, origin, recorded
 from streaming.coalesce import Coalesced
-from streaming.errors import EmptyPrompt, NameTaken, TooLarge
+from streaming.errors import EmptyPrompt, NameTaken, TooLarge, UnknownStream
 from streaming.load import load
 from streaming.messages import Message
 from streaming.mirror import Mirror
@@ -58,9 +60,10 @@ class Wanted:
 async def ask(message: Message, user: Any) -> Stream | RecordedStream:
     """Put a message on the record, have it answered, and return the stream of the answer.
 
-    A message whose stream exists already is not asked again: its stream is returned. Raises StreamingError when it cannot
-    be asked (empty, too large, too many streams at once, another question under a name that is taken), and audit's
-    NotAllowed for a conversation of somebody else.
+    A message whose stream exists already is not asked again: its stream is returned. The model sees the questions and
+    answers that lead to where the message stands, and no other branch. Raises StreamingError when it cannot be asked (empty,
+    too large, too many streams at once, another question under a name that is taken, behind what is not there), and
+    audit's NotAllowed for a conversation of somebody else.
     """
     with load.asking(message.priority):
         known = await find(user, message.stream)
@@ -72,15 +75,19 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
         if len(message.text.encode()) > settings.STREAMING_MESSAGE_LIMIT:
             raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes")
         stream, turns = await _opened(message, user, turns=True)
-    history = [*_history(turns), {"role": "user", "content": message.text}]
-    _start(stream, _request(message, history))
+    question = {"role": "user", "content": message.content or message.text}
+    history: list[Mapping[str, Any]] = [*_history(_before(turns, message.after)), question]
+    # Who has the same asked once more wants another answer than the one that is kept.
+    cache = routing.CacheControl(no_store=True) if _asked_again(message, turns) else None
+    _start(stream, replace(_request(message, history), cache=cache))
     return stream
 
 
-async def prime(conversation: UUID, model: str, user: Any) -> None:
-    """Let the model read a conversation whose next question is still being spoken. Raises AuditError."""
+async def prime(conversation: UUID, after: UUID | None, model: str, user: Any) -> None:
+    """Let the model read a conversation whose next question is still being spoken; it will stand behind `after`, as
+    `Message` says. Raises AuditError."""
     turns = await database.visit(record.transcript, user, conversation)
-    await routing.prime(model, _history(turns))
+    await routing.prime(model, _history(_before(turns, after)))
 
 
 async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
@@ -111,19 +118,47 @@ async def _opened(message: Message, user: Any, *, turns: bool = False) -> tuple[
     stream = registry.open(message)
     try:
         before = await database.visit(record.transcript, user, message.conversation) if turns else []
+        _check_place(message, before)
         await _claim(stream)
         prompt = recorded.entry(
             message,
             Kind.PROMPT,
             offset=0,
             text=message.text,
-            meta={"requested_model": message.model, **message.meta},
+            meta={"requested_model": message.model, **_place(message), **_pictured(message), **message.meta},
         )
         await journal().append([prompt], audit_services.opening(user, message.conversation, message.text))
     except BaseException:
         registry.discard(stream)
         raise
     return stream, before
+
+
+def _before(turns: Sequence[Turn], after: UUID | None) -> list[Turn]:
+    """Return the turns before a question that stands there."""
+    return branches.path(turns, branches.newest(turns) if after is None else after)
+
+
+def _place(message: Message) -> dict[str, str]:
+    return {"after": str(message.after)} if message.after is not None else {}
+
+
+def _pictured(message: Message) -> dict[str, int]:
+    pictures = sum(part.get("type") == "image_url" for part in message.content or ())
+    return {"pictures": pictures} if pictures else {}
+
+
+def _check_place(message: Message, turns: Sequence[Turn]) -> None:
+    if message.after not in (None, NOWHERE) and all(turn.stream != message.after for turn in turns):
+        raise UnknownStream("the question to stand behind is not in this conversation (any more): load it anew")
+
+
+def _asked_again(message: Message, turns: Sequence[Turn]) -> bool:
+    """Return whether the same question stands in the same place already."""
+    if message.after is None:
+        return False
+    after = None if message.after == NOWHERE else message.after
+    return any(turn.role == "user" and turn.after == after and turn.text == message.text for turn in turns)
 
 
 async def find(user: Any, name: UUID) -> Stream | RecordedStream | None:
@@ -144,8 +179,8 @@ async def find(user: Any, name: UUID) -> Stream | RecordedStream | None:
     if known is not None:
         return known
     prompt = kept.prompt
-    if prompt.meta.get("transport") == "openai":
-        # Its program is gone with its line, and what it asked with.
+    if prompt.meta.get("transport") == "openai" or prompt.meta.get("pictures"):
+        # Its program is gone with its line, and what it asked with; of pictures the record has the hash alone.
         kept.close()
         return kept
     model = str(prompt.meta.get("requested_model", ""))
@@ -196,7 +231,8 @@ async def take_over(stream: Stream) -> bool:
     begun = stream.resume_from(kept.events)
     registry.adopt(stream)
     log.info("stream %s is gone on with at offset %d", stream.name, stream.next_offset)
-    history = _history([turn for turn in turns if turn.stream != stream.name])
+    before = next((turn.after for turn in turns if turn.stream == stream.name and turn.role == "user"), None)
+    history = _history(branches.path(turns, before))
     _start(stream, _request(message, [*history, {"role": "user", "content": message.text}], begun))
     return True
 
@@ -268,7 +304,8 @@ async def _answer(stream: Stream, request: routing.Request) -> None:
 def can_hand_over(stream: Stream) -> bool:
     """Return whether another process could go on with the answer."""
     message = stream.message
-    return not message.by_program and routing.continues(message.model, [{"role": "user", "content": message.text}])
+    again = not message.by_program and message.content is None
+    return again and routing.continues(message.model, [{"role": "user", "content": message.text}])
 
 
 async def _relay(context: StreamContext, request: routing.Request) -> None:

@@ -1,7 +1,8 @@
 """A message that asks for a stream, with what routes its answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from streaming.protocol.codes import Priority
@@ -16,7 +17,9 @@ class Message:
 
     `stream` names the answer, `actor` is how the record names the user, `model` the tier or model asked for (empty: the
     router's choice), `meta` goes on the record with the message (method and bytes on the wire, for example).
-    `by_program` says that a program asks, many things at once perhaps, and not a person.
+    `by_program` says that a program asks, many things at once perhaps, and not a person. `after` is the stream of the
+    question that this one stands behind: NOWHERE for the beginning of the conversation, None for behind the newest.
+    `content` is what the model is given in the place of the text: parts in OpenAI's form, where there are pictures.
     """
 
     user_id: int
@@ -28,6 +31,8 @@ class Message:
     meta: Mapping[str, object] = field(default_factory=dict)
     priority: Priority = Priority.NORMAL
     by_program: bool = False
+    after: UUID | None = None
+    content: Sequence[Mapping[str, Any]] | None = None
 
 
 def stream_name(user_id: int, key: str) -> UUID:

@@ -20,7 +20,7 @@ from streaming import chat, coding, delivery, subscriptions
 from streaming.errors import StreamingError
 from streaming.load import load
 from streaming.messages import Message
-from streaming.protocol import frames
+from streaming.protocol import frames, openai_form, pictures
 from streaming.protocol.codec import SessionCodec, encode_raw, text_check
 from streaming.protocol.codes import Action, FaultCode, Finish, LibraryAction, Priority
 from streaming.protocol.errors import FaultError
@@ -208,7 +208,16 @@ class Session:
             self.protocol.send(frames.LibraryNotice(0, LibraryAction.PRIMED, index))
 
     async def _ask(self, prompt: frames.Prompt) -> None:
-        text = await self._text_of(prompt)
+        text = words = await self._text_of(prompt)
+        content = None
+        if prompt.picture:
+            size = len(words.encode()) + sum(map(len, prompt.picture))
+            if size > settings.STREAMING_MESSAGE_LIMIT:
+                limit = f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes, its pictures among them"
+                raise FaultError(FaultCode.TOO_LARGE, limit, prompt.channel)
+            content = pictures.content(words, prompt.picture, prompt.channel)
+            # What the record says of a picture is what it says of those that programs send.
+            text = openai_form.words({"content": content})
         message = Message(
             user_id=self.user.pk,
             actor=self.user.get_username(),
@@ -218,10 +227,12 @@ class Session:
             model=prompt.model,
             meta={
                 "method": CompressionMethod(prompt.payload[0] & 7).name.lower(),
-                "text_bytes": len(text.encode()),
+                "text_bytes": len(words.encode()),
                 "wire_bytes": len(prompt.payload),
             },
             priority=Priority(prompt.priority),
+            after=UUID(bytes=prompt.after) if prompt.after else None,
+            content=content,
         )
         with _as_faults(prompt.channel):
             stream = await chat.ask(message, self.user)

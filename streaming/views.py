@@ -19,12 +19,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import AuditError
 from compression import selectors as compression
+from routing_ai import selectors as models
 from streaming import chat, coded, identity, selectors
 from streaming.errors import EmptyPrompt, StreamingError, TooLarge, UnknownStream
 from streaming.messages import KEY_LIMIT, Message, stream_name
 from streaming.modules import imported
 from streaming.protocol.codec import SessionCodec
 from streaming.protocol.codes import FaultCode, Mode, Priority
+from streaming.protocol.pictures import LIMIT as PICTURES
 from streaming.recorded import RecordedStream
 from streaming.speech.engines import engines
 from streaming.streams import Stream
@@ -63,6 +65,7 @@ def chat_page(request: HttpRequest) -> HttpResponse:
         "voice_missing": install if missing and voice else "",
         "modules": imported("aura/chat/main.js"),
         "message_limit": settings.STREAMING_MESSAGE_LIMIT,
+        "picture_limit": PICTURES if models.sees_pictures() else 0,
     }
     return render(request, "streaming/chat.html", shown)
 
@@ -129,6 +132,7 @@ async def stream_chat(request: Any, user: Any) -> HttpResponseBase:
         model=request.GET.get("model", "")[:128],
         meta={"method": "raw", "text_bytes": len(question.encode()), "wire_bytes": len(question.encode())},
         priority=priority_of(request),
+        after=_place(request.GET.get("after", "")),
     )
     stream = await chat.ask(message, user)
     return await _event_stream(stream, replace(message, conversation=stream.conversation), 0, coding)
@@ -146,6 +150,14 @@ def _uuid(text: str) -> UUID:
         return UUID(text) if text else uuid4()
     except ValueError:
         raise UnknownStream("conversation: not a UUID") from None
+
+
+def _place(text: str) -> UUID | None:
+    """Return the stream of the question to stand behind, None for behind the newest."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise UnknownStream("after: not a UUID") from None
 
 
 async def _resumed(user: Any, last: str, coding: coded.Coding) -> HttpResponseBase:
@@ -199,6 +211,7 @@ async def ai_chat(request: Any, user: Any) -> HttpResponseBase:
         model=asked.get("model", "")[:128],
         meta={"method": "raw", "text_bytes": len(request.body), "wire_bytes": len(request.body)},
         priority=priority_of(request),
+        after=_place(asked.get("after", "")),
     )
     codec = SessionCodec(settings.STREAMING_MESSAGE_LIMIT)
     library = await compression.active_library_async()

@@ -25,6 +25,7 @@ from audit.admin.base import PURPOSE, ReadOnlyAdmin, ask_purpose, must, purpose,
 from audit.errors import AuditError, NotFound
 from audit.exports import bundle
 from audit.models import Conversation, Flag, Note, Review, SavedFilter
+from audit.records import branches
 from audit.records.transcript import Turn
 
 PURPOSES = (
@@ -300,7 +301,8 @@ SCORED = 20
 
 def _page(found: Conversation) -> dict[str, Any]:
     """Return what the page of a conversation shows."""
-    items = [described(turn) for turn in selectors.full_transcript(found.pk)]
+    turns = selectors.full_transcript(found.pk)
+    items = [described(turn) for turn in turns]
     flags: dict[UUID, list[Flag]] = {}
     for flag in Flag.objects.filter(conversation=found):
         flags.setdefault(flag.stream, []).append(flag)
@@ -311,6 +313,10 @@ def _page(found: Conversation) -> dict[str, Any]:
     for pair in list(pairs.values())[-SCORED:]:
         if "question" in pair:
             pair["question"]["injection"] = guard.score(pair["question"]["turn"].text)
+    shown = {turn.stream for turn in branches.path(turns, branches.newest(turns))}
+    versions = branches.versions(turns)
+    for stream, pair in pairs.items():
+        pair["version"], pair["aside"] = versions.get(stream), stream not in shown
     return {
         "pairs": list(pairs.values()),
         "totals": totals(items),

@@ -15,6 +15,7 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from audit.exports.document import right_to_left
+from audit.records import branches
 from audit.records.event import Event
 from audit.records.transcript import Turn, fold
 
@@ -31,8 +32,10 @@ def draw(title: str, parts: list[tuple[str, str, int, list[Event]]]) -> bytes:
         page.heading(name, below)
         if erased:
             page.small(f"{erased} entries were erased.")
-        for turn in fold(events):
-            page.turn(turn)
+        turns = fold(events)
+        versions = branches.versions(turns)
+        for turn in turns:
+            page.turn(turn, versions.get(turn.stream) if turn.role == "user" else None)
         page.system(events)
     return bytes(page.output())
 
@@ -76,13 +79,14 @@ class _Page(FPDF):
         self.line_of(text, 9)
         self.set_text_color(0)
 
-    def turn(self, turn: Turn) -> None:
-        """Write who said what, when."""
+    def turn(self, turn: Turn, version: tuple[int, int] | None = None) -> None:
+        """Write who said what, when; `version` says which one of how many it is of a question."""
         self.ln(2)
         who = turn.actor if turn.role == "user" else (turn.model or "model")
         at = datetime.fromtimestamp(turn.at / 1_000_000, UTC)
         cost = f", ${turn.cost_nano / 1e9:.6f}" if turn.cost_nano else ""
-        self.small(f"{who}, {at:%Y-%m-%d %H:%M:%S} UTC, {turn.state}{cost}")
+        place = f", version {version[0]} of {version[1]}" if version else ""
+        self.small(f"{who}, {at:%Y-%m-%d %H:%M:%S} UTC, {turn.state}{cost}{place}")
         for line in (turn.text or turn.fault or "-").splitlines() or ["-"]:
             self.line_of(line or " ", 11)
 

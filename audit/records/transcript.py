@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from audit.records.event import SYSTEM, Event, Kind
+from audit.records.event import NOWHERE, SYSTEM, Event, Kind
 from audit.records.summary import number
 
 
@@ -12,6 +12,7 @@ from audit.records.summary import number
 class Turn:
     """What one side said. `state` is open, done, cancelled or fault; costs are in 10^-9 US dollars, times in microseconds.
 
+    `after` is the stream of the question that a question stands behind, None for one at the beginning (records.branches).
     `text_bytes` and `wire_bytes` sum what was sent to clients (or by them, for the user), `methods` counts its payloads.
     """
 
@@ -35,6 +36,7 @@ class Turn:
     methods: dict[str, int] = field(default_factory=dict)
     fault: str = ""
     actor: str = ""
+    after: UUID | None = None
 
 
 _NUMBERS = {
@@ -50,11 +52,13 @@ def fold(events: Iterable[Event]) -> list[Turn]:
     """Return the turns of a conversation, from its events in the order of the record."""
     turns: list[Turn] = []
     answers: dict[UUID, Turn] = {}
+    before: UUID | None = None
     for event in events:
         if event.kind in SYSTEM:
             continue
         if event.kind == Kind.PROMPT:
-            turns.append(_question(event))
+            turns.append(_question(event, before))
+            before = event.stream
         answer = answers.get(event.stream)
         if answer is None:
             answer = answers[event.stream] = Turn("assistant", event.stream, event.at, epoch=event.epoch)
@@ -63,7 +67,7 @@ def fold(events: Iterable[Event]) -> list[Turn]:
     return turns
 
 
-def _question(event: Event) -> Turn:
+def _question(event: Event, before: UUID | None) -> Turn:
     meta = event.meta
     return Turn(
         "user",
@@ -76,7 +80,16 @@ def _question(event: Event) -> Turn:
         text_bytes=number(meta, "text_bytes"),
         wire_bytes=number(meta, "wire_bytes"),
         methods={str(meta["method"]): 1} if meta.get("method") else {},
+        after=_after(meta.get("after"), before),
     )
+
+
+def _after(named: object, before: UUID | None) -> UUID | None:
+    """Return what a question stands behind: the stream that it names, else the question before."""
+    if not isinstance(named, str):
+        return before
+    found = UUID(named)
+    return None if found == NOWHERE else found
 
 
 def _apply(turn: Turn, event: Event) -> None:

@@ -13,7 +13,18 @@ from django.utils import translation
 from aura_site.documentation.pages import LANGUAGES, Page, contents, pages
 
 # What the pages need of the folder `static`.
-ASSETS = ("aura/css/base.css", "aura/css/docs.css", "aura/docs/search.js", "aura/theme.js", "aura/icon.svg")
+ASSETS = (
+    "aura/css/base.css",
+    "aura/css/docs.css",
+    "aura/docs/search.js",
+    "aura/docs/code.js",
+    # What colours and copies the listings of the chat does it here, too.
+    "aura/chat/highlight.js",
+    "aura/chat/clipboard.js",
+    "aura/chat/element.js",
+    "aura/theme.js",
+    "aura/icon.svg",
+)
 # As the server's, in so far as a page may say it of itself.
 POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'"
 START = """<!doctype html>

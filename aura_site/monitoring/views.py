@@ -39,6 +39,7 @@ async def dashboard_figures(request: HttpRequest) -> JsonResponse:
 def strings() -> dict[str, str]:
     """Return the texts by the names that `static/aura/dashboard/` uses. `{name}` stands for a value."""
     return {
+        "everybody": _("everybody"),
         "well": _("All parts work"),
         "unwell": _("Not well: {parts}"),
         "draining": _("This process is being stopped: it sends its clients elsewhere"),

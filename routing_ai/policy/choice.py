@@ -38,6 +38,13 @@ def question(messages: Sequence[Mapping[str, Any]]) -> str:
     return text_of(messages[-1]) if messages else ""
 
 
+def pictured(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a picture is among what was said."""
+    contents = (message.get("content") for message in messages)
+    parts = (part for content in contents if isinstance(content, list) for part in content)
+    return any(isinstance(part, Mapping) and part.get("type") == "image_url" for part in parts)
+
+
 def text_of(message: Mapping[str, Any]) -> str:
     """Return the text of a message, whose content may be a list of parts."""
     content = message.get("content")

@@ -58,6 +58,12 @@ def worst_nano(
     return cost_nano(spec, worst_prompt_tokens(messages, extra), max_tokens)
 
 
+def told(amount: Decimal) -> str:
+    """Return an amount for people: with two digits behind the point, and more, up to nine, where there is more to say."""
+    whole, _, part = f"{amount:.9f}".partition(".")
+    return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
+
+
 def dollars(nano: int) -> Decimal:
     """Return an amount in US dollars with nine digits."""
     return (Decimal(nano) / NANO).quantize(Decimal("0.000000001"))

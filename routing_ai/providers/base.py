@@ -55,6 +55,8 @@ class Provider(Protocol):
     name: str
     # Whether a last message of the assistant is gone on with, instead of answered.
     continues: bool
+    # Whether pictures can be passed on; whether the model behind takes them is the operator's to say (AURA_PICTURES_FOR).
+    pictures: bool
 
     def stream(self, call: Call) -> AsyncGenerator[Part]:
         """Yield the answer as it comes, and last its usage. Closing the iterator ends the call upstream at once."""

@@ -47,6 +47,7 @@ class EmbeddedProvider:
 
     name = "embedded"
     continues = True
+    pictures = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

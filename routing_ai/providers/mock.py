@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 
+from routing_ai.policy.choice import text_of
 from routing_ai.providers.base import Call, Part, Token, Usage
 
 _SHAPE = re.compile(r"mock-(\d{1,5})-(\d{1,5})\Z")
@@ -31,6 +32,7 @@ class MockProvider:
 
     name = "mock"
     continues = True
+    pictures = True
 
     async def stream(self, call: Call) -> AsyncGenerator[Part]:
         """Yield the answer; see `Provider`."""
@@ -42,7 +44,7 @@ class MockProvider:
             words, gap = words_of(int(shape[1])), int(shape[2]) / 1000
         else:
             gap = 0.0
-            words = re.findall(r"\s*\S+|\s+$", str(asked.get("content", "")))
+            words = re.findall(r"\s*\S+|\s+$", text_of(asked))
         for number, word in enumerate(words[: call.max_tokens]):
             if len(word) <= len(begun):
                 begun = begun[len(word) :]
@@ -51,7 +53,7 @@ class MockProvider:
                 await asyncio.sleep(gap)
             yield Token(word[len(begun) :])
             begun = ""
-        prompt = sum(len(str(message.get("content", "")).split()) for message in call.messages)
+        prompt = sum(len(text_of(message).split()) for message in call.messages)
         finish = "length" if len(words) > call.max_tokens else "stop"
         yield Usage(finish, prompt, min(len(words), call.max_tokens))
 

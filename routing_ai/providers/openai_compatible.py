@@ -52,6 +52,7 @@ class OpenAICompatibleProvider:
         self.name = name
         self._limit_name = limit_name
         self.continues = continues
+        self.pictures = True
         self._base_url = base_url.rstrip("/")
         self._key = key
         self._timeouts = timeouts or Timeouts()

@@ -1,5 +1,6 @@
 """The client's half of a session, sans-I/O: frames in, events out. `static/aura/protocol/client.js` is its twin."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -194,15 +195,31 @@ class ClientSession:
             return reading.prompt
         return frames.Resume(reading.channel, reading.stream, reading.epoch, reading.offset)
 
-    def ask(self, text: str, stream: bytes, conversation: bytes = b"", model: str = "") -> Reading:
-        """Ask a question and return the reading of its answer; `stream` are 16 random bytes."""
+    def ask(
+        self,
+        text: str,
+        stream: bytes,
+        conversation: bytes = b"",
+        model: str = "",
+        *,
+        after: bytes = b"",
+        pictures: Sequence[bytes] = (),
+    ) -> Reading:
+        """Ask a question and return the reading of its answer; `stream` are 16 random bytes.
+
+        `after` is the stream of the question to stand behind: 16 zeros for the beginning of the conversation, empty for
+        behind its newest question. `pictures` are files (section 19).
+        """
         channel = self._next_channel
         self._next_channel += 1
         encoded = self.codec.encode(text)
         # What is sent again on another connection cannot name a library of this one.
         kept = encoded if not encoded.data[0] >> 3 else encode_raw(text)
-        prompt = frames.Prompt(channel, stream, conversation, encoded.data, text_check(text), model)
-        again = frames.Prompt(channel, stream, conversation, kept.data, prompt.check, model)
+        check = text_check(text)
+        prompt = frames.Prompt(
+            channel, stream, conversation, encoded.data, check, model, after=after, picture=tuple(pictures)
+        )
+        again = replace(prompt, payload=kept.data)
         reading = self.readings[channel] = Reading(
             channel, stream, conversation=conversation, sent=prompt, prompt=again
         )

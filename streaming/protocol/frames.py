@@ -82,6 +82,8 @@ class Prompt:
     check: int = fixed32(4)
     model: str = string(5, limit=128)
     priority: int = varint(6)
+    after: bytes = octets(7, size=16)
+    picture: tuple[bytes, ...] = octets(8, repeated=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,7 @@ class Voice:
     model: str = string(9, limit=128)
     language: str = string(10, limit=16)
     detail: str = string(11, limit=VOICE_TEXT_LIMIT)
+    after: bytes = octets(12, size=16)
 
 
 @dataclass(frozen=True, slots=True)

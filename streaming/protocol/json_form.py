@@ -1,5 +1,6 @@
 """Frames as JSON objects, for people at a terminal and simple scripts (docs/reference/protocol.md, section 12)."""
 
+import base64
 import json
 from collections.abc import Callable
 from enum import IntEnum
@@ -102,6 +103,8 @@ class JsonForm:
             text_check(text),
             str(model)[:128],
             _read("priority", _PRIORITY, data.get("priority", 0)),
+            _bytes(data, "after", 16),
+            _pictures(data.get("picture", [])),
         )
 
     def _channel(self, data: dict[str, Any]) -> int:
@@ -196,6 +199,12 @@ def _read(name: str, spec: Any, value: Any) -> Any:
     if spec.size and len(data) != spec.size and (data or spec.repeated):
         raise ValueError(f'"{name}" has {len(data)} bytes instead of {spec.size}')
     return data
+
+
+def _pictures(found: Any) -> tuple[bytes, ...]:
+    if not isinstance(found, list) or len(found) > fields.REPEATED_LIMIT:
+        raise ValueError('"picture" is not a list, or too long a one')
+    return tuple(base64.b64decode(item, validate=True) for item in found)
 
 
 def _number(data: dict[str, Any], name: str) -> int:

@@ -91,7 +91,7 @@ def parse(body: bytes) -> Asked:
     return Asked(
         model=model,
         messages=messages,
-        text=_words(messages[-1]),
+        text=words(messages[-1]),
         record=_record(messages, extra),
         stream=data.get("stream") is True,
         include_usage=options.get("include_usage") is True,
@@ -131,7 +131,7 @@ def _number(data: Mapping[str, Any], name: str) -> float | None:
     return value
 
 
-def _words(message: Mapping[str, Any]) -> str:
+def words(message: Mapping[str, Any]) -> str:
     """Return a message as text for people; what is not text is named by its hash."""
     content = message.get("content")
     if isinstance(content, str):
@@ -160,7 +160,7 @@ def _named(data: str) -> str:
 def _record(messages: Sequence[Mapping[str, Any]], extra: Mapping[str, Any]) -> dict[str, str]:
     record: dict[str, str] = {}
     if len(messages) > 1:
-        before = [{"role": message["role"], "content": _words(message)} for message in messages[:-1]]
+        before = [{"role": message["role"], "content": words(message)} for message in messages[:-1]]
         record["before"] = orjson.dumps(before).decode()
     if extra:
         record["parameters"] = orjson.dumps(extra).decode()

@@ -116,6 +116,7 @@ class VoiceSession:
         self._heard_before = StreamingAudioBuffer().counts
         self._listening: tuple[int, int, str] | None = None
         self._conversation = uuid4()
+        self._after: UUID | None = None  # what the next turn stands behind, when that is not the newest question
         self._model = ""
         self._language = ""
         self._turn: Turn | None = None  # what is being said
@@ -212,6 +213,7 @@ class VoiceSession:
         self._model, self._language = frame.model, frame.language
         if frame.conversation:
             self._conversation = UUID(bytes=frame.conversation)
+        self._after = UUID(bytes=frame.after) if frame.after else None
         detail = {"recogniser": engines.choice("recogniser"), "synthesiser": engines.choice("synthesiser")}
         self.tell(
             Voice(
@@ -320,7 +322,7 @@ class VoiceSession:
     async def _prime(self) -> None:
         """Have the model read the conversation so far while the next question is spoken."""
         try:
-            await chat.prime(self._conversation, self._model, self.user)
+            await chat.prime(self._conversation, self._after, self._model, self.user)
         except AuditError as error:
             log.debug("no conversation to be read: %s", error)
 
@@ -405,6 +407,7 @@ class VoiceSession:
             await asyncio.wait([turn.priming], timeout=PRIMING)
         began = time.monotonic()
         stream = turn.stream = await chat.ask(message, self.user)
+        self._after = None  # what is said next stands behind this
         self.stages.add("record", (time.monotonic() - began) * 1_000)
         self.understood += 1
         if settings.AURA_VOICE_KEEP_AUDIO:
@@ -445,6 +448,7 @@ class VoiceSession:
             text=text,
             model=self._model,
             meta={"voice": voice},
+            after=self._after,
         )
 
     async def _keep(self, message: Message, turn: Turn) -> None:

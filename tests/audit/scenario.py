@@ -20,7 +20,13 @@ def user_named(name: str, **more: Any) -> Any:
 
 
 def converse(
-    name: str, question: str, answer: str, *, conversation: UUID | None = None, cost: int = 5
+    name: str,
+    question: str,
+    answer: str,
+    *,
+    conversation: UUID | None = None,
+    cost: int = 5,
+    after: UUID | None = None,
 ) -> tuple[UUID, UUID]:
     """Put a question and its answer on the record; return its conversation and stream."""
     where, stream = conversation or uuid4(), uuid4()
@@ -30,7 +36,9 @@ def converse(
         return Event(kind, where, stream, 1, offset, name, time.time_ns() // 1000, text, meta)
 
     pieces = [answer[at : at + 16] for at in range(0, len(answer), 16)]
-    journal().submit([event(Kind.PROMPT, 0, question, method="raw", text_bytes=len(question), wire_bytes=9)]).result(20)
+    place = {"after": str(after)} if after is not None else {}
+    prompt = event(Kind.PROMPT, 0, question, method="raw", text_bytes=len(question), wire_bytes=9, **place)
+    journal().submit([prompt]).result(20)
     journal().submit([event(Kind.CHUNK, number, piece) for number, piece in enumerate(pieces)]).result(20)
     end = event(
         Kind.DONE,

@@ -31,6 +31,16 @@ def test_a_link_shows_what_was_said_when_it_was_made_and_each_look_is_logged() -
     assert selectors.verify_chain()[1] is None
 
 
+def test_a_link_shows_the_newest_version_of_its_time_and_not_the_words_that_were_replaced() -> None:
+    where, first = converse("ada", "Where do falcons nest?", "On cliffs.")
+    converse("ada", "My password is swordfish.", "I see.", conversation=where)
+    converse("ada", "And owls?", "In barns.", conversation=where, after=first)
+    link = sharing.share(user_named("ada"), where)
+    converse("ada", "And storks?", "On roofs.", conversation=where, after=first)
+    _, turns = sharing.read(user_named("eve"), link.pk)
+    assert [turn.text for turn in turns] == ["Where do falcons nest?", "On cliffs.", "And owls?", "In barns."]
+
+
 def test_a_link_that_was_revoked_or_whose_words_were_erased_shows_nothing() -> None:
     where, _ = converse("ada", "Where do falcons nest?", "On cliffs.")
     ada, eve = user_named("ada"), user_named("eve")

@@ -3,10 +3,11 @@
 import asyncio
 import signal
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
-from aura_client import AuraError, Client, Closed, Damaged, HttpClient, Refused, SseClient, Unreachable
+from aura_client import START, Answer, AuraError, Client, Closed, Damaged, HttpClient, Refused, SseClient, Unreachable
 from routing_ai.providers.mock import words_of
 from streaming.protocol.codes import Mode
 from tests.aura_client.proxy import Proxy
@@ -36,6 +37,33 @@ async def test_an_answer_and_what_is_known_of_it(live: LiveServer, kind: Kind) -
         assert again.conversation == answer.conversation
         # What has come can be read again.
         assert [text async for text in again] == ["Say this"]
+
+
+@each
+async def test_a_question_in_the_place_of_another_is_asked_without_what_followed(live: LiveServer, kind: Kind) -> None:
+    async with kind(live.url, live.key) as aura:
+
+        async def ask(text: str, **place: object) -> Answer:
+            """Ask the mock, which says the same again; what it counts tells what else it was given."""
+            answer = await aura.ask(text, model="fast", **place)
+            assert await answer.whole() == text
+            return answer
+
+        def given(answer: Answer) -> int:
+            assert answer.end is not None
+            return answer.end.prompt_tokens
+
+        first = await ask("one")
+        told = {"conversation": first.conversation}
+        second = await ask("two words", **told)
+        other = await ask("now three words", **told, after=first.stream)
+        assert [given(one) for one in (first, second, other)] == [1, 2 + 2, 2 + 3]
+        assert given(await ask("behind", **told)) == 2 + 6 + 1
+        assert given(await ask("back", **told, after=second.stream)) == 2 + 4 + 1
+        assert given(await ask("anew", **told, after=START)) == 1
+        with pytest.raises(Refused) as caught:
+            await (await aura.ask("lost", **told, after=UUID(int=5))).whole()
+        assert caught.value.code == "unknown_stream"
 
 
 async def test_many_answers_at_once_over_one_connection(live: LiveServer) -> None:

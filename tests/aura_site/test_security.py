@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from importlib import metadata
 from pathlib import Path
@@ -168,3 +169,35 @@ def test_every_locked_package_has_its_hash() -> None:
         packages = re.findall(r"^[A-Za-z0-9._-]+(?:\[[\w,]+\])?==.*(?:\n    .*)*", text, re.MULTILINE)
         assert packages
         assert [package.split()[0] for package in packages if "--hash=sha256:" not in package] == []
+
+
+@pytest.mark.parametrize(
+    ("named", "contact"),
+    [
+        ("security@example.org", "mailto:security@example.org"),
+        ("https://example.org/report", "https://example.org/report"),
+    ],
+)
+def test_whom_to_tell_of_a_weakness_stands_where_people_look(tmp_path: Path, named: str, contact: str) -> None:
+    code = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "answer = Client(HTTP_HOST='localhost').get('/.well-known/security.txt')\n"
+        "print(answer.status_code, answer.content.decode())"
+    )
+
+    def asked(**environment: str) -> list[str]:
+        made = {
+            **os.environ,
+            "AURA_DATA_DIR": str(tmp_path),
+            "DJANGO_SETTINGS_MODULE": "aura_site.settings",
+            **environment,
+        }
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=made)
+        return run.stdout.split("\n")
+
+    status, expires, *_ = asked(AURA_SECURITY_CONTACT=named)
+    assert status == f"200 Contact: {contact}"
+    until = datetime.fromisoformat(expires.removeprefix("Expires: "))
+    assert timedelta(days=90) < until - datetime.now(UTC) < timedelta(days=366)
+    assert asked()[0].startswith("404")

@@ -302,3 +302,79 @@ def test_the_real_model_answers_in_a_stream_and_its_record_says_the_same(real_pa
     expect(page.locator(".record-user footer")).to_contain_text("template")
     recorded = page.locator(".record-assistant .record-text").inner_text()
     assert set(shown) <= set(re.sub(r"[*`#]", "", recorded).split()) | set(recorded.split())
+
+
+def questions(page: Page) -> list[str]:
+    return page.locator(".turn.user .words").all_inner_texts()
+
+
+def edit(page: Page, words: str) -> None:
+    """Put the last question in other words, in its place."""
+    page.locator(".turn.user").last.get_by_role("button", name="Edit").click()
+    field = page.locator(".editor textarea")
+    expect(field).to_be_focused()
+    field.fill(words)
+    page.keyboard.press("Enter")
+    expect(page.locator(".editor")).to_have_count(0)
+    finished(page)
+
+
+def test_a_question_is_edited_in_its_place_and_one_goes_back_to_the_version_before(page: Page) -> None:
+    open_chat(page)
+    for text in ("One", "Two of them"):
+        ask(page, text, "fast")
+        expect(page.locator(".turn.user .words").last).to_have_text(text)
+        finished(page)
+    edit(page, "Three of them, now")
+    # What is replaced is not shown, and the model is not told of it: the mock counts the words that it is given.
+    assert questions(page) == ["One", "Three of them, now"]
+    expect(page.locator(".turn.assistant .words")).to_have_text(["One", "Three of them, now"])
+    answer(page).get_by_role("button", name="Details").click()
+    expect(answer(page).locator(".details")).to_contain_text("6 asked")
+    versions = page.locator(".turn.user").last.locator(".versions")
+    expect(versions).to_have_text("‹2/2›")
+    page.get_by_role("button", name="Version before this one").click()
+    expect(page.locator(".turn.user .words")).to_have_text(["One", "Two of them"])
+    expect(versions).to_have_text("‹1/2›")
+    expect(page.get_by_role("button", name="Version after this one")).to_be_focused()
+    expect(page.locator("#announcer")).to_have_text("Version 1 of 2")
+    # What is asked now goes on from what is shown.
+    ask(page, "And then?", "fast")
+    expect(page.locator(".turn.user .words").last).to_have_text("And then?")
+    finished(page)
+    assert questions(page) == ["One", "Two of them", "And then?"]
+    page.reload()
+    expect(page.locator(".turn.user .words")).to_have_text(["One", "Two of them", "And then?"])
+    expect(page.locator(".versions")).to_have_text("‹1/2›")
+    page.get_by_role("button", name="Version after this one").click()
+    expect(page.locator(".turn.user .words")).to_have_text(["One", "Three of them, now"])
+    # The record keeps it all, and says which is which.
+    page.goto("/admin/audit/conversation/")
+    page.get_by_role("link", name="One", exact=True).first.click()
+    if "/purpose/" in page.url:
+        say_why(page)
+    said = ["One", "Two of them", "Three of them, now", "And then?"]
+    expect(page.locator(".record-user .record-text")).to_have_text(said)
+    expect(page.locator(".record-branch")).to_have_text(
+        ["Version 1 of 2 of this question", "Version 2 of 2 of this question not on the newest branch"]
+    )
+
+
+def test_an_edit_that_is_left_changes_nothing_and_asking_again_makes_a_version(page: Page) -> None:
+    open_chat(page)
+    ask(page, "As it was", "fast")
+    finished(page)
+    page.get_by_role("button", name="Edit").click()
+    page.locator(".editor textarea").fill("Something else")
+    page.keyboard.press("Escape")
+    expect(page.locator(".editor")).to_have_count(0)
+    expect(page.get_by_role("button", name="Edit")).to_be_focused()
+    assert questions(page) == ["As it was"]
+    page.get_by_role("button", name="Ask again").click()
+    finished(page)
+    assert questions(page) == ["As it was"]
+    expect(page.locator(".versions")).to_have_text("‹2/2›")
+    # The first question has versions, too: the edit of it begins the conversation anew.
+    edit(page, "As it is")
+    expect(page.locator(".versions")).to_have_text("‹3/3›")
+    assert page.locator("#conversations a").first.inner_text() == "As it was"

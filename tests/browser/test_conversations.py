@@ -1,5 +1,6 @@
 """Conversations as their users keep them: searched, named, taken off the list, shared, looked into, printed."""
 
+import base64
 import re
 from collections.abc import Iterator
 
@@ -129,15 +130,16 @@ def test_the_keys_do_what_their_list_says_and_can_be_turned_off(page: Page) -> N
     page.keyboard.press("Escape")
     page.locator("#main").focus()
     page.keyboard.press("e")
-    expect(page.locator("#question")).to_have_value("Once")
+    expect(page.locator(".editor textarea")).to_have_value("Once")
     page.keyboard.type("n/?")
-    expect(page.locator("#question")).to_have_value("Oncen/?")
+    expect(page.locator(".editor textarea")).to_have_value("Oncen/?")
+    page.keyboard.press("Escape")
     page.locator("#main").focus()
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.locator("#main").focus()
     page.keyboard.press("r")
-    expect(page.locator(".turn.assistant")).to_have_count(2)
+    expect(page.locator(".versions")).to_have_text("‹2/2›")
     finished(page)
     page.locator("#keys").click()
     dialog.get_by_role("checkbox").uncheck()
@@ -146,7 +148,7 @@ def test_the_keys_do_what_their_list_says_and_can_be_turned_off(page: Page) -> N
     page.keyboard.press("n")
     page.keyboard.press("?")
     expect(dialog).to_have_count(0)
-    expect(page.locator(".turn.assistant")).to_have_count(2)
+    expect(page.locator(".turn.assistant")).to_have_count(1)
 
 
 def test_without_a_line_a_banner_says_what_happens_and_the_rest_comes_by_itself(page: Page) -> None:
@@ -194,7 +196,7 @@ def test_files_of_text_go_with_a_question_and_others_say_why_not(page: Page) -> 
         page.set_input_files("#file", [{"name": name, "mimeType": kind, "buffer": data}])
 
     attach("cat.png", "image/png", b"\x89PNG")
-    expect(page.locator("#notice")).to_contain_text("cat.png: pictures cannot be asked about here.")
+    expect(page.locator("#notice")).to_contain_text("cat.png: this is no picture that can be read")
     attach("data.bin", "application/octet-stream", b"\0\1\2")
     expect(page.locator("#notice")).to_contain_text("data.bin: only files of text")
     attach("large.txt", "text/plain", b"x" * 300_000)
@@ -209,6 +211,48 @@ def test_files_of_text_go_with_a_question_and_others_say_why_not(page: Page) -> 
     expect(page.locator("#files")).to_be_hidden()
     expect(page.locator(".turn.user .words")).to_have_text("What is this?\n\ncode.py:\n````py\nprint('```')\n````")
     expect(answer(page).locator("pre code")).to_have_text("print('```')")
+
+
+# Noise, which no coding makes small: as PNG some 12 MB.
+NOISE = """async () => {
+  const canvas = new OffscreenCanvas(2000, 2000);
+  const paper = canvas.getContext("2d");
+  const noise = paper.createImageData(2000, 2000);
+  let state = 1;
+  for (let at = 0; at < noise.data.length; at += 1) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    noise.data[at] = at % 4 === 3 ? 255 : state >>> 24;
+  }
+  paper.putImageData(noise, 0, 0);
+  const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 32_768) text += String.fromCharCode(...bytes.subarray(at, at + 32_768));
+  return btoa(text);
+}"""
+
+
+def test_pictures_go_with_a_question_made_small_and_stay_in_the_page_only(page: Page) -> None:
+    sent: list[int] = []
+    page.on("websocket", lambda line: line.on("framesent", lambda data: sent.append(len(data))))
+    open_chat(page)
+    picture = base64.b64decode(page.evaluate(NOISE))
+    assert len(picture) > 5_000_000
+    for name in ("one.png", "two.png"):
+        page.set_input_files("#file", [{"name": name, "mimeType": "image/png", "buffer": picture}])
+        expect(page.locator("#files li").last).to_contain_text(name)
+    ask(page, "What are these?", "fast")
+    expect(page.locator(".turn.user .pictures img")).to_have_count(2)
+    finished(page)
+    assert words(page) == ["What", "are", "these?"]
+    assert 20_000 < max(sent) < 262_144
+    # Another version of the question has them, too; after a reload there is what the record has of them.
+    answer(page).get_by_role("button", name="Ask again").click()
+    expect(page.locator(".versions")).to_have_text("‹2/2›")
+    finished(page)
+    expect(page.locator(".turn.user .pictures img")).to_have_count(2)
+    page.reload()
+    expect(page.locator(".turn.user .pictures .badge")).to_have_count(2)
+    expect(page.locator(".turn.user .words")).to_have_text("What are these?")
 
 
 def test_the_privacy_page_needs_no_account(browser: Browser, live: LiveServer) -> None:

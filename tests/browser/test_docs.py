@@ -127,3 +127,15 @@ def test_the_files_work_at_any_address_without_aura(reader: Page, files: str) ->
     assert reader.evaluate("getComputedStyle(document.querySelector('.docs-grid')).display") == "grid"
     reader.get_by_role("link", name="العربية").click()
     expect(reader.locator("html")).to_have_attribute("dir", "rtl")
+
+
+def test_listings_are_coloured_and_copied_here_and_as_files(reader: Page, live: LiveServer, files: str) -> None:
+    for address in (f"{live.url}/docs/", files):
+        reader.goto(f"{address}en/how-to/python-client.html")
+        listing = reader.locator(".listing").first
+        expect(listing.locator(".t-keyword").first).to_have_text("import")
+        assert listing.locator("code").text_content().startswith("import asyncio\nfrom aura_client import Client\n")
+        listing.get_by_role("button", name="Copy").click()
+        expect(listing.get_by_role("button", name="Copied")).to_be_visible()
+    reader.goto(f"{files}ar/how-to/voice.html")
+    expect(reader.locator(".listing .copy").first).to_have_text("نسخ")

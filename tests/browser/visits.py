@@ -46,6 +46,16 @@ def _conversation(page: Page) -> None:
     expect(page.locator(".turn.assistant .words").last).not_to_be_empty()
 
 
+def _editing(page: Page) -> None:
+    """A question with two versions, which is about to be edited."""
+    _conversation(page)
+    page.locator(".turn.assistant [data-do=retry]").last.click()
+    expect(page.locator(".versions")).to_be_visible()
+    expect(page.locator(".turn.assistant.pending")).to_have_count(0)
+    page.locator(".turn.user [data-do=edit]").last.click()
+    expect(page.locator(".editor textarea")).to_be_focused()
+
+
 def _console(page: Page) -> None:
     _connected(page)
     page.fill("#question", QUESTION)
@@ -103,6 +113,7 @@ VISITS = [
     Visit("password", "/password/"),
     Visit("chat", "/", ready=_connected),
     Visit("conversation", "/", ready=_conversation),
+    Visit("editing", "/", ready=_editing),
     Visit("console", "/console/", ready=_console),
     Visit("datasets", "/datasets/"),
     Visit("dashboard", "/dashboard/", ready=_figures),

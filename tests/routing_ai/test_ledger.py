@@ -209,3 +209,10 @@ def test_arithmetic_errs_on_the_safe_side() -> None:
     assert refusing([account], 6) is None
     assert refusing([account], 7) == account
     assert refusing([Account("full", 0, 0)], 0) is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"), [("0E-9", "0.00"), ("10.000000000", "10.00"), ("0.000019", "0.000019"), ("1234.5", "1234.50")]
+)
+def test_an_amount_is_told_with_the_digits_that_say_something(amount: str, words: str) -> None:
+    assert prices.told(Decimal(amount)) == words

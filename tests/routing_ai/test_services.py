@@ -66,6 +66,34 @@ async def test_an_answer_costs_what_its_usage_says(upstream: Upstream, user_id: 
     assert (spend.state, spend.amount) == (Spend.SETTLED, Decimal("0.000019"))
 
 
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+
+
+def looking(user_id: int, model: str) -> Request:
+    content = [{"type": "text", "text": "What is this?"}, PICTURE]
+    return Request(user_id, [{"role": "user", "content": content}], model, max_tokens=100)
+
+
+async def test_a_tier_that_takes_no_pictures_says_so_before_anything_is_spent(
+    upstream: Upstream, user_id: int, settings
+) -> None:
+    configure(settings, nano="embedded", fast="openai:fine@1/2", smart="openai:long@1/2")
+    settings.AURA_PICTURES_FOR = ["openai:long", "embedded"]
+    for model, words in (("fast", "tier fast"), ("nano", "tier nano"), ("openai:fine", "model 'openai:fine'")):
+        with pytest.raises(NoModel, match=f"The {words} takes no pictures"):
+            await answer(looking(user_id, model))
+    assert (upstream.began, await spends()) == (0, [])
+    _, end = await answer(looking(user_id, "smart"))
+    assert end.model == "long"
+    # Where the router chooses it takes one that sees.
+    _, end = await answer(looking(user_id, "auto"))
+    assert (end.model, upstream.requests[-1]["body"]["messages"][-1]["content"][1]) == ("long", PICTURE)
+    settings.AURA_PICTURES_FOR = []
+    with pytest.raises(NoModel, match="No model that is configured here takes pictures"):
+        await answer(looking(user_id, "auto"))
+    assert len(await spends()) == 2
+
+
 async def test_leaving_settles_what_was_used(upstream: Upstream, user_id: int, settings) -> None:
     configure(settings, fast="openai:endless@1/2")
     async with aclosing(complete(asking(user_id))) as parts:

@@ -1,8 +1,10 @@
 """The chat over real WebSockets, against a real server."""
 
 import asyncio
+import base64
 import json
 import os
+import re
 import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -283,6 +285,27 @@ async def test_the_json_form_needs_no_library_at_all(live: LiveServer) -> None:
         assert "not JSON" in caught.value.rcvd.reason
 
 
+async def test_the_json_form_asks_in_the_place_of_another_question(live: LiveServer) -> None:
+    async with connect(live.ws, additional_headers={"Authorization": f"Bearer {live.key}"}) as socket:
+
+        async def ask(**more: str) -> dict[str, str | int]:
+            await socket.send(json.dumps({"type": "prompt", "model": "fast", **more}))
+            got: dict[str, str | int] = {}
+            while got.get("type") not in ("done", "fault"):
+                got |= json.loads(await asyncio.wait_for(socket.recv(), 10))
+            return got
+
+        first = await ask(text="one")
+        place = str(first["conversation"])
+        await ask(text="two words", conversation=place)
+        other = await ask(text="now three words", conversation=place, after=str(first["stream"]))
+        assert other["prompt_tokens"] == 1 + 1 + 3
+        anew = await ask(text="anew", conversation=place, after="0" * 32)
+        assert anew["prompt_tokens"] == 1
+        refused = await ask(text="lost", conversation=place, after="05" * 16)
+        assert refused["code"] == "unknown_stream"
+
+
 @pytest.mark.environment(STREAMING_SESSIONS_PER_USER="2")
 async def test_connections_of_a_user_are_limited(own_server: LiveServer) -> None:
     sockets = [await line(own_server) for _ in range(3)]
@@ -383,6 +406,44 @@ async def test_an_answer_that_outlasts_the_drain_is_gone_on_with_after_it(own_se
         events = [event async for event in client.follow(reading)]
         assert isinstance(events[-1], Ended)
         assert len(reading.text.split()) == 400
+
+
+async def test_a_picture_reaches_the_model_and_the_record_keeps_its_hash(own_server: LiveServer) -> None:
+    own_server.stop()
+    upstream = Upstream()
+    await upstream.start()
+    models = {"FAST_MODEL": "openai:fine@0/0", "OPENAI_BASE_URL": upstream.url, "AURA_PICTURES_FOR": "fine"}
+    own_server.environment |= models
+    await asyncio.to_thread(own_server.start)
+    picture = b"\x89PNG\r\n\x1a\n" + os.urandom(50_000)
+    async with ChatClient(own_server.ws, own_server.key) as client:
+
+        async def asked(text: str, model: str, *pictures: bytes) -> Ended | Failed:
+            reading = client.session.ask(text, os.urandom(16), bytes(15) + b"1", model, pictures=pictures)
+            events = [event async for event in client.follow(reading)]
+            assert isinstance(events[-1], Ended | Failed)
+            return events[-1]
+
+        assert isinstance(await asked("What is this?", "fast", picture), Ended)
+        words, seen = upstream.requests[-1]["body"]["messages"][-1]["content"]
+        assert words == {"type": "text", "text": "What is this?"}
+        assert seen["image_url"]["url"] == f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+        for model, given, code in (
+            ("nano", [picture], FaultCode.NO_MODEL),
+            ("fast", [picture] * 5, FaultCode.TOO_LARGE),
+            ("fast", [b"\x89PNG\r\n\x1a\n" + bytes(262_144)], FaultCode.TOO_LARGE),
+            ("fast", [b"<svg/>"], FaultCode.MALFORMED),
+        ):
+            failed = await asked("And this?", model, *given)
+            assert isinstance(failed, Failed)
+            assert failed.fault.code == code
+        # What follows does not have it any more.
+        assert isinstance(await asked("And now?", "fast"), Ended)
+        told = upstream.requests[-1]["body"]["messages"][0]["content"]
+    await upstream.stop()
+    assert re.fullmatch(r"What is this\?\n\[image/png, 66\d{3} characters, SHA-256 [0-9a-f]{64}\]", told)
+    _, _, body = await asyncio.to_thread(own_server.get, f"/api/v1/conversations/{UUID(bytes=bytes(15) + b'1')}")
+    assert body["turns"][0]["text"] == told
 
 
 async def test_an_answer_that_no_model_can_go_on_with_ends_with_a_fault_at_the_drain(own_server: LiveServer) -> None:

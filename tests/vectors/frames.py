@@ -12,6 +12,7 @@ FILE = Path(__file__).with_name("frames.json")
 STREAM = bytes(range(16))
 CONVERSATION = bytes(range(16, 32))
 LIBRARY = bytes(range(32, 64))
+PNG = b"\x89PNG\r\n\x1a\n"
 HELLO_PAYLOAD = b"\x00Hello!"
 
 VALID: list[tuple[str, Frame]] = [
@@ -58,6 +59,9 @@ VALID: list[tuple[str, Frame]] = [
     ("resume, epoch unknown", frames.Resume(3, STREAM)),
     ("resume, urgent", frames.Resume(3, STREAM, 1, 42, priority=1)),
     ("prompt, in no hurry", frames.Prompt(1, STREAM, CONVERSATION, HELLO_PAYLOAD, 1, priority=2)),
+    ("prompt, in the place of another", frames.Prompt(1, STREAM, CONVERSATION, HELLO_PAYLOAD, 1, after=LIBRARY[:16])),
+    ("prompt, at the beginning", frames.Prompt(1, STREAM, CONVERSATION, HELLO_PAYLOAD, 1, after=bytes(16))),
+    ("prompt, with pictures", frames.Prompt(1, STREAM, payload=HELLO_PAYLOAD, check=1, picture=(PNG, b"\xff\xd8\xff"))),
     ("subscription", frames.Resume(4, b"", topic="shop/orders")),
     (
         "subscription, everything",
@@ -67,6 +71,7 @@ VALID: list[tuple[str, Frame]] = [
     ("event after others that were left out", frames.Event(4, 300, 0xABCD, b"\x00{}")),
     ("publication", frames.Publish(0, STREAM, "shop/orders", b'\x00{"data": 1}', 0x12345678)),
     ("voice, listen", frames.Voice(action=1, rate=16_000, conversation=CONVERSATION, model="fast", language="en")),
+    ("voice, listen on another branch", frames.Voice(action=1, rate=16_000, after=STREAM)),
     ("voice, transcript", frames.Voice(action=19, turn=3, stream=STREAM, text="Wie geht es? كيف حالك؟", detail="{}")),
     ("voice, nothing", frames.Voice()),
     ("audio", frames.Audio(1, 300, b"\x00\x01\xff\x7f")),
@@ -116,6 +121,7 @@ INVALID: list[tuple[str, str]] = [
     ("field of the wrong kind", "81 0a 01 03"),
     ("field given twice", "81 08 01 08 02"),
     ("stream of 15 bytes", "21 0a 0f" + "00" * 15),
+    ("prompt behind a stream of 15 bytes", "21 3a 0f" + "00" * 15),
     ("model that is not UTF-8", "21 2a 01 ff"),
     ("message over 512 bytes", "61 12 81 04" + "61" * 513),
     ("33 versions", "00" + "08 01" * 33),

@@ -64,6 +64,11 @@ export class Announcer {
     this.status.textContent = how;
   }
 
+  /** Tell something that is no part of an answer. */
+  tell(words) {
+    this.status.textContent = words;
+  }
+
   #tell(end) {
     // Marks of Markdown are not for the ear.
     const plain = this.#rest.slice(0, end).replace(/[*_`#>|~]+/g, " ").trim();

@@ -25,9 +25,9 @@ export function textOf(bytes) {
 export class Attachments {
   #files = [];
 
-  /** `list` shows the files, `input` chooses them, `area` is what they are dropped on; `limit` is in bytes. `tell` says why not. */
-  constructor({ list, input, opener, area }, { limit, tell }) {
-    Object.assign(this, { list, limit, tell });
+  /** `list` shows the files, `input` chooses them, `area` is what they are dropped on; `limit` is in bytes, `pictures` is how many may go with a question. `tell` says why not. */
+  constructor({ list, input, opener, area }, { limit, pictures, tell }) {
+    Object.assign(this, { list, limit, pictures, tell });
     opener.addEventListener("click", () => input.click());
     input.addEventListener("change", () => {
       void this.add(input.files);
@@ -47,12 +47,13 @@ export class Attachments {
     this.#show();
   }
 
-  /** Return a question with the files behind it, which are then gone from here. */
-  with(text) {
-    const parts = [text, ...this.#files.map(({ source }) => source)];
+  /** Return a question with the files of text behind it, and the pictures; they are then gone from here. */
+  take(text) {
+    const parts = [text, ...this.#files.map(({ source }) => source ?? "")];
+    const pictures = this.#files.filter(({ bytes }) => bytes);
     this.#files = [];
     this.#show();
-    return parts.filter((part) => part.trim()).join("\n\n");
+    return { text: parts.filter((part) => part.trim()).join("\n\n"), pictures };
   }
 
   #took(event, { files }) {
@@ -63,12 +64,25 @@ export class Attachments {
 
   /** Take one; return why not. */
   async #take(file) {
-    if (file.type.startsWith("image/")) return say("noPictures", { name: file.name });
     const taken = this.#files.reduce((sum, { size }) => sum + size, 0);
+    if (file.type.startsWith("image/")) return this.#takePicture(file, this.limit - taken);
     if (taken + file.size > this.limit) return say("tooLarge", { name: file.name, limit: Math.floor(this.limit / 1024) });
     const text = textOf(await file.arrayBuffer());
     if (text === null) return say("noText", { name: file.name });
     this.#files.push({ name: file.name, size: file.size, source: fenced(file.name, text) });
+    return "";
+  }
+
+  /** Take a picture, made small; return why not. */
+  async #takePicture(file, room) {
+    const name = file.name || say("picture");
+    if (this.pictures === 0) return say("noPictures", { name });
+    const taken = this.#files.filter(({ bytes }) => bytes).length;
+    if (taken >= this.pictures) return say("tooManyPictures", { name, limit: this.pictures });
+    const { shrunk } = await import("./picture.js");
+    const made = await shrunk(file, Math.min(room, this.limit / 2));
+    if (made === null) return say("pictureUnread", { name });
+    this.#files.push({ name, size: made.bytes.length, ...made });
     return "";
   }
 
@@ -80,7 +94,8 @@ export class Attachments {
           this.#show();
         });
         remove.setAttribute("aria-label", say("detach", { name: file.name }));
-        return element("li", {}, element("bdi", { text: file.name }), remove);
+        const shown = file.url ? [element("img", { src: file.url, alt: "" })] : [];
+        return element("li", {}, ...shown, element("bdi", { text: file.name }), remove);
       }),
     );
     this.list.hidden = this.#files.length === 0;

@@ -7,6 +7,7 @@ import { Action, FaultCode } from "../protocol/codes.js";
 import { keep, recall } from "../store.js";
 import { Announcer } from "./announcer.js";
 import { Attachments } from "./attach.js";
+import { Branches } from "./branches.js";
 import { Composer, Follower } from "./composer.js";
 import { Conversations } from "./conversations.js";
 import { isOpen } from "./dialog.js";
@@ -28,6 +29,9 @@ const SENTENCE = "1";
 const uuid = (bytes) => hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 const fromUuid = (text) => unhex(text.replaceAll("-", ""));
 const random16 = () => crypto.getRandomValues(new Uint8Array(16));
+const EMPTY = new Uint8Array(0);
+/** Where the first question of a conversation stands. */
+const BEGINNING = new Uint8Array(16);
 const named = () => new URLSearchParams(location.search).get("c") ?? "";
 
 /** Return `{dial}` for a Connection when `?transport=webrtc` was asked for, now or before; `?transport=websocket` ends it. */
@@ -54,19 +58,24 @@ class Chat {
       ...line,
     });
     this.answers = new Map(); // channel -> {answer, fresh}
+    this.branches = new Branches();
+    this.kept = new Map(); // stream -> {asked, answered}: what the record has of a question and its answer
+    this.pairs = new Map(); // stream -> {question, answer}, as far as they were shown
+    this.shown = ""; // the last question of the branch that is shown
     this.reread = new Set(); // streams whose answers were taken from the record
     this.totals = { before: 0, after: 0, library: 0 };
     this.conversation = named();
     this.announcer = new Announcer(byId("spoken"), byId("announcer"));
     this.follower = new Follower(byId("main"));
-    this.composer = new Composer(byId("composer"), byId("question"), (text) => this.send(text, this.files));
+    this.composer = new Composer(byId("composer"), byId("question"), (text) => this.send(text, { files: this.files }));
     this.notice = new Notice(byId("notice"));
     this.line = new LineState(byId("line"), { banner: byId("banner"), onRetry: () => this.connection.now() });
     const dropped = { list: byId("files"), input: byId("file"), opener: byId("attach"), area: app };
-    this.files = new Attachments(dropped, { limit: Number(app.dataset.limit) * 0.9, tell: (why) => this.notice.say(why) });
+    this.files = new Attachments(dropped, { limit: Number(app.dataset.limit) * 0.9, pictures: Number(app.dataset.pictures), tell: (why) => this.notice.say(why) });
     this.menu = new Menu(app, byId("menu"), byId("side"));
     this.voice = new VoiceDoor(byId("voice"), app, {
       conversation: () => this.conversation || (this.unspoken ??= uuid(random16())),
+      after: () => this.placeBehind(this.shown),
       model: () => byId("tier").value,
       // The page's language is a hint only where it is what people write in.
       language: "",
@@ -168,7 +177,10 @@ class Chat {
 
   async load(identifier) {
     this.answers.clear();
-    byId("turns").replaceChildren();
+    this.branches.clear();
+    this.kept.clear();
+    this.pairs.clear();
+    this.show("");
     byId("welcome").hidden = identifier !== "";
     this.list.mark(identifier);
     this.heading.show(identifier, this.list.title(identifier));
@@ -177,15 +189,55 @@ class Chat {
     const body = await this.fetch(identifier);
     if (identifier !== this.conversation || body === null) return;
     this.heading.show(identifier, body.title || say("untitled"));
-    let question = "";
     for (const turn of body.turns) {
-      if (turn.role === "user") {
-        question = turn.text;
-        this.addQuestion(turn.text).account(turn.text_bytes, turn.wire_bytes, turn.methods);
-      } else this.restore(turn, question);
+      if (turn.role !== "user") {
+        this.kept.set(turn.stream, { ...this.kept.get(turn.stream), answered: turn });
+        continue;
+      }
+      this.branches.add(turn.stream, turn.after ?? "");
+      this.kept.set(turn.stream, { asked: turn });
     }
+    this.show(this.branches.newest);
     this.busy();
     this.follower.jump();
+  }
+
+  /** Show the branch that ends with that question; what it has in common with the one before stays as it is. */
+  show(stream) {
+    this.shown = stream;
+    const path = this.branches.path(stream);
+    for (const name of path) if (!this.pairs.has(name)) this.restore(name);
+    const wanted = path.flatMap((name) => Object.values(this.pairs.get(name)).map(({ root }) => root));
+    const turns = byId("turns");
+    let same = 0;
+    while (same < wanted.length && turns.children[same] === wanted[same]) same += 1;
+    while (turns.children.length > same) turns.lastChild.remove();
+    turns.append(...wanted.slice(same));
+    for (const name of path) {
+      const versions = this.branches.versions(name);
+      this.pairs.get(name).question.place(versions.indexOf(name) + 1, versions.length);
+    }
+  }
+
+  /** Show the version of a question before it or behind it, with what followed. */
+  turn(stream, step) {
+    const versions = this.branches.versions(stream);
+    const number = versions.indexOf(stream) + step;
+    const chosen = versions[number];
+    if (chosen === undefined) return;
+    this.show(this.branches.end(chosen));
+    this.voice.changed();
+    const { question } = this.pairs.get(chosen);
+    question.focusVersion(step);
+    question.root.scrollIntoView({ block: "nearest" });
+    this.announcer.tell(say("versionOf", { number: number + 1, count: versions.length }));
+  }
+
+  /** Return what the server is told of where a question stands: nothing when that is behind the newest one. */
+  placeBehind(stream) {
+    const ground = this.branches.ground(stream);
+    if (ground === this.branches.newest) return EMPTY;
+    return ground ? fromUuid(ground) : BEGINNING;
   }
 
   /** Return a conversation of the record, null when there is none; say so when it could not be had. */
@@ -202,11 +254,13 @@ class Chat {
     return null;
   }
 
-  /** Show a turn of the record; go on reading it when it is still being written. */
-  restore(turn, question) {
-    const answer = this.addAnswer(question, turn.stream);
-    if (turn.state === "open") {
-      const stream = fromUuid(turn.stream);
+  /** Make of a question and its answer on the record what can be shown; go on reading an answer that is still being written. */
+  restore(name) {
+    const { asked, answered: turn } = this.kept.get(name);
+    const { question, answer } = this.addPair(name, asked.text, { answered: turn !== undefined });
+    question.account(asked.text_bytes, asked.wire_bytes, asked.methods);
+    if (turn?.state === "open") {
+      const stream = fromUuid(name);
       // Who comes back to a conversation that this page is reading all the while has more of it than the record said.
       const reading = this.session.find(stream) ?? this.session.resume(stream, turn.epoch, turn.next_offset, turn.text);
       answer.show(reading.text);
@@ -214,40 +268,44 @@ class Chat {
       this.announcer.begin(reading.text.length);
       this.answers.set(reading.channel, { answer, fresh: false });
       this.connection.flush();
-      return;
-    }
-    restored(answer, turn);
+    } else if (turn !== undefined) restored(answer, turn);
   }
 
-  addQuestion(text) {
+  /** Make a question and its answer, if it has one; return them. */
+  addPair(stream, text, { answered = true, pictures = [] } = {}) {
     const question = new Question(text, {
-      onEdit: (words) => {
-        this.composer.set(words);
-        byId("question").focus();
-      },
+      pictures,
+      onAsk: (words) => this.send(words, { instead: stream, pictures }),
+      onVersion: (step) => this.turn(stream, step),
+      busy: () => this.answers.size > 0,
     });
-    byId("turns").append(question.root);
-    return question;
+    const pair = { question };
+    if (answered) pair.answer = new Answer({ stream, onRetry: () => this.send(question.text, { instead: stream, pictures }) });
+    this.pairs.set(stream, pair);
+    return pair;
   }
 
-  addAnswer(text, stream) {
-    const answer = new Answer({ stream, onRetry: () => this.send(text) });
-    byId("turns").append(answer.root);
-    return answer;
-  }
-
-  /** Ask; with the files that are attached, when those are given. */
-  send(words, files = null) {
-    if (this.answers.size > 0 || this.connection.state === "refused") return;
-    const text = files === null ? words : files.with(words);
-    if (!text.trim()) return;
-    this.composer.set("");
+  /**
+   * Ask, behind what is shown or in the place of the question `instead`; with pictures, or with the files that are attached,
+   * when those are given. Return whether it was asked.
+   */
+  send(words, { files = null, instead = "", pictures: given = [] } = {}) {
+    if (this.answers.size > 0 || this.connection.state === "refused") return false;
+    const { text, pictures } = files === null ? { text: words, pictures: given } : files.take(words);
+    if (!text.trim() && pictures.length === 0) return false;
+    if (!instead) this.composer.set("");
     byId("welcome").hidden = true;
     this.begin(this.unspoken ?? uuid(random16()));
-    const question = this.addQuestion(text);
+    const place = instead ? this.branches.after(instead) : this.branches.ground(this.shown);
+    const after = this.placeBehind(place);
     const stream = random16();
-    const answer = this.addAnswer(text, uuid(stream));
-    const reading = this.session.ask(text, stream, fromUuid(this.conversation), byId("tier").value);
+    const { question, answer } = this.addPair(uuid(stream), text, { pictures });
+    this.branches.add(uuid(stream), place);
+    this.show(uuid(stream));
+    const reading = this.session.ask(text, stream, fromUuid(this.conversation), byId("tier").value, {
+      after,
+      picture: pictures.map(({ bytes }) => bytes),
+    });
     question.account(utf8Size(text), reading.promptBytes, new Map([[reading.promptMethod, 1]]));
     this.count(utf8Size(text), reading.promptBytes);
     answer.waitFor(this.connection.state === "connected");
@@ -256,6 +314,7 @@ class Chat {
     this.connection.flush();
     this.busy();
     this.follower.jump();
+    return true;
   }
 
   /** Make a new conversation the one that is shown, unless one is. */
@@ -272,8 +331,9 @@ class Chat {
     if (this.conversation && this.conversation !== uuid(conversation)) return;
     byId("welcome").hidden = true;
     this.begin(uuid(conversation));
-    this.addQuestion(text);
-    const answer = this.addAnswer(text, uuid(stream));
+    const { answer } = this.addPair(uuid(stream), text);
+    this.branches.add(uuid(stream), this.branches.ground(this.shown));
+    this.show(uuid(stream));
     const reading = this.session.resume(stream);
     this.answers.set(reading.channel, { answer, fresh: true, spoken: true });
     this.connection.flush();
@@ -313,6 +373,7 @@ class Chat {
     const { reading } = event;
     if (shown) {
       this.answers.delete(reading.channel);
+      if (event.type === "failed" && reading.epoch === 0) this.branches.refuse(uuid(reading.stream));
       if (event.type === "ended") {
         const end = { ...event.done, finish: FINISH[event.done.finish], firstToken: event.done.first_token };
         shown.answer.finish(end, { before: reading.textBytes, after: reading.payloadBytes, methods: reading.methods });
@@ -337,7 +398,7 @@ class Chat {
     if (totals.after === 0) return;
     const [bytes, gain] = bytesWords(totals.before, totals.after).map((text) => element("span", { text }));
     byId("saved").replaceChildren(bytes, " ", gain);
-    byId("saved").classList.toggle("more", totals.after > totals.before);
+    byId("saved").classList.toggle("more", totals.after >= totals.before);
     byId("saved").title = say("savedHelp", { library: totals.library });
   }
 
@@ -345,7 +406,7 @@ class Chat {
     const working = this.answers.size > 0;
     const focused = document.activeElement;
     byId("stop").hidden = !working;
-    byId("send").disabled = working;
+    for (const send of document.querySelectorAll("#send, .editor .primary")) send.disabled = working;
     // A button that goes away takes the focus with it.
     if (working && focused === byId("send")) byId("stop").focus();
     if (!working && focused === byId("stop")) byId("question").focus();

@@ -18,6 +18,7 @@ function named(name, made) {
   return made;
 }
 
+const inDigits = (value) => value.toLocaleString(document.documentElement.lang);
 const span = (className, text) => element("span", { className, text });
 
 /** Return "raw, template ×2" for a map or an object of counts by method number or name. */
@@ -36,21 +37,82 @@ export function bytesWords(before, after) {
   const share = before > 0 ? Math.abs(1 - after / before) * 100 : 0;
   // A byte more is not "0 % saved".
   const percent = share > 0 && share < 1 ? share.toFixed(1) : Math.round(share);
+  if (before === after) return [say("bytes", { before, after }), ""];
   return [say("bytes", { before, after }), `(${say(after > before ? "larger" : "saved", { percent })})`];
 }
 
 /** Return the node for bytes: what is larger than its text is not shown as a gain. */
 function bytesNode(before, after) {
-  return span(after > before ? "bytes more" : "bytes", bytesWords(before, after).join(" "));
+  return span(after >= before ? "bytes more" : "bytes", bytesWords(before, after).join(" ").trim());
 }
 
-/** A question. `onEdit` is called with its text, and left out where nobody may ask. */
+/** What the record says of a picture: its kind, size and hash, in a line of its own. */
+const TOLD = /(?:^|\n)\[image\/[a-z]+, \d+ characters, SHA-256 [0-9a-f]{64}\]/g;
+
+/**
+ * A question, with its `pictures` ({name, url}) where the page still has them. `onAsk` is called with what it became in other words and returns whether that was asked; `onVersion` with -1 or
+ * 1 for the version before or behind this one; `busy()` says whether nothing can be asked now. All are left out where nobody
+ * may ask.
+ */
 export class Question {
-  constructor(text, { onEdit = null } = {}) {
+  #editor = null;
+
+  constructor(text, { pictures = [], onAsk = null, onVersion = null, busy = () => false } = {}) {
+    const words = text.replace(TOLD, "");
+    Object.assign(this, { text: words, onAsk, onVersion, busy });
     this.root = element("article", { className: "turn user", "aria-label": say("you") });
+    this.words = element("div", { className: "words", text: words, dir: "auto" });
+    this.words.hidden = !words;
     this.notes = element("footer");
-    if (onEdit !== null) this.notes.append(named("edit", button(say("edit"), "link", () => onEdit(text))));
-    this.root.append(element("div", { className: "words", text, dir: "auto" }), this.notes);
+    this.opener = named("edit", button(say("edit"), "link", () => void this.#edit()));
+    if (onAsk !== null) this.notes.append(this.opener);
+    const shown = pictures.map(({ name, url }) => element("img", { src: url, alt: name }));
+    const gone = Array.from(text.matchAll(TOLD), () => span("badge", say("pictureGone")));
+    if (shown.length + gone.length > 0) this.root.append(element("p", { className: "pictures" }, ...shown, ...gone));
+    this.root.append(this.words, this.notes);
+  }
+
+  /** Show which version of the question this is, and the way to the others. */
+  place(number, count) {
+    this.notes.querySelector(".versions")?.remove();
+    if (count < 2) return;
+    const shown = { number: inDigits(number), count: inDigits(count) };
+    const turn = (step, mark, name) => {
+      const made = button(mark, "link", () => this.onVersion(step));
+      made.setAttribute("aria-label", say(name));
+      made.dataset.step = step;
+      made.disabled = number + step < 1 || number + step > count;
+      return made;
+    };
+    // The marks are mirrored where it is read from the right.
+    const parts = [turn(-1, "‹", "versionBefore"), span("", `${shown.number}/${shown.count}`), turn(1, "›", "versionAfter")];
+    const group = element("span", { className: "versions", role: "group", "aria-label": say("versionOf", shown) }, ...parts);
+    this.notes.append(group);
+  }
+
+  /** Put the focus on the button that goes on in that direction, or on the one back. */
+  focusVersion(step) {
+    const buttons = [...this.notes.querySelectorAll(".versions button:not(:disabled)")];
+    (buttons.find((one) => Number(one.dataset.step) === step) ?? buttons[0])?.focus();
+  }
+
+  /** Put the words into a field, and what they become in their place. */
+  async #edit() {
+    const { editor } = await import("./editor.js");
+    if (this.#editor !== null) return;
+    const leave = () => {
+      this.#editor.form.replaceWith(this.words);
+      this.#editor = null;
+      this.notes.hidden = false;
+      this.opener.focus();
+    };
+    const onSend = (words) => {
+      if (this.onAsk(words)) leave();
+    };
+    this.#editor = editor(this.text, { onSend, onLeave: leave, busy: this.busy() });
+    this.words.replaceWith(this.#editor.form);
+    this.notes.hidden = true;
+    this.#editor.begin();
   }
 
   /** Show what the question took on the wire. */

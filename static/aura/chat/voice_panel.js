@@ -10,14 +10,14 @@ const byId = (id) => document.getElementById(id);
 const PROBLEMS = { NotAllowedError: "voiceDenied", NotFoundError: "voiceNoMicrophone", NotReadableError: "voiceBusy" };
 const LEVEL_FALL = 0.85;
 
-/** `conversation()` names the one to speak in, `model()` the tier; `onTranscript` gets what was said, and its stream. */
+/** `conversation()` names the one to speak in, `after()` where in it, `model()` the tier; `onTranscript` gets what was said, and its stream. */
 export class VoicePanel {
-  constructor(app, { conversation, model, language, onTranscript }) {
+  constructor(app, { conversation, after, model, language, onTranscript }) {
     this.button = byId("voice");
     if (this.button === null) return;
     this.panel = byId("voice-panel");
     this.missing = app.dataset.voiceMissing;
-    this.given = { conversation, model, language };
+    this.given = { conversation, after, model, language };
     this.voice = new Voice({ socket: app.dataset.audio });
     this.level = 0;
     byId("voice-style").value = recall("voice-style") === "talk" ? "talk" : "free";
@@ -40,8 +40,8 @@ export class VoicePanel {
   }
 
   #wanted() {
-    const { conversation, model, language } = this.given;
-    return { conversation: conversation(), model: model(), language, handsFree: byId("voice-style").value === "free" };
+    const { conversation, after, model, language } = this.given;
+    return { conversation: conversation(), after: after(), model: model(), language, handsFree: byId("voice-style").value === "free" };
   }
 
   #listen(onTranscript) {

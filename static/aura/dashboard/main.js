@@ -94,7 +94,7 @@ function budgets({ spend }) {
       [meter.min, meter.max, meter.high, meter.value] = [0, Math.max(limit, 1e-9), limit * 0.8, used];
       meter.setAttribute("aria-label", name);
       const words = say("of", { used: money(used), limit: money(limit) });
-      return element("div", { className: "budget" }, element("b", { text: name }), meter, element("span", { text: words }));
+      return element("div", { className: "budget" }, element("b", { text: name === "everybody" ? say("everybody") : name }), meter, element("span", { text: words }));
     }),
   );
 }

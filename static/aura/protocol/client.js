@@ -77,13 +77,17 @@ export class ClientSession {
     return out;
   }
 
-  /** Ask a question; return the reading of its answer. `stream` and `conversation` are 16 bytes. */
-  ask(text, stream, conversation = EMPTY, model = "") {
+  /**
+   * Ask a question; return the reading of its answer. `stream` and `conversation` are 16 bytes; `after` is the stream of the
+   * question to stand behind: 16 zeros for the beginning of the conversation, empty for behind its newest question. `picture` are
+   * the bytes of files (section 19).
+   */
+  ask(text, stream, conversation = EMPTY, model = "", { after = EMPTY, picture = [] } = {}) {
     const channel = this.#nextChannel;
     this.#nextChannel += 1;
     const check = crc32(encodeUtf8(text));
     const coded = this.#encode(text);
-    const prompt = { type: "prompt", channel, stream, conversation, payload: coded.data, check, model };
+    const prompt = { type: "prompt", channel, stream, conversation, payload: coded.data, check, model, after, picture };
     // What is sent again on another connection cannot name a library of this one.
     const again = { ...prompt, payload: encodePayload(text).data };
     const reading = newReading(channel, stream, { conversation, prompt: again });

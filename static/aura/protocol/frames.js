@@ -57,6 +57,8 @@ export const FIELDS = {
     check: fixed32(4),
     model: string(5, { limit: 128 }),
     priority: varint(6),
+    after: octets(7, { size: 16 }),
+    picture: octets(8, { repeated: true }),
   },
   open: {
     stream: octets(1, { size: 16 }),
@@ -109,6 +111,7 @@ export const FIELDS = {
     model: string(9, { limit: 128 }),
     language: string(10, { limit: 16 }),
     detail: string(11, { limit: VOICE_TEXT_LIMIT }),
+    after: octets(12, { size: 16 }),
   },
   // On channel 0: a publication, or its receipt. On a channel of a topic an event stands by itself.
   event: {

@@ -7,6 +7,7 @@ import { Capture } from "./capture.js";
 import { RATE } from "./pcm.js";
 import { Playback } from "./playback.js";
 
+const EMPTY = new Uint8Array(0);
 /** What speech is played with until the server says otherwise. */
 const SPEECH_RATE = 24_000;
 
@@ -44,9 +45,9 @@ export class Voice extends EventTarget {
   }
 
   /** Begin, or go on with another conversation, model or style; a person must just have clicked. Throws as `Capture.open`. */
-  async start({ conversation, model = "", language = "", handsFree = true }) {
+  async start({ conversation, after = EMPTY, model = "", language = "", handsFree = true }) {
     const style = handsFree ? VoiceStyle.HANDS_FREE : VoiceStyle.PUSH_TO_TALK;
-    this.#wanted = { conversation, model, language, style };
+    this.#wanted = { conversation, after, model, language, style };
     if (this.on) {
       this.#listen();
       return;
@@ -121,9 +122,9 @@ export class Voice extends EventTarget {
   }
 
   #listen() {
-    const { conversation, model, language, style } = this.#wanted;
+    const { conversation, after, model, language, style } = this.#wanted;
     this.#say({
-      action: VoiceAction.LISTEN, rate: RATE, style, model, language,
+      action: VoiceAction.LISTEN, rate: RATE, style, model, language, after,
       conversation: unhex(conversation.replaceAll("-", "")), turn: this.#turn, sequence: this.#next,
     });
   }
@@ -171,6 +172,8 @@ export class Voice extends EventTarget {
         break;
       case VoiceAction.TRANSCRIPT:
         this.#caption("you", frame.text, "");
+        // What is said next stands behind this.
+        if (this.#wanted !== null) this.#wanted.after = EMPTY;
         if (this.on) this.#become("thinking");
         this.#tell("transcript", { text: frame.text, stream: frame.stream, conversation: frame.conversation });
         break;

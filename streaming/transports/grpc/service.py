@@ -79,6 +79,7 @@ class AuraService(aura_pb2_grpc.AuraServicer):
             model=request.model[:128],
             meta={"method": "raw", "text_bytes": len(request.text.encode()), "wire_bytes": request.ByteSize()},
             priority=_priority(request.priority),
+            after=_uuid(request.after, "after") if request.after else None,
         )
         with self._calls.of(user.pk):
             stream = await chat.ask(message, user)

@@ -26,6 +26,11 @@ def test_a_prompt_needs_nothing_but_its_text(form: JsonForm) -> None:
     assert form.decode('{"type": "prompt", "text": "Hello"}').channel == 2
 
 
+def test_a_prompt_says_where_it_stands_and_brings_pictures(form: JsonForm) -> None:
+    frame = form.decode(json.dumps({"type": "prompt", "text": "", "after": NAME.hex(), "picture": ["iVBORw=="]}))
+    assert frame == frames.Prompt(1, NAME, b"", b"\x00", text_check(""), after=NAME, picture=(b"\x89PNG",))
+
+
 def test_the_other_frames_take_their_fields_by_name(form: JsonForm) -> None:
     assert form.decode('{"type": "hello", "mode": "token", "client": "me"}') == frames.Hello(
         version=(1,), mode=Mode.TOKEN, client="me"
@@ -48,6 +53,9 @@ def test_the_other_frames_take_their_fields_by_name(form: JsonForm) -> None:
         ('{"type": "prompt", "text": "\\ud800"}', "half a character"),
         ('{"type": "prompt", "text": "a", "channel": 70000}', "65535"),
         ('{"type": "prompt", "text": "a", "stream": "00"}', "16"),
+        ('{"type": "prompt", "text": "a", "after": "00"}', "16"),
+        ('{"type": "prompt", "text": "a", "picture": "iVBORw=="}', "not a list"),
+        ('{"type": "prompt", "text": "a", "picture": ["?"]}', "prompt"),
         ('{"type": "control", "action": "dance"}', "dance"),
         ('{"type": "control", "action": -1}', "action"),
         ('{"type": "resume", "stream": "zz"}', "resume"),

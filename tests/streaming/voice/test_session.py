@@ -81,6 +81,26 @@ async def test_the_answer_is_a_stream_as_any_other(hearing: LiveServer) -> None:
         assert spoken(line, 1).split() == reading.text.split()
 
 
+async def test_what_is_said_stands_where_the_page_says_and_what_follows_behind_it(hearing: LiveServer) -> None:
+    conversation, streams = bytes(range(32, 48)), []
+    async with VoiceLine(hearing, "branch") as line, ChatClient(hearing.ws, hearing.key) as chat:
+        for text in ("One.", "Two."):
+            reading = chat.session.ask(text, bytes([len(streams)]) + bytes(range(15)), conversation, "fast")
+            streams.append(reading.stream)
+            assert isinstance([event async for event in chat.follow(reading)][-1], Ended)
+        await line.listen(model="fast", style=VoiceStyle.PUSH_TO_TALK, conversation=conversation, after=streams[0])
+        for text in (QUESTION, f"{QUESTION} Once more."):
+            await line.act(VoiceAction.BEGIN)
+            await line.sound(spell(text))
+            await line.act(VoiceAction.END)
+            streams.append((await line.voice(VoiceAction.TRANSCRIPT)).stream)
+            await line.voice(VoiceAction.SPOKEN)
+    said = [turn for turn in await turns(hearing, conversation) if turn["role"] == "user"]
+    assert [turn["text"] for turn in said] == ["One.", "Two.", QUESTION, f"{QUESTION} Once more."]
+    names = [str(UUID(bytes=stream)) for stream in streams]
+    assert [turn["after"] for turn in said] == [None, names[0], names[0], names[2]]
+
+
 async def test_speech_interrupts_an_answer_and_ends_it(hearing: LiveServer) -> None:
     async with VoiceLine(hearing, "barge") as line:
         ready = await line.listen(model="smart")

@@ -78,18 +78,20 @@ FAULT_NO_VOICE: FaultCode
 FAULT_SPEECH_FAILED: FaultCode
 
 class ChatRequest(_message.Message):
-    __slots__ = ("text", "conversation", "model", "idempotency_key", "priority")
+    __slots__ = ("text", "conversation", "model", "idempotency_key", "priority", "after")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     text: str
     conversation: str
     model: str
     idempotency_key: str
     priority: Priority
-    def __init__(self, text: _Optional[str] = ..., conversation: _Optional[str] = ..., model: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    after: str
+    def __init__(self, text: _Optional[str] = ..., conversation: _Optional[str] = ..., model: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., priority: _Optional[_Union[Priority, str]] = ..., after: _Optional[str] = ...) -> None: ...
 
 class ResumeRequest(_message.Message):
     __slots__ = ("stream", "epoch", "offset")

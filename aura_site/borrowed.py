@@ -1,0 +1,13 @@
+"""Texts of others that their Arabic translation lacks: named here so that ours has them. Django looks in ours first."""
+
+from django.utils.translation import gettext_noop
+
+TEXTS = (
+    gettext_noop("Password-based authentication"),
+    gettext_noop("Enabled"),
+    gettext_noop("Disabled"),
+    gettext_noop(
+        "Whether the user will be able to authenticate using a password or not. If disabled, they may still be able to "
+        "authenticate using other backends, such as Single Sign-On or LDAP."
+    ),
+)

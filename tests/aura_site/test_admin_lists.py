@@ -1,0 +1,35 @@
+"""The lists of the admin: each says what it is for, in both languages, and when there is nothing in it."""
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.utils import translation
+
+from aura_site.templatetags.lists import ABOUT
+from tests.audit.scenario import user_named
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Those of packages, which say so themselves.
+OTHERS = ("otp_totp.", "otp_static.", "axes.")
+LISTS = [model._meta.label_lower for model in admin.site._registry if not model._meta.label_lower.startswith(OTHERS)]
+
+
+@pytest.mark.parametrize("label", LISTS)
+def test_a_list_says_what_it_is_for(label: str) -> None:
+    with translation.override("en"):
+        english = str(ABOUT[label])
+    with translation.override("ar"):
+        assert str(ABOUT[label]) != english
+
+
+def test_an_empty_list_says_so_and_a_search_without_result_leads_back() -> None:
+    user_named("root", is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(user_named("root"))
+    empty = client.get("/admin/routing_ai/budget/").content.decode()
+    assert "There is nothing here yet." in empty
+    assert "Everybody together: $0.00 of $10.00 used today" in empty
+    sought = client.get("/admin/auth/user/?q=nobody-of-that-name").content.decode()
+    assert "Nothing fits what you look for." in sought
+    assert "There is nothing here yet." not in client.get("/admin/auth/user/").content.decode()
