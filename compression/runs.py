@@ -133,8 +133,13 @@ def _sign(run: DiscoveryRun, **changed: Any) -> None:
 
 
 def _mine(run: DiscoveryRun) -> Miner:
-    miner = Miner.from_state(bytes(run.state)) if run.state else Miner(settings.DISCOVERY_USERS)
-    position, done = run.position, run.done
+    miner, position, done = Miner(settings.DISCOVERY_USERS), run.first - 1, 0
+    if run.state:
+        try:
+            miner, position, done = Miner.from_state(bytes(run.state)), run.position, run.done
+        except ValueError:
+            # Another version of AURA began it, or the state is damaged.
+            log.warning("Discovery run %s begins anew: its state cannot be read", run.pk)
     _sign(run)
     while True:
         rows = list(Sample.objects.filter(pk__gt=position, pk__lte=run.last).order_by("pk")[:BATCH])

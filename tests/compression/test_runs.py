@@ -198,11 +198,20 @@ def test_a_run_can_be_cancelled(kept: int) -> None:
     assert silent.status == Status.CANCELLED
 
 
-def test_a_run_that_fails_says_so(kept: int) -> None:
+def test_a_run_whose_state_cannot_be_read_begins_anew(kept: int) -> None:
     run = runs.begin()
     assert run is not None
-    DiscoveryRun.objects.filter(pk=run.pk).update(state=b"nonsense")
+    DiscoveryRun.objects.filter(pk=run.pk).update(state=b"nonsense", position=run.last, done=7)
     run.refresh_from_db()
+    ended = runs.carry_out(run)
+    assert (ended.status, ended.done) == (Status.DONE, kept)
+    assert Candidate.objects.filter(digest=runs.digest(PARTS["refund"])).exists()
+
+
+def test_a_run_that_fails_says_so(kept: int, settings: Any) -> None:
+    run = runs.begin()
+    assert run is not None
+    settings.DISCOVERY_USERS = 1
     failed = runs.carry_out(run)
     assert (failed.status, failed.error) == (Status.FAILED, "ValueError: see the worker's log.")
 
