@@ -1,6 +1,7 @@
 """The message codec of docs/reference/wire-format.md: raw, template, Brotli and model payloads."""
 
 from compression.codec.errors import CodecError, CompressionError, LibraryError
+from compression.codec.forms import DIGIT, Forms, form_of
 from compression.codec.library import Library, default_library
 from compression.codec.matcher import Match
 from compression.codec.model import Model, Piece, Reader, Writer, default_dictionary, default_model, dictionary_of
@@ -17,11 +18,13 @@ from compression.codec.varint import MAX_VARINT, decode_varint, encode_varint
 
 __all__ = [
     "DEFAULT_LIMIT",
+    "DIGIT",
     "MAX_VARINT",
     "CodecError",
     "CompressionError",
     "CompressionMethod",
     "Encoded",
+    "Forms",
     "Library",
     "LibraryError",
     "Match",
@@ -39,4 +42,5 @@ __all__ = [
     "encode",
     "encode_template",
     "encode_varint",
+    "form_of",
 ]
