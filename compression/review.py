@@ -1,9 +1,10 @@
 """What becomes of candidates: a reviewer, or AURA where the setting says so, puts them into the next library."""
 
+import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from compression import codec, runs, selectors, services
 from compression.codec.model import Model
-from compression.discovery import conservative
+from compression.discovery import conservative, with_forms
 from compression.discovery.tokens import sentences
 from compression.errors import Unfit
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Template
@@ -21,6 +22,8 @@ from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Tem
 log = logging.getLogger(__name__)
 
 Status = Candidate.Status
+#: Bytes of templates that a dictionary may end with: more makes priming take seconds.
+TEXTS: Final = 512 * 1024
 #: The index under which a library codes while it is measured.
 _INDEX = 1
 
@@ -113,8 +116,23 @@ def _library_of(waiting: Sequence[Candidate]) -> codec.Library:
         raise Unfit(_("The library would have more than %d templates.") % settings.DISCOVERY_TEMPLATES)
     run = DiscoveryRun.objects.filter(pk__in={candidate.run_id for candidate in waiting}).order_by("-pk").first()
     learned = run.dictionary if run is not None else None
-    dictionary = learned.hash if learned is not None else active.dictionary
-    return codec.Library(sorted(templates, key=lambda template: template.id), dictionary)
+    plain = codec.Library(sorted(templates, key=lambda template: template.id))
+    answers = runs.recent()
+    formed = with_forms(
+        plain.templates, answers, k=settings.DISCOVERY_USERS, horizon=runs.HORIZON / max(1, len(answers))
+    )
+    base = bytes(learned.content) if learned is not None else codec.default_dictionary()
+    return codec.Library(formed, _dictionary(base, plain).hash)
+
+
+def _dictionary(base: bytes, library: codec.Library) -> Dictionary:
+    """Return the dictionary that ends with the texts of a library's templates: who has those need not fetch it again.
+
+    What no template makes is often made of the same phrases.
+    """
+    content = base + library.texts[:TEXTS]
+    name = hashlib.sha256(content).hexdigest()
+    return Dictionary.objects.get_or_create(hash=name, defaults={"content": content})[0]
 
 
 def reject(candidate: Candidate, by: Any = None) -> Candidate:

@@ -32,6 +32,8 @@ SILENT: Final = timedelta(seconds=90)
 #: One sample in so many is not mined but kept to judge what was found; at most so many of those are looked at.
 HELD_OUT_EVERY: Final = 5
 HELD_OUT: Final = 1_000
+#: Messages that a client gets before it fetches the next version: downloads are spread over so many.
+HORIZON: Final = 1_000
 #: Candidates a run proposes, and examples shown of each.
 PROPOSED: Final = 500
 EXAMPLES: Final = 5
@@ -117,6 +119,12 @@ def held_out(limit: int = HELD_OUT) -> list[str]:
     return found[:limit]
 
 
+def recent(limit: int = 5_000) -> list[tuple[str, str]]:
+    """Return recent answers with the pseudonyms of their users, the newest first; at most `limit`."""
+    rows = Sample.objects.order_by("-pk").values_list("user", "text")
+    return [(user, text) for user, text in rows[:limit] if len(text) <= MAX_LENGTH]
+
+
 def plain_size(text: str) -> int:
     """Return the bytes of a text's payload without templates: what a template has to beat."""
     return len(codec.encode(text).data)
@@ -160,7 +168,7 @@ def _propose(run: DiscoveryRun, miner: Miner) -> int:
     answers = held_out()
     chosen = chosen_of(found, answers)
     _sign(run)
-    scale = 1_000 / max(1, len(answers))
+    scale = HORIZON / max(1, len(answers))
     with transaction.atomic():
         if not _own(run).select_for_update().exists():
             raise RunLost

@@ -1,5 +1,6 @@
 """The message codec of docs/reference/wire-format.md: raw, template, Brotli and model payloads."""
 
+from compression.codec.delta import delta, patch
 from compression.codec.errors import CodecError, CompressionError, LibraryError
 from compression.codec.forms import DIGIT, Forms, form_of
 from compression.codec.library import Library, default_library
@@ -38,9 +39,11 @@ __all__ = [
     "default_dictionary",
     "default_library",
     "default_model",
+    "delta",
     "dictionary_of",
     "encode",
     "encode_template",
     "encode_varint",
     "form_of",
+    "patch",
 ]

@@ -99,6 +99,11 @@ class Library:
             document["forms"] = [forms.texts for forms in self.forms]
         return rfc8785.dumps(document)
 
+    @property
+    def texts(self) -> bytes:
+        """The fixed text of each template, as a dictionary may hold it: who has the library need not fetch that again."""
+        return b"".join("".join(template.parts).encode() + b"\0" for template in self.templates)
+
     @cached_property
     def digest(self) -> bytes:
         """The SHA-256 of the manifest, 32 bytes: the library's name in frames."""

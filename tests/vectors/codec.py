@@ -178,6 +178,24 @@ OVER_LIMIT = [
 ]
 
 
+# source, delta, what it makes; None where it is none
+DELTAS: list[tuple[bytes, bytes, bytes | None]] = [
+    (b"", b"", b""),
+    (b"held", b"", b""),
+    (b"held", b"\x03new", b"new"),
+    (b"held", b"\x00\x00\x04", b"held"),
+    (b"held", b"\x02a \x01\x03\x01!", b"a eld!"),
+    (b"held", b"\x00\x00\x04\x00\x00\x02\x00\x04\x00", b"heldhe"),
+    (b"held", b"\x04new", None),
+    (b"held", b"\x00\x00\x05", None),
+    (b"held", b"\x00\x05\x00", None),
+    (b"held", b"\x00\x01", None),
+    (b"held", b"\x80\x00", None),
+    (b"held", b"\x00\x00\x80", None),
+    (b"held", b"\x00\x00\x04" * 26, None),
+]
+
+
 def varints() -> dict[str, Any]:
     """Return the content of varints.json."""
     return {
@@ -215,6 +233,10 @@ def payloads() -> dict[str, Any]:
         "filled": filled,
         "invalid": invalid,
         "over_limit": over_limit,
+        "deltas": [
+            {"source": source.hex(), "delta": made.hex(), "target": None if target is None else target.hex()}
+            for source, made, target in DELTAS
+        ],
     }
 
 

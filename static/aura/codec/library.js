@@ -94,6 +94,11 @@ export class Library {
     return library;
   }
 
+  /** The fixed text of each template, as a dictionary may hold it: a Uint8Array. */
+  get texts() {
+    return encodeUtf8(this.templates.map(({ parts }) => `${parts.join("")}\0`).join(""));
+  }
+
   /** Return the template of that id, or undefined. */
   template(id) {
     return this.#byId.get(id);
