@@ -121,6 +121,8 @@ def _library_of(waiting: Sequence[Candidate]) -> codec.Library:
     formed = with_forms(
         plain.templates, answers, k=settings.DISCOVERY_USERS, horizon=runs.HORIZON / max(1, len(answers))
     )
+    if settings.DISCOVERY_DICTIONARY <= 0:
+        return codec.Library(formed, active.dictionary)
     base = bytes(learned.content) if learned is not None else codec.default_dictionary()
     return codec.Library(formed, _dictionary(base, plain).hash)
 
@@ -130,7 +132,8 @@ def _dictionary(base: bytes, library: codec.Library) -> Dictionary:
 
     What no template makes is often made of the same phrases.
     """
-    content = base + library.texts[:TEXTS]
+    texts = library.texts
+    content = base + texts[: texts.rfind(b"\0", 0, TEXTS) + 1]
     name = hashlib.sha256(content).hexdigest()
     return Dictionary.objects.get_or_create(hash=name, defaults={"content": content})[0]
 

@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import secrets
+import zlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from compression import codec, selectors
 from compression.codec.model import default_dictionary
-from compression.discovery import Chosen, Found, Level, Miner, choose, cover, slot_kind
+from compression.discovery import Chosen, Found, Level, Miner, choose, cover, slot_kind, worthwhile
 from compression.discovery.tokens import sentences
 from compression.models import Candidate, Dictionary, DiscoveryRun, Sample
 from compression.samples import MAX_LENGTH
@@ -32,6 +33,8 @@ SILENT: Final = timedelta(seconds=90)
 #: One sample in so many is not mined but kept to judge what was found; at most so many of those are looked at.
 HELD_OUT_EVERY: Final = 5
 HELD_OUT: Final = 1_000
+#: Answers held out by which the size of a dictionary is chosen.
+JUDGED: Final = 200
 #: Messages that a client gets before it fetches the next version: downloads are spread over so many.
 HORIZON: Final = 1_000
 #: Candidates a run proposes, and examples shown of each.
@@ -219,12 +222,33 @@ def _dictionary(run: DiscoveryRun) -> Dictionary | None:
         return None
     rows = Sample.objects.filter(pk__range=(run.first, run.last)).values_list("user", "text").order_by("-pk")
     answers = [(user, text) for user, text in rows[:5_000] if len(text) <= MAX_LENGTH]
-    learned = cover(answers, settings.DISCOVERY_DICTIONARY, k=settings.DISCOVERY_USERS)
+    library = _presumed(run)
+    rest = [(user, text) for user, text in answers if library.match(text) is None]
+    most = cover(rest, settings.DISCOVERY_DICTIONARY, k=settings.DISCOVERY_USERS)
+    judged = held_out(JUDGED)
+
+    def cost(learned: str) -> float:
+        _sign(run)
+        model = codec.Model(default_dictionary() + learned.encode() + library.texts)
+        coded = sum(len(codec.encode(text, library, 1, model).data) for text in judged)
+        return HORIZON * coded / max(1, len(judged)) + len(zlib.compress(learned.encode(), 9))
+
+    learned = worthwhile(most, cost) if most else ""
     if not learned:
         return None
     content = default_dictionary() + learned.encode()
     name = hashlib.sha256(content).hexdigest()
     return Dictionary.objects.get_or_create(hash=name, defaults={"content": content})[0]
+
+
+def _presumed(run: DiscoveryRun) -> codec.Library:
+    """Return the library that would be, were all that a run proposes accepted."""
+    active = selectors.active_library()
+    proposed = Candidate.objects.filter(run=run, status=Candidate.Status.WAITING).values_list("parts", flat=True)
+    known = {template.parts for template in active.templates}
+    new = [parts for entry in proposed if (parts := tuple(entry)) not in known]
+    first = max((template.id for template in active.templates), default=0) + 1
+    return codec.Library([*active.templates, *(codec.Template(first + n, parts) for n, parts in enumerate(new))])
 
 
 assert {str(level) for level in Level} == set(Candidate.Level.values)

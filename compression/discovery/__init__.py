@@ -4,7 +4,7 @@
 `cover` writes the dictionary of the model codec.
 """
 
-from compression.discovery.cover import cover
+from compression.discovery.cover import cover, worthwhile
 from compression.discovery.forms import with_forms
 from compression.discovery.level import Limits
 from compression.discovery.miner import Found, Level, Miner
@@ -26,4 +26,5 @@ __all__ = [
     "cover",
     "slot_kind",
     "with_forms",
+    "worthwhile",
 ]
