@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from compression import codec, selectors
 from compression.codec.model import default_dictionary
-from compression.discovery import Chosen, Found, Level, Miner, choose, cover, slot_kind, worthwhile
+from compression.discovery import Chosen, Found, Level, Miner, carrying_cost, choose, cover, slot_kind, worthwhile
 from compression.discovery.tokens import sentences
 from compression.models import Candidate, Dictionary, DiscoveryRun, Sample
 from compression.samples import MAX_LENGTH
@@ -187,6 +187,22 @@ def chosen_of(found: Sequence[Found], answers: Sequence[str]) -> list[Chosen]:
     units: list[str] = list(answers)
     units += [piece for text in answers for piece in sentences(text)]
     return choose(templates, units, plain_size, limit=PROPOSED)
+
+
+def measured(template: codec.Template) -> dict[str, int]:
+    """Return the figures of a candidate, measured by itself on answers held out."""
+    answers = held_out()
+    units = [unit for text in answers for unit in dict.fromkeys((text, *sentences(text)))]
+    sizes = [
+        plain_size(unit) - template.coded_size(slots) for unit in units if (slots := template.match(unit)) is not None
+    ]
+    scale = HORIZON / max(1, len(answers))
+    saved = sum(size for size in sizes if size > 0)
+    return {
+        "hits": round(len(sizes) * scale),
+        "saved": round(saved * scale),
+        "carrying": round(carrying_cost(template)),
+    }
 
 
 def _store(run: DiscoveryRun, found: Found, chosen: Chosen, scale: float) -> bool:
