@@ -417,6 +417,27 @@ def test_a_reviewer_rejects(kept: int, admin_client: Client) -> None:
     assert "None of these" in act(admin_client, "candidate", "reject", candidate)
 
 
+def test_a_reviewer_splits_and_merges(kept: int, admin_client: Client) -> None:
+    carried_out()
+    refund, parcel, visit = (
+        Candidate.objects.get(digest=runs.digest(PARTS[kind])) for kind in ("refund", "parcel", "visit")
+    )
+    assert "too little in common" in act(admin_client, "candidate", "merge", refund, parcel)
+    assert "two candidates or more" in act(admin_client, "candidate", "merge", refund)
+    Candidate.objects.filter(level=Candidate.Level.SENTENCE).delete()
+    assert "New candidates: 2" in act(admin_client, "candidate", "split", refund)
+    refund.refresh_from_db()
+    assert refund.decided_by is not None
+    assert LogEntry.objects.filter(object_id=refund.pk, change_message__contains="Split").exists()
+    parts = [part.replace("nine", "ten") for part in visit.parts]
+    examples = [text.replace("nine", "ten") for text in visit.examples]
+    figures = {"count": 9, "users": 9, "hits": 1, "saved": 1, "carrying": 1, "level": visit.level}
+    other = Candidate.objects.create(digest=runs.digest(parts), parts=parts, examples=examples, **figures)
+    assert "Merged." in act(admin_client, "candidate", "merge", visit, other)
+    merged = Candidate.objects.get(count=visit.count + 9)
+    assert (merged.status, len(merged.parts)) == (Candidate.Status.WAITING, 4)
+
+
 def test_runs_are_watched_and_cancelled(kept: int, admin_client: Client) -> None:
     run = runs.begin()
     assert run is not None
