@@ -4,10 +4,13 @@ import asyncio
 
 import aiohttp
 
-from compression.codec.errors import CodecError
+from compression.codec.delta import CONTENT_TYPE, patch
+from compression.codec.errors import CodecError, LibraryError
 from compression.codec.library import Library
 
 PATIENCE = 20.0
+#: Bytes that a manifest may have.
+MAX_MANIFEST = 16 << 20
 
 
 class Libraries:
@@ -23,14 +26,34 @@ class Libraries:
         if name not in self._known:
             timeout = aiohttp.ClientTimeout(total=PATIENCE)
             try:
-                async with (
-                    aiohttp.ClientSession(headers=self._headers, timeout=timeout) as http,
-                    http.get(f"{self._url}/{name}") as response,
-                ):
-                    if response.status != 200:
-                        return None
-                    data = await response.read()
-                self._known[name] = await asyncio.to_thread(Library.from_manifest, data, name)
-            except (aiohttp.ClientError, TimeoutError, CodecError):
+                async with aiohttp.ClientSession(headers=self._headers, timeout=timeout) as http:
+                    library = await self._newer(http, name) or await self._whole(http, name)
+            except (aiohttp.ClientError, TimeoutError, CodecError, LibraryError):
                 return None
+            if library is None:
+                return None
+            self._known[name] = library
         return self._known[name]
+
+    async def _whole(self, http: aiohttp.ClientSession, name: str) -> Library | None:
+        async with http.get(f"{self._url}/{name}") as response:
+            if response.status != 200:
+                return None
+            data = await response.read()
+        return await asyncio.to_thread(Library.from_manifest, data, name)
+
+    async def _newer(self, http: aiohttp.ClientSession, name: str) -> Library | None:
+        """Return the library put together from the last one that was fetched and what is new in it; None if that fails."""
+        if not self._known:
+            return None
+        held = next(reversed(self._known.values()))
+        async with http.get(f"{self._url}/{name}", params={"have": held.hash}) as response:
+            if response.status != 200:
+                return None
+            data = await response.read()
+        try:
+            if response.content_type == CONTENT_TYPE:
+                data = patch(held.manifest, data, MAX_MANIFEST)
+            return await asyncio.to_thread(Library.from_manifest, data, name)
+        except LibraryError:
+            return None

@@ -1,9 +1,10 @@
 """What becomes of candidates: a reviewer, or AURA where the setting says so, puts them into the next library."""
 
+import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -13,14 +14,21 @@ from django.utils.translation import gettext as _
 
 from compression import codec, runs, selectors, services
 from compression.codec.model import Model
-from compression.discovery import conservative
-from compression.discovery.tokens import sentences
+from compression.discovery import conservative, slot_kind, with_forms
+from compression.discovery.align import Alignment, polished
+from compression.discovery.clusters import LEAST
+from compression.discovery.personal import without_personal
+from compression.discovery.tokens import sentences, sentences_of, tokens
 from compression.errors import Unfit
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Template
 
 log = logging.getLogger(__name__)
 
 Status = Candidate.Status
+#: Bytes of templates that a dictionary may end with: more makes priming take seconds.
+TEXTS: Final = 512 * 1024
+#: The share of the shortest fixed text that stays fixed when candidates are merged.
+MERGED: Final = 0.5
 #: The index under which a library codes while it is measured.
 _INDEX = 1
 
@@ -113,8 +121,26 @@ def _library_of(waiting: Sequence[Candidate]) -> codec.Library:
         raise Unfit(_("The library would have more than %d templates.") % settings.DISCOVERY_TEMPLATES)
     run = DiscoveryRun.objects.filter(pk__in={candidate.run_id for candidate in waiting}).order_by("-pk").first()
     learned = run.dictionary if run is not None else None
-    dictionary = learned.hash if learned is not None else active.dictionary
-    return codec.Library(sorted(templates, key=lambda template: template.id), dictionary)
+    plain = codec.Library(sorted(templates, key=lambda template: template.id))
+    answers = runs.recent()
+    formed = with_forms(
+        plain.templates, answers, k=settings.DISCOVERY_USERS, horizon=runs.HORIZON / max(1, len(answers))
+    )
+    if settings.DISCOVERY_DICTIONARY <= 0:
+        return codec.Library(formed, active.dictionary)
+    base = bytes(learned.content) if learned is not None else codec.default_dictionary()
+    return codec.Library(formed, _dictionary(base, plain).hash)
+
+
+def _dictionary(base: bytes, library: codec.Library) -> Dictionary:
+    """Return the dictionary that ends with the texts of a library's templates: who has those need not fetch it again.
+
+    What no template makes is often made of the same phrases.
+    """
+    texts = library.texts
+    content = base + texts[: texts.rfind(b"\0", 0, TEXTS) + 1]
+    name = hashlib.sha256(content).hexdigest()
+    return Dictionary.objects.get_or_create(hash=name, defaults={"content": content})[0]
 
 
 def reject(candidate: Candidate, by: Any = None) -> Candidate:
@@ -126,6 +152,94 @@ def reject(candidate: Candidate, by: Any = None) -> Candidate:
         raise Unfit(_("None of these candidates is waiting."))
     candidate.refresh_from_db()
     return candidate
+
+
+@transaction.atomic
+def split(candidate: Candidate, by: Any = None) -> list[Candidate]:
+    """Put the sentences of a candidate in its place, each a candidate of its own, and return those that are new.
+
+    Raises Unfit when it is decided already, or is one sentence only.
+    """
+    (waiting,) = _locked([candidate])
+    pieces = sentences_of(tuple(waiting.parts))
+    if len(pieces) < 2:
+        raise Unfit(_("This candidate is one sentence only."))
+    matched = [slots for text in waiting.examples if (slots := waiting.value.match(text)) is not None]
+    made, number = [], 0
+    for parts in pieces:
+        mine = slice(number, number + len(parts) - 1)
+        number += len(parts) - 1
+        if sum(len(part.strip()) for part in parts) >= LEAST:
+            examples = [codec.Template(0, parts).fill(slots[mine]) for slots in matched]
+            made.append(_put(parts, Candidate.Level.SENTENCE, examples, [waiting]))
+    _decide([waiting], by)
+    return [row for row, new in made if new]
+
+
+@transaction.atomic
+def merge(candidates: Iterable[Candidate], by: Any = None) -> Candidate:
+    """Put one candidate in the place of several: what their examples have in common is fixed, the rest are slots.
+
+    Raises Unfit when there are fewer than two, one is decided already or has no examples, or too little is in common.
+    """
+    waiting = _locked(candidates)
+    if len(waiting) < 2 or not all(one.examples for one in waiting):
+        raise Unfit(_("Choose two candidates or more that have examples."))
+    texts = [text for one in waiting for text in one.examples]
+    alignment = Alignment(tokens(texts[0]))
+    least = MERGED * min(sum(map(len, one.parts)) for one in waiting)
+    if not all(alignment.add(tokens(text), least) for text in texts[1:]):
+        raise Unfit(_("These candidates have too little in common."))
+    aligned = codec.Template(0, alignment.parts())
+    members = [slots for text in texts if (slots := aligned.match(text)) is not None]
+    parts = without_personal(polished(aligned.parts, members), conservative)
+    check(parts)
+    template = codec.Template(0, parts)
+    if not all(template.match(text) is not None for text in texts):
+        raise Unfit(_("These candidates have too little in common."))
+    _decide([one for one in waiting if tuple(one.parts) != parts], by)
+    return _put(parts, waiting[0].level, texts, waiting)[0]
+
+
+def _locked(candidates: Iterable[Candidate]) -> list[Candidate]:
+    pks = [candidate.pk for candidate in candidates]
+    waiting = list(Candidate.objects.select_for_update().filter(pk__in=pks, status=Status.WAITING))
+    if not waiting or len(waiting) < len(pks):
+        raise Unfit(_("None of these candidates is waiting."))
+    return waiting
+
+
+def _decide(candidates: Iterable[Candidate], by: Any) -> None:
+    """Turn candidates down for good: another stands in their place."""
+    for candidate in candidates:
+        candidate.status, candidate.decided, candidate.decided_by = Status.REJECTED, timezone.now(), by
+        candidate.save(update_fields=["status", "decided", "decided_by"])
+
+
+def _put(
+    parts: Sequence[str], level: str, examples: Sequence[str], sources: Sequence[Candidate]
+) -> tuple[Candidate, bool]:
+    """Return the candidate of these parts, measured on answers held out, and whether it is new.
+
+    Each of its fixed texts is in all that the sources make, so it was seen with as many users as the one with most.
+    """
+    template = codec.Template(0, tuple(parts))
+    chosen = runs.measured(template)
+    different = list(dict.fromkeys(examples))
+    matched = [slots for text in different if (slots := template.match(text)) is not None]
+    return Candidate.objects.get_or_create(
+        digest=runs.digest(parts),
+        defaults={
+            "parts": list(parts),
+            "level": level,
+            "run": sources[0].run,
+            "count": sum(source.count for source in sources),
+            "users": max(source.users for source in sources),
+            "examples": different[: runs.EXAMPLES],
+            "kinds": [str(slot_kind(values)) for values in zip(*matched, strict=True)],
+            **chosen,
+        },
+    )
 
 
 def check(parts: Sequence[str]) -> None:

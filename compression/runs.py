@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import secrets
+import zlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from compression import codec, selectors
 from compression.codec.model import default_dictionary
-from compression.discovery import Chosen, Found, Level, Miner, choose, cover, slot_kind
+from compression.discovery import Chosen, Found, Level, Miner, carrying_cost, choose, cover, slot_kind, worthwhile
 from compression.discovery.tokens import sentences
 from compression.models import Candidate, Dictionary, DiscoveryRun, Sample
 from compression.samples import MAX_LENGTH
@@ -32,6 +33,10 @@ SILENT: Final = timedelta(seconds=90)
 #: One sample in so many is not mined but kept to judge what was found; at most so many of those are looked at.
 HELD_OUT_EVERY: Final = 5
 HELD_OUT: Final = 1_000
+#: Answers held out by which the size of a dictionary is chosen.
+JUDGED: Final = 200
+#: Messages that a client gets before it fetches the next version: downloads are spread over so many.
+HORIZON: Final = 1_000
 #: Candidates a run proposes, and examples shown of each.
 PROPOSED: Final = 500
 EXAMPLES: Final = 5
@@ -117,6 +122,12 @@ def held_out(limit: int = HELD_OUT) -> list[str]:
     return found[:limit]
 
 
+def recent(limit: int = 5_000) -> list[tuple[str, str]]:
+    """Return recent answers with the pseudonyms of their users, the newest first; at most `limit`."""
+    rows = Sample.objects.order_by("-pk").values_list("user", "text")
+    return [(user, text) for user, text in rows[:limit] if len(text) <= MAX_LENGTH]
+
+
 def plain_size(text: str) -> int:
     """Return the bytes of a text's payload without templates: what a template has to beat."""
     return len(codec.encode(text).data)
@@ -133,8 +144,13 @@ def _sign(run: DiscoveryRun, **changed: Any) -> None:
 
 
 def _mine(run: DiscoveryRun) -> Miner:
-    miner = Miner.from_state(bytes(run.state)) if run.state else Miner(settings.DISCOVERY_USERS)
-    position, done = run.position, run.done
+    miner, position, done = Miner(settings.DISCOVERY_USERS), run.first - 1, 0
+    if run.state:
+        try:
+            miner, position, done = Miner.from_state(bytes(run.state)), run.position, run.done
+        except ValueError:
+            # Another version of AURA began it, or the state is damaged.
+            log.warning("Discovery run %s begins anew: its state cannot be read", run.pk)
     _sign(run)
     while True:
         rows = list(Sample.objects.filter(pk__gt=position, pk__lte=run.last).order_by("pk")[:BATCH])
@@ -155,7 +171,7 @@ def _propose(run: DiscoveryRun, miner: Miner) -> int:
     answers = held_out()
     chosen = chosen_of(found, answers)
     _sign(run)
-    scale = 1_000 / max(1, len(answers))
+    scale = HORIZON / max(1, len(answers))
     with transaction.atomic():
         if not _own(run).select_for_update().exists():
             raise RunLost
@@ -171,6 +187,22 @@ def chosen_of(found: Sequence[Found], answers: Sequence[str]) -> list[Chosen]:
     units: list[str] = list(answers)
     units += [piece for text in answers for piece in sentences(text)]
     return choose(templates, units, plain_size, limit=PROPOSED)
+
+
+def measured(template: codec.Template) -> dict[str, int]:
+    """Return the figures of a candidate, measured by itself on answers held out."""
+    answers = held_out()
+    units = [unit for text in answers for unit in dict.fromkeys((text, *sentences(text)))]
+    sizes = [
+        plain_size(unit) - template.coded_size(slots) for unit in units if (slots := template.match(unit)) is not None
+    ]
+    scale = HORIZON / max(1, len(answers))
+    saved = sum(size for size in sizes if size > 0)
+    return {
+        "hits": round(len(sizes) * scale),
+        "saved": round(saved * scale),
+        "carrying": round(carrying_cost(template)),
+    }
 
 
 def _store(run: DiscoveryRun, found: Found, chosen: Chosen, scale: float) -> bool:
@@ -206,12 +238,33 @@ def _dictionary(run: DiscoveryRun) -> Dictionary | None:
         return None
     rows = Sample.objects.filter(pk__range=(run.first, run.last)).values_list("user", "text").order_by("-pk")
     answers = [(user, text) for user, text in rows[:5_000] if len(text) <= MAX_LENGTH]
-    learned = cover(answers, settings.DISCOVERY_DICTIONARY, k=settings.DISCOVERY_USERS)
+    library = _presumed(run)
+    rest = [(user, text) for user, text in answers if library.match(text) is None]
+    most = cover(rest, settings.DISCOVERY_DICTIONARY, k=settings.DISCOVERY_USERS)
+    judged = held_out(JUDGED)
+
+    def cost(learned: str) -> float:
+        _sign(run)
+        model = codec.Model(default_dictionary() + learned.encode() + library.texts)
+        coded = sum(len(codec.encode(text, library, 1, model).data) for text in judged)
+        return HORIZON * coded / max(1, len(judged)) + len(zlib.compress(learned.encode(), 9))
+
+    learned = worthwhile(most, cost) if most else ""
     if not learned:
         return None
     content = default_dictionary() + learned.encode()
     name = hashlib.sha256(content).hexdigest()
     return Dictionary.objects.get_or_create(hash=name, defaults={"content": content})[0]
+
+
+def _presumed(run: DiscoveryRun) -> codec.Library:
+    """Return the library that would be, were all that a run proposes accepted."""
+    active = selectors.active_library()
+    proposed = Candidate.objects.filter(run=run, status=Candidate.Status.WAITING).values_list("parts", flat=True)
+    known = {template.parts for template in active.templates}
+    new = [parts for entry in proposed if (parts := tuple(entry)) not in known]
+    first = max((template.id for template in active.templates), default=0) + 1
+    return codec.Library([*active.templates, *(codec.Template(first + n, parts) for n, parts in enumerate(new))])
 
 
 assert {str(level) for level in Level} == set(Candidate.Level.values)

@@ -1,7 +1,10 @@
 """HTTP: libraries for clients to fetch."""
 
+import hashlib
 import re
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import Final
 
 import brotli  # type: ignore[import-untyped]
 from django.conf import settings
@@ -11,32 +14,45 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 
 from compression import selectors
+from compression.codec.delta import CONTENT_TYPE, delta
 
 
 @require_safe
 def library(request: HttpRequest, digest: str) -> HttpResponseBase:
-    """Return the manifest of the library of that hash, immutable; 401 without signing in, 404 for an unknown hash."""
+    """Return the manifest of the library of that hash, immutable; 401 without signing in, 404 for an unknown hash.
+
+    `have` may name a library that the client holds: then a delta comes where it is smaller (wire-format.md, section 8).
+    """
     found = selectors.library_by_hash(digest) if _may_read(request) else None
-    return _immutable(
-        request, digest, found.manifest if found else None, "application/json", "No library has this hash."
-    )
+    if found is None:
+        return _immutable(request, digest, None, "application/json", "No library has this hash.")
+    held = selectors.library_by_hash(request.GET.get("have", ""))
+    made = _delta(held.manifest, found.manifest, held.hash, digest) if held is not None else None
+    if made is not None:
+        return _coded(request, f"{digest}-{held.hash[:16] if held else ''}", made, CONTENT_TYPE)
+    return _coded(request, digest, found.manifest, "application/json")
 
 
 @require_safe
 def dictionary(request: HttpRequest, digest: str) -> HttpResponseBase:
     """Return the dictionary of that hash, immutable, with Brotli for clients that take it; 401 and 404 as above.
 
-    Browsers keep it as the dictionary of what scripts fetch of this server (RFC 9842, 2.1).
+    Browsers keep it as the dictionary of what scripts fetch of this server (RFC 9842, 2.1). `have` may name a dictionary and
+    `library` a library that the client holds: then a delta comes where it is smaller.
     """
     found = selectors.dictionary_by_hash(digest) if _may_read(request) else None
-    takes_brotli = re.search(r"\bbr\b", request.headers.get("Accept-Encoding", "")) is not None
-    content = _compressed(digest, found) if found is not None and takes_brotli else found
-    response = _immutable(request, digest, content, "application/octet-stream", "No dictionary has this hash.")
-    response["Vary"] = "Accept-Encoding"
-    if found is not None and response.status_code == HTTPStatus.OK:
+    if found is None:
+        return _immutable(request, digest, None, "application/octet-stream", "No dictionary has this hash.")
+    held = selectors.dictionary_by_hash(request.GET.get("have", "")) or b""
+    known = selectors.library_by_hash(request.GET.get("library", ""))
+    source = held + (known.texts if known is not None else b"")
+    name = hashlib.sha256(source).hexdigest()
+    made = _delta(source, found, name, digest)
+    if made is not None:
+        return _coded(request, f"{digest}-{name[:16]}", made, CONTENT_TYPE)
+    response = _coded(request, digest, found, "application/octet-stream")
+    if response.status_code == HTTPStatus.OK:
         response["Use-As-Dictionary"] = f'match="/*", match-dest=(""), id="{digest[:16]}"'
-    if found is not None and takes_brotli and response.status_code == HTTPStatus.OK:
-        response["Content-Encoding"] = "br"
     return response
 
 
@@ -45,15 +61,38 @@ def _may_read(request: HttpRequest) -> bool:
     return settings.COMPRESSION_PUBLIC_LIBRARIES or request.user.is_authenticated
 
 
-_kept: dict[str, bytes] = {}
+#: What was made for clients is kept for the next ones: of what is in use, and of a few older versions.
+_KEPT: Final = 32
+_kept: dict[str, bytes | None] = {}
 
 
-def _compressed(digest: str, content: bytes) -> bytes:
-    """Return the dictionary in Brotli's finest form: made once, sent to every client."""
-    if digest not in _kept:
-        _kept.clear()
-        _kept[digest] = brotli.compress(content, quality=11, lgwin=22)
-    return _kept[digest]
+def _once(name: str, make: Callable[[], bytes | None]) -> bytes | None:
+    if name not in _kept:
+        if len(_kept) >= _KEPT:
+            _kept.pop(next(iter(_kept)), None)
+        _kept[name] = make()
+    return _kept.get(name)
+
+
+def _delta(source: bytes, target: bytes, held: str, digest: str) -> bytes | None:
+    """Return what makes one of the other where that is much smaller, made once; else None."""
+
+    def make() -> bytes | None:
+        made = delta(source, target)
+        return made if 4 * len(made) < 3 * len(target) else None
+
+    return _once(f"{held} {digest}", make) if source else None
+
+
+def _coded(request: HttpRequest, name: str, content: bytes, kind: str) -> HttpResponseBase:
+    """Return immutable content, in Brotli's finest form for clients that take it: made once, sent to every client."""
+    takes_brotli = re.search(r"\bbr\b", request.headers.get("Accept-Encoding", "")) is not None
+    made = _once(name, lambda: brotli.compress(content, quality=11, lgwin=22)) if takes_brotli else None
+    response = _immutable(request, name, made or content, kind, "")
+    response["Vary"] = "Accept-Encoding"
+    if made and response.status_code == HTTPStatus.OK:
+        response["Content-Encoding"] = "br"
+    return response
 
 
 def _immutable(request: HttpRequest, digest: str, content: bytes | None, kind: str, missing: str) -> HttpResponseBase:

@@ -64,7 +64,7 @@ class CandidateAdmin(admin.ModelAdmin):
     list_display = ("shown_text", "level", "status", "users", "count", "hits", "saved", "carrying", "privacy")
     list_filter = ("status", "level")
     search_fields = ("parts",)
-    actions = ("promote", "reject")
+    actions = ("promote", "reject", "split", "merge")
     readonly_fields = (
         "shown_text",
         "level",
@@ -159,6 +159,29 @@ class CandidateAdmin(admin.ModelAdmin):
             else:
                 self.log_change(request, candidate, str(_("Rejected.")))
                 self.message_user(request, f"{candidate}: {_('Rejected.')}", messages.SUCCESS)
+
+    @admin.action(description=_("Split into sentences"), permissions=["promote"])
+    def split(self, request: HttpRequest, queryset: QuerySet[Candidate]) -> None:
+        for candidate in queryset:
+            try:
+                made = review.split(candidate, request.user)
+            except CompressionError as error:
+                self.message_user(request, f"{candidate}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, candidate, str(_("Split into sentences.")))
+                self.message_user(request, _("New candidates: %d") % len(made), messages.SUCCESS)
+
+    @admin.action(description=_("Merge into one, with slots where they differ"), permissions=["promote"])
+    def merge(self, request: HttpRequest, queryset: QuerySet[Candidate]) -> None:
+        chosen = list(queryset)
+        try:
+            made = review.merge(chosen, request.user)
+        except CompressionError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        for candidate in chosen:
+            self.log_change(request, candidate, f"{_('Merged.')} {made}")
+        self.message_user(request, f"{_('Merged.')} {made}", messages.SUCCESS)
 
 
 @admin.register(DiscoveryRun)

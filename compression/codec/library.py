@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -12,10 +12,14 @@ from typing import Any, Final
 import rfc8785
 
 from compression.codec.errors import LibraryError
+from compression.codec.forms import Forms
 from compression.codec.matcher import Match, Matcher
 from compression.codec.template import Template
 
 FORMAT: Final = "aura.library/1"
+#: The format of a library in which slots have forms.
+FORMED: Final = "aura.library/2"
+MAX_LISTS: Final = 256
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 _DEFAULT_PATH: Final = Path(__file__).with_name("default_library.json")
 
@@ -49,30 +53,56 @@ class Library:
             document = json.loads(manifest)
         except (ValueError, RecursionError) as error:
             raise LibraryError("The manifest is not JSON in UTF-8.") from error
-        if not isinstance(document, dict) or set(document) - {"dictionary"} != {"format", "templates"}:
+        if not isinstance(document, dict) or document.get("format") not in (FORMAT, FORMED):
+            raise LibraryError(f"The manifest is not of the format `{FORMAT}` or `{FORMED}`.")
+        wanted = {"format", "templates"} | ({"forms"} if document["format"] == FORMED else set())
+        if set(document) - {"dictionary"} != wanted:
             raise LibraryError("A manifest is an object with `format`, `templates`, and maybe `dictionary`.")
-        if document["format"] != FORMAT:
-            raise LibraryError(f"The manifest is not of the format `{FORMAT}`.")
         if not isinstance(document["templates"], list):
             raise LibraryError("The templates of a manifest are a list.")
         dictionary = document.get("dictionary", "")
         if not isinstance(dictionary, str) or ("dictionary" in document and not dictionary):
             raise LibraryError("A dictionary is named by 64 hexadecimal digits.")
-        library = cls((_template(entry) for entry in document["templates"]), dictionary)
+        forms = _forms(document["forms"]) if "forms" in document else []
+        library = cls((_template(entry, forms) for entry in document["templates"]), dictionary)
+        if (library.format == FORMED) != ("forms" in document) or list(library.forms) != forms:
+            raise LibraryError("Each list of forms has to be used, in the order of the slots.")
         if expected_hash is not None and library.hash != expected_hash:
             raise LibraryError(f"The manifest's hash is {library.hash}, not {expected_hash}.")
         return library
 
     @cached_property
+    def forms(self) -> tuple[Forms, ...]:
+        """The different forms of all slots, in the order in which they come up; empty when no slot has any."""
+        return tuple(
+            dict.fromkeys(forms for template in self.templates for forms in template.forms if forms is not None)
+        )
+
+    @property
+    def format(self) -> str:
+        """The format of the manifest: a library without forms is written as it always was."""
+        return FORMED if self.forms else FORMAT
+
+    @cached_property
     def manifest(self) -> bytes:
         """The canonical JSON (RFC 8785) of the library: what is served, stored and hashed."""
-        return rfc8785.dumps(
-            {
-                **({"dictionary": self.dictionary} if self.dictionary else {}),
-                "format": FORMAT,
-                "templates": [{"id": template.id, "parts": template.parts} for template in self.templates],
-            }
-        )
+        places: dict[Forms | None, int] = {forms: place for place, forms in enumerate(self.forms)}
+        entries: list[dict[str, Any]] = []
+        for template in self.templates:
+            entries.append({"id": template.id, "parts": template.parts})
+            if template.forms:
+                entries[-1]["forms"] = [places.get(forms, -1) for forms in template.forms]
+        document: dict[str, Any] = {"format": self.format, "templates": entries}
+        if self.dictionary:
+            document["dictionary"] = self.dictionary
+        if self.forms:
+            document["forms"] = [forms.texts for forms in self.forms]
+        return rfc8785.dumps(document)
+
+    @property
+    def texts(self) -> bytes:
+        """The fixed text of each template, as a dictionary may hold it: who has the library need not fetch that again."""
+        return b"".join("".join(template.parts).encode() + b"\0" for template in self.templates)
 
     @cached_property
     def digest(self) -> bytes:
@@ -109,16 +139,33 @@ class Library:
         return f"<Library {self.hash[:12]}, {len(self)} templates>"
 
 
-def _template(entry: Any) -> Template:
-    if not isinstance(entry, dict) or set(entry) != {"id", "parts"}:
+def _forms(entries: Any) -> list[Forms]:
+    if not isinstance(entries, list) or len(entries) > MAX_LISTS:
+        raise LibraryError(f"The forms of a manifest are at most {MAX_LISTS} lists of texts.")
+    for texts in entries:
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise LibraryError("The forms of a manifest are lists of texts.")
+    return [Forms(texts) for texts in entries]
+
+
+def _template(entry: Any, forms: Sequence[Forms]) -> Template:
+    if not isinstance(entry, dict) or set(entry) - ({"forms"} if forms else set()) != {"id", "parts"}:
         raise LibraryError("A template is an object with `id` and `parts`.")
-    template_id, parts = entry["id"], entry["parts"]
+    template_id, parts, places = entry["id"], entry["parts"], entry.get("forms", [])
     # bool is a kind of int in Python; in JSON it is not a number.
-    if not isinstance(template_id, int) or isinstance(template_id, bool):
+    if not _whole(template_id):
         raise LibraryError("A template's id is a whole number.")
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         raise LibraryError("A template's parts are a list of texts.")
-    return Template(template_id, tuple(parts))
+    if not isinstance(places, list) or not all(_whole(place) and -1 <= place < len(forms) for place in places):
+        raise LibraryError("A template's forms are places in the list of forms, or -1.")
+    if "forms" in entry and not places:
+        raise LibraryError("A template's forms are as many as its slots.")
+    return Template(template_id, tuple(parts), tuple(forms[place] if place >= 0 else None for place in places))
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 @cache

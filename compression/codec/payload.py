@@ -10,6 +10,7 @@ import brotli  # type: ignore[import-untyped]
 from compression.codec.errors import CodecError
 from compression.codec.library import Library
 from compression.codec.model import Model
+from compression.codec.template import Template
 from compression.codec.varint import decode_varint, encode_varint
 
 #: Bytes of text that a payload may unpack to, if the caller sets no other limit.
@@ -71,7 +72,9 @@ def encode(
         match = library.match(text)
         if match is not None and match.size < len(best.data):
             template_id = match.template.id
-            best = Encoded(_template_payload(template_id, match.slots, index), CompressionMethod.TEMPLATE, template_id)
+            best = Encoded(
+                _template_payload(match.template, match.slots, index), CompressionMethod.TEMPLATE, template_id
+            )
     if fine and model is not None and len(best.data) > _SMALL_ENOUGH and len(content) <= _MODEL_TO:
         code = model.encode(content)
         if code is not None:
@@ -100,7 +103,7 @@ def encode_template(template_id: int, slots: Sequence[str], library: Library, in
         raise CodecError("unknown_template")
     if len(slots) != template.slot_count:
         raise ValueError(f"Template {template_id} has {template.slot_count} slots, not {len(slots)}.")
-    return Encoded(_template_payload(template_id, slots, index), CompressionMethod.TEMPLATE, template_id)
+    return Encoded(_template_payload(template, slots, index), CompressionMethod.TEMPLATE, template_id)
 
 
 def decode(
@@ -156,11 +159,15 @@ def _text(content: bytes) -> str:
         raise CodecError("bad_utf8") from error
 
 
-def _template_payload(template_id: int, slots: Sequence[str], index: int) -> bytes:
+def _template_payload(template: Template, slots: Sequence[str], index: int) -> bytes:
     data = bytearray((index << 3 | CompressionMethod.TEMPLATE,))
-    data += encode_varint(template_id)
+    data += encode_varint(template.id)
     for number, slot in enumerate(slots, start=1):
         content = _utf8(slot)
+        forms = template.forms[number - 1] if template.forms else None
+        if forms is not None:
+            data += forms.encode(slot)
+            continue
         if number < len(slots):
             data += encode_varint(len(content))
         data += content
@@ -173,15 +180,20 @@ def _decode_template(data: bytes, library: Library, limit: int) -> str:
     if template is None:
         raise CodecError("unknown_template")
     contents = []
-    for _ in range(template.slot_count - 1):
-        size, position = decode_varint(data, position)
-        if size > len(data) - position:
-            raise CodecError("truncated")
-        contents.append(data[position : position + size])
-        position += size
-    if template.slot_count:
-        contents.append(data[position:])
-    elif position < len(data):
+    for number in range(template.slot_count):
+        forms = template.forms[number] if template.forms else None
+        if forms is not None:
+            content, position = forms.decode(data, position)
+        elif number + 1 < template.slot_count:
+            size, position = decode_varint(data, position)
+            if size > len(data) - position:
+                raise CodecError("truncated")
+            content = data[position : position + size]
+            position += size
+        else:
+            content, position = data[position:], len(data)
+        contents.append(content)
+    if position < len(data):
         raise CodecError("trailing_bytes")
     if template.fixed_bytes + sum(map(len, contents)) > limit:
         raise CodecError("too_large")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from compression.codec.errors import LibraryError
+from compression.codec.forms import Forms
 from compression.codec.varint import MAX_VARINT, varint_size
 
 MAX_PARTS: Final = 32
@@ -15,12 +16,16 @@ MAX_FIXED_BYTES: Final = 4096
 class Template:
     """A template; `parts` are its fixed texts, and between each two of them is a slot.
 
+    `forms` are the forms of each slot's values, None for a slot of free text; empty when no slot has any. They belong to a
+    library's way of coding, so templates that differ in nothing else are equal.
+
     Raises LibraryError for an id outside 0 to 2^53 - 1, no part or more than 32, an empty part between two
-    slots, and fixed text of 0 or more than 4,096 bytes.
+    slots, fixed text of 0 or more than 4,096 bytes, and forms for another number of slots.
     """
 
     id: int
     parts: tuple[str, ...]
+    forms: tuple[Forms | None, ...] = field(default=(), repr=False, compare=False)
     #: Bytes of all parts in UTF-8.
     fixed_bytes: int = field(init=False, repr=False, compare=False)
 
@@ -37,6 +42,8 @@ class Template:
             raise LibraryError(f"Template {self.id} holds a lone surrogate.") from error
         if not 1 <= fixed_bytes <= MAX_FIXED_BYTES:
             raise LibraryError(f"Template {self.id} has {fixed_bytes} fixed bytes; 1 to {MAX_FIXED_BYTES} are allowed.")
+        if self.forms and (len(self.forms) != self.slot_count or not any(self.forms)):
+            raise LibraryError(f"Template {self.id} has forms for {len(self.forms)} slots, or none at all.")
         object.__setattr__(self, "fixed_bytes", fixed_bytes)
 
     @property
@@ -80,7 +87,19 @@ class Template:
 
     def coded_size(self, slots: Sequence[str]) -> int:
         """Return the bytes of a template payload with these `slots`, method byte included."""
+        if self.forms:
+            return self._formed_size(slots)
         sizes = [len(slot) if slot.isascii() else len(slot.encode()) for slot in slots]
         # A length under 128 is one byte.
         lengths = sum([1 if size < 128 else varint_size(size) for size in sizes[:-1]])
         return 1 + varint_size(self.id) + sum(sizes) + lengths
+
+    def _formed_size(self, slots: Sequence[str]) -> int:
+        size = 1 + varint_size(self.id)
+        for number, (forms, slot) in enumerate(zip(self.forms, slots, strict=True), start=1):
+            if forms is not None:
+                size += forms.size(slot)
+            else:
+                length = len(slot.encode())
+                size += length + (varint_size(length) if number < len(slots) else 0)
+        return size

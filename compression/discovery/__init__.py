@@ -4,7 +4,8 @@
 `cover` writes the dictionary of the model codec.
 """
 
-from compression.discovery.cover import cover
+from compression.discovery.cover import cover, worthwhile
+from compression.discovery.forms import with_forms
 from compression.discovery.level import Limits
 from compression.discovery.miner import Found, Level, Miner
 from compression.discovery.personal import Personal, conservative
@@ -24,4 +25,6 @@ __all__ = [
     "conservative",
     "cover",
     "slot_kind",
+    "with_forms",
+    "worthwhile",
 ]

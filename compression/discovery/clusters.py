@@ -1,12 +1,14 @@
 """Clusters: texts that one template makes, with as much of them kept as is needed to judge it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from compression.codec.errors import LibraryError
 from compression.codec.template import Template
-from compression.discovery.align import Alignment, polished
+from compression.discovery.align import Alignment, Block, common, polished
 from compression.discovery.personal import Personal, without_personal
 from compression.discovery.tokens import tokens
 
@@ -21,6 +23,10 @@ WIDENED: Final = 0.95
 #: The share of a text that has to be fixed, and of the fixed text that each further member has to keep.
 FIXED: Final = 0.5
 KEPT: Final = 0.8
+#: The share of a template's fixed text that another one has to hold to contain it.
+CONTAINED: Final = 0.9
+#: The share of texts that agree in what stands in a slot for it to be fixed text.
+USUAL: Final = 0.7
 #: Characters of fixed text that a template has at least.
 LEAST: Final = 8
 
@@ -45,6 +51,8 @@ class Cluster:
     refused: int = 0  # similar texts that it does not make
     longest: int = field(init=False)
     began: int = field(default=0)  # characters of fixed text at first
+    #: Further n-grams of texts that it was made from: what has no others says nothing new.
+    wide: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         self.longest = max(len(unit.text) for unit in self.examples)
@@ -70,6 +78,18 @@ class Cluster:
             return False
         self.template = template
         return template.match(text) is not None
+
+    def settle(self, k: int, personal: Personal) -> bool:
+        """Make fixed text of what nearly all examples have in common, if those of `k` users do; return whether it was."""
+        template = settled(self.template, self.examples, personal)
+        if template is None:
+            return False
+        made = [unit for unit in self.examples if template.match(unit.text) is not None]
+        if len({unit.user for unit in made}) < k:
+            return False
+        self.template, self.examples = template, made
+        self.began = _fixed(template)
+        return True
 
     def add(self, unit: Unit, bit: int) -> None:
         """Count a text in; it is kept while there is room."""
@@ -109,7 +129,8 @@ def form(units: Sequence[Unit], k: int, personal: Personal, number: int) -> tupl
     slots = [found for unit in accepted if (found := template.match(unit.text)) is not None]
     # What was made fixed at the edges of slots is checked like all other fixed text.
     better = _template(number, without_personal(polished(template.parts, slots), personal))
-    for candidate in (better, template):
+    usual = better and settled(better, units, personal)
+    for candidate in (usual, better, template):
         made = [unit for unit in units if candidate is not None and candidate.match(unit.text) is not None]
         mean = sum(len(unit.text) for unit in made) / max(1, len(made))
         if candidate is not None and len({unit.user for unit in made}) >= k and _fixed(candidate) >= FIXED * mean:
@@ -129,6 +150,52 @@ def merged(one: Cluster, other: Cluster, k: int, personal: Personal) -> tuple[Te
     template = found[0]
     made = [unit for unit in (*one.examples, *other.examples) if template.match(unit.text) is not None]
     return (template, made) if len(made) == len(one.examples) + len(other.examples) else None
+
+
+def settled(template: Template, units: Sequence[Unit], personal: Personal) -> Template | None:
+    """Return the template with fixed text in those slots that hold the same in most texts, None without such slots.
+
+    In the other texts somebody changed a word. A slot for it would make the template worse for all.
+    """
+    members = [slots for unit in units if (slots := template.match(unit.text)) is not None]
+    parts = [template.parts[0]]
+    for part, values in zip(template.parts[1:], zip(*members, strict=True), strict=False):
+        value, times = Counter(values).most_common(1)[0]
+        if times >= USUAL * len(members):
+            parts[-1] += value + part
+        else:
+            parts.append(part)
+    found = len(parts) < len(template.parts) and len(members) > 1
+    return _template(template.id, without_personal(tuple(parts), personal)) if found else None
+
+
+def noise(template: Template, made: Sequence[Unit], known: Template) -> bool:
+    """Return whether a template is the `known` one with slots where single texts differ from it by chance.
+
+    So it is when the known one contains its fixed text, and the texts `made` by it differ from the known one in other places
+    each. Without this, traffic in which people change a word here and there makes ever more templates.
+    """
+    ours, theirs = _words(*template.parts), _words(*known.parts)
+    kept = sum(len(word) for begin, _, size in common(ours, theirs) for word in ours[begin : begin + size])
+    if kept < CONTAINED * sum(map(len, ours)):
+        return False
+    slots = set(accumulate(len(_words(part)) for part in known.parts[:-1]))
+    some = made[:ALIGNED]
+    changed: Counter[int] = Counter()
+    for unit in some:
+        words = _words(unit.text)
+        place, other = 0, 0
+        for begin, start, size in [*common(theirs, words), Block(len(theirs), len(words), 0)]:
+            # Words of the known one that this text lacks, or a place without a slot where it has more.
+            changed.update(range(place, begin))
+            changed.update((~place,) if begin == place and start > other and place not in slots else ())
+            place, other = begin + size, start + size
+    return 2 * max(changed.values(), default=0) < len(some)
+
+
+def _words(*texts: str) -> list[str]:
+    """Return tokens without white space: on which side of a slot it stands says nothing."""
+    return [word for text in texts for token in tokens(text) if (word := token.strip())]
 
 
 def _template(number: int, parts: tuple[str, ...]) -> Template | None:

@@ -3,7 +3,7 @@
 import heapq
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -19,6 +19,8 @@ LEAST: Final = 8
 #: Runs of tokens remembered, in each half of the table, and different pieces looked at.
 WINDOWS: Final = 200_000
 PIECES: Final = 20_000
+#: How often a text is halved before it is left out.
+HALVES: Final = 6
 #: Ends each piece, as it ends each text that a model was primed with.
 END: Final = "\0"
 _SIGNS = re.compile(r"\w")
@@ -41,6 +43,18 @@ def cover(
     room = size - len(generic)
     chosen = _greedy(_common(answers, k, personal), room) if room > 0 else []
     return generic[:size] + "".join(piece + END for piece in reversed(chosen))
+
+
+def worthwhile(learned: str, cost: Callable[[str], float]) -> str:
+    """Return how much of the text that `cover` learned is worth its download: all, a half, a quarter ... or nothing of it.
+
+    `cost` gives what all would cost with such a text: the messages to come, and the download. Pieces stay whole.
+    """
+    ends = [learned]
+    for _ in range(HALVES):
+        shorter = ends[-1][len(ends[-1]) // 2 :]
+        ends.append(shorter[shorter.find(END) + 1 :] if shorter.count(END) > 1 else "")
+    return min(dict.fromkeys([*ends, ""]), key=cost)
 
 
 def _common(answers: Sequence[tuple[str, str]], k: int, personal: Personal) -> dict[str, int]:

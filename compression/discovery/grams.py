@@ -3,7 +3,8 @@
 import zlib
 from collections.abc import Iterable, Sequence
 
-_CACHED = 65_536
+#: Tokens whose numbers are kept.
+CACHED = 16_384
 
 
 class GramTable:
@@ -18,9 +19,7 @@ class GramTable:
         self._limit = limit
         self._new: dict[int, int] = {}
         self._old: dict[int, int] = {}
-        #: Those of both halves that at least two users had.
-        self._shared: set[int] = set()
-        self._numbers = _Numbers()
+        self._numbers = Numbers()
 
     def __len__(self) -> int:
         return len(self._new) + len(self._old)
@@ -31,7 +30,7 @@ class GramTable:
 
     def windows(self, tokens: Sequence[str]) -> list[int]:
         """Return the n-gram that begins at each token, as far as there are enough; a shorter text is one n-gram."""
-        if len(self._numbers) > _CACHED:
+        if len(self._numbers) > CACHED:
             self._numbers.clear()
         numbers = list(map(self._numbers.__getitem__, tokens))
         if len(numbers) < self.size:
@@ -45,38 +44,14 @@ class GramTable:
 
     def count(self, grams: Iterable[int], bit: int) -> None:
         """Count a user's bit in for each of these grams."""
-        new, old, shared = self._new, self._old, self._shared
+        new, old = self._new, self._old
         for gram in grams:
-            seen = new.get(gram)
-            if seen is None:
-                seen = old.get(gram, 0)
-            if seen != bit and seen:
-                shared.add(gram)
-            new[gram] = bit | seen
+            new[gram] = bit | (new.get(gram) or old.get(gram, 0))
         if len(new) >= self._limit:
             self._old, self._new = new, {}
-            self._find_shared()
-
-    def frequent(self, grams: set[int]) -> set[int]:
-        """Return those grams that at least two users had."""
-        return grams & self._shared
-
-    def _find_shared(self) -> None:
-        # A number with one bit has no bit in common with the number below it.
-        halves = (self._old, self._new)
-        self._shared = {gram for half in halves for gram, seen in half.items() if seen & (seen - 1)}
-
-    def state(self) -> list[list[list[int]]]:
-        """Return what the table holds, for `restore`."""
-        return [[list(half), list(half.values())] for half in (self._new, self._old)]
-
-    def restore(self, state: list[list[list[int]]]) -> None:
-        """Take the place of the table whose state it was."""
-        self._new, self._old = (dict(zip(*half, strict=True)) for half in state)
-        self._find_shared()
 
 
-class _Numbers(dict[str, int]):
+class Numbers(dict[str, int]):
     """A number of 32 bits for each token, equal in every process."""
 
     def __missing__(self, token: str) -> int:
@@ -84,6 +59,11 @@ class _Numbers(dict[str, int]):
         return number
 
 
+def user_number(user: str) -> int:
+    """Return the number from 0 to 63 that stands for a user."""
+    return zlib.crc32(user.encode("utf-8", "surrogatepass")) & 63
+
+
 def user_bit(user: str) -> int:
     """Return the bit that stands for a user."""
-    return 1 << (zlib.crc32(user.encode("utf-8", "surrogatepass")) & 63)
+    return 1 << user_number(user)

@@ -1,10 +1,8 @@
 /** The line under a ClientSession: opened, watched, opened again. A WebSocket, or what behaves like one (webrtc.js). */
 
-import { Library } from "./codec/library.js";
-import { prime } from "./codec/primer.js";
+import { Downloads } from "./downloads.js";
 import { duty } from "./protocol/codes.js";
 import { decode, encode, SUBPROTOCOL } from "./protocol/frames.js";
-import { keep, recall } from "./store.js";
 
 // Times in milliseconds.
 const FIRST_WAIT = 500;
@@ -33,8 +31,7 @@ const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Numbe
  */
 export class Connection extends EventTarget {
   #socket = null;
-  /** Promises of primed models by the hash of their dictionary. */
-  #models = new Map();
+  #downloads = null;
   #tries = 0;
   #retry = 0;
   #watch = 0;
@@ -43,7 +40,6 @@ export class Connection extends EventTarget {
   #welcomedAt = 0;
   #greeted = false;
   #closed = false;
-  #known = new Map();
 
   /**
    * `url` of the WebSocket; `libraries` is the path that libraries are fetched from, with a slash at its end, null to do without; `dial` returns
@@ -55,7 +51,10 @@ export class Connection extends EventTarget {
     this.session = session;
     this.state = "connecting";
     this.url = url;
-    this.libraries = libraries;
+    if (libraries !== null) {
+      this.#downloads = new Downloads(libraries);
+      this.#downloads.addEventListener("library", ({ detail }) => this.dispatchEvent(new CustomEvent("library", { detail })));
+    }
     window.addEventListener("online", () => this.now());
     window.addEventListener("offline", () => this.#probe());
     window.addEventListener("pageshow", (event) => event.persisted && this.now());
@@ -105,7 +104,7 @@ export class Connection extends EventTarget {
     socket.addEventListener("open", () => {
       if (socket !== this.#socket) return;
       // Prompts that were asked while there was no line wait in the session as streams that have not ended.
-      this.session.connect([...this.#known.keys()].map(unhex));
+      this.session.connect((this.#downloads?.hashes() ?? []).map(unhex));
       this.#greeted = true;
       this.flush();
     });
@@ -165,7 +164,7 @@ export class Connection extends EventTarget {
 
   #welcomed(welcome) {
     this.#welcomedAt = Date.now();
-    const library = this.#known.get(hex(welcome.library));
+    const library = this.#downloads?.known(hex(welcome.library));
     if (welcome.index > 0 && library !== undefined) {
       this.session.use(welcome.index, library);
       this.dispatchEvent(new CustomEvent("coded"));
@@ -176,9 +175,9 @@ export class Connection extends EventTarget {
   }
 
   async #offered(index, hash) {
-    if (this.libraries === null) return;
+    if (this.#downloads === null) return;
     const socket = this.#socket;
-    const library = this.#known.get(hash) ?? (await this.#fetch(hash));
+    const library = await this.#downloads.library(hash);
     if (library === null || socket !== this.#socket) return;
     this.session.use(index, library, { offered: true });
     this.dispatchEvent(new CustomEvent("coded"));
@@ -190,53 +189,15 @@ export class Connection extends EventTarget {
   async #prime(index, library) {
     if (library.dictionary === "") return;
     const socket = this.#socket;
-    const { dictionary } = library;
-    if (!this.#models.has(dictionary)) this.#models.set(dictionary, this.#primed(dictionary));
-    const model = await this.#models.get(dictionary);
-    if (model === null) this.#models.delete(dictionary);
+    const model = await this.#downloads.model(library);
     if (model === null || socket !== this.#socket || this.session.libraries.get(index) !== library) return;
     this.session.primed(index, model);
     this.flush();
   }
 
-  async #primed(hash) {
-    const url = new URL(`../dictionaries/${hash}`, new URL(this.libraries, location.href)).href;
-    try {
-      const response = await fetch(url, { credentials: "same-origin" });
-      if (!response.ok) return null;
-      const model = await prime(new Uint8Array(await response.arrayBuffer()));
-      if (model.hash !== hash) throw new Error(`the dictionary's hash is ${model.hash}`);
-      const bytes = performance.getEntriesByName(url).at(-1)?.transferSize ?? 0;
-      if (bytes > 0) this.dispatchEvent(new CustomEvent("library", { detail: { bytes } }));
-      return model;
-    } catch (error) {
-      console.warn("a model could not be primed; texts come without it", error);
-      return null;
-    }
-  }
-
-  async #fetch(hash) {
-    const url = new URL(this.libraries + hash, location.href).href;
-    try {
-      const response = await fetch(url, { credentials: "same-origin" });
-      if (!response.ok) return null;
-      const library = Library.fromManifest(new Uint8Array(await response.arrayBuffer()), hash);
-      this.#known.set(hash, library);
-      keep("library", hash);
-      const bytes = performance.getEntriesByName(url).at(-1)?.transferSize ?? 0;
-      if (bytes > 0) this.dispatchEvent(new CustomEvent("library", { detail: { bytes } }));
-      return library;
-    } catch (error) {
-      console.warn("a library could not be fetched; texts come without it", error);
-      return null;
-    }
-  }
-
   /** Load the library of the last visit, which the browser's cache holds, so that the first answer is coded with it. */
   async #remembered() {
-    if (this.libraries === null) return;
-    const hash = recall("library") ?? "";
-    if (/^[0-9a-f]{64}$/.test(hash)) await this.#fetch(hash);
+    await this.#downloads?.remembered();
   }
 
   #moveOn() {

@@ -2,11 +2,12 @@
 
 from hypothesis import strategies as st
 
-from compression.codec import Library, LibraryError, Template
+from compression.codec import Forms, Library, LibraryError, Template
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 # Few letters, so that parts occur in slots, overlap each other and share beginnings and ends.
-LETTERS = st.text("ab ä😀", max_size=6)
+LETTERS = st.text("ab ä😀1□", max_size=6)
+FORMS = (Forms(["a", "ab", "□", "a □", "□□"]), Forms(["ä😀", "1", "□"]), Forms(["b"]))
 
 
 @st.composite
@@ -14,10 +15,12 @@ def templates(draw: st.DrawFn, template_id: int = 0) -> Template:
     parts = draw(st.lists(LETTERS, min_size=1, max_size=4))
     inner = [part or "b" for part in parts[1:-1]]
     parts = [parts[0], *inner, parts[-1]] if len(parts) > 1 else parts
+    forms = [draw(st.none() | st.sampled_from(FORMS)) for _ in parts[1:]]
+    kept = tuple(forms) if any(forms) else ()
     try:
-        return Template(template_id, tuple(parts))
+        return Template(template_id, tuple(parts), kept)
     except LibraryError:
-        return Template(template_id, ("a", *parts[1:]))
+        return Template(template_id, ("a", *parts[1:]), kept)
 
 
 @st.composite

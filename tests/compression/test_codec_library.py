@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compression.codec.errors import LibraryError
+from compression.codec.forms import Forms
 from compression.codec.library import Library, default_library
 from compression.codec.model import default_dictionary
 from compression.codec.payload import encode_template
@@ -51,6 +52,10 @@ def manifest(**changes: Any) -> str:
     return json.dumps({"format": "aura.library/1", "templates": []} | changes)
 
 
+def formed(forms: Any, template: dict[str, Any]) -> str:
+    return manifest(format="aura.library/2", forms=forms, templates=[{"id": 0} | template])
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -60,6 +65,7 @@ def manifest(**changes: Any) -> str:
         "[]",
         "{}",
         manifest(format="aura.library/2"),
+        manifest(format="aura.library/3"),
         manifest(more=1),
         manifest(templates={}),
         manifest(templates=[1]),
@@ -74,6 +80,33 @@ def manifest(**changes: Any) -> str:
         manifest(templates=[{"id": 0, "parts": ["\ud800"]}]),
         manifest(templates=[{"id": 1, "parts": ["a"]}, {"id": 1, "parts": ["b"]}]),
         manifest(templates=[{"id": 1, "parts": ["a"]}, {"id": 0, "parts": ["b"]}]),
+        manifest(templates=[{"id": 0, "parts": ["a", ""], "forms": [0]}]),
+        manifest(forms=[["x"]], templates=[{"id": 0, "parts": ["a", ""], "forms": [0]}]),
+        formed([], {"parts": ["a", ""]}),
+        formed([["x"]], {"parts": ["a", ""]}),
+        formed([["x"]], {"parts": ["a", ""], "forms": [1]}),
+        formed([["x"]], {"parts": ["a", ""], "forms": [-1]}),
+        formed([["x"]], {"parts": ["a", ""], "forms": [0, 0]}),
+        formed([["x"]], {"parts": ["a", ""], "forms": [0.5]}),
+        formed([["x"]], {"parts": ["a", ""], "forms": []}),
+        formed([["x"]], {"parts": ["a", ""], "forms": None}),
+        formed([["x"], ["x"]], {"parts": ["a", "b", ""], "forms": [0, 1]}),
+        formed([["x"], ["y"]], {"parts": ["a", "b", ""], "forms": [1, 0]}),
+        formed([["x", "x"]], {"parts": ["a", ""], "forms": [0]}),
+        formed([[""]], {"parts": ["a", ""], "forms": [0]}),
+        formed([[]], {"parts": ["a", ""], "forms": [0]}),
+        formed([[1]], {"parts": ["a", ""], "forms": [0]}),
+        formed(["x"], {"parts": ["a", ""], "forms": [0]}),
+        formed({}, {"parts": ["a", ""]}),
+        formed(
+            [
+                [
+                    "äääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääää"
+                ]
+            ],
+            {"parts": ["a", ""], "forms": [0]},
+        ),
+        formed([["\ud800"]], {"parts": ["a", ""], "forms": [0]}),
     ],
 )
 def test_what_is_no_library_is_refused(content: str | bytes) -> None:
@@ -124,3 +157,15 @@ def test_a_dictionary_is_part_of_the_hash() -> None:
     assert library.manifest == f'{{"dictionary":"{name}","format":"aura.library/1","templates":[]}}'.encode()
     assert Library.from_manifest(library.manifest, library.hash).dictionary == name
     assert library != Library([])
+
+
+def test_a_library_without_forms_is_written_as_it_always_was() -> None:
+    assert Library([Template(0, ("a", ""))]).format == "aura.library/1"
+    forms = Forms(["x"])
+    library = Library([Template(0, ("a", ""), (forms,)), Template(1, ("b", ""), (Forms(["x"]),))])
+    assert library.manifest == (
+        b'{"format":"aura.library/2","forms":[["x"]],"templates":[{"forms":[0],"id":0,"parts":["a",""]},'
+        b'{"forms":[0],"id":1,"parts":["b",""]}]}'
+    )
+    again = Library.from_manifest(library.manifest, library.hash)
+    assert [template.forms for template in again.templates] == [(forms,), (forms,)]

@@ -25,6 +25,7 @@ from compression.discovery import (
 )
 from compression.discovery.align import Alignment, common
 from compression.discovery.personal import without_personal
+from compression.discovery.sketches import Sketches
 from compression.discovery.tokens import sentences, sentences_of, tokens
 from streaming.flow.segment import Segmenter
 
@@ -114,6 +115,37 @@ def test_an_alignment_makes_all_its_members(texts: list[str]) -> None:
         assert all(template.match(text) is not None for text in texts)
 
 
+# -- sketches ------------------------------------------------------------------------------------------------------
+
+
+def test_a_sketch_has_what_several_users_said_and_no_slots() -> None:
+    sketches = Sketches(3, 1_000)
+    first, second = (tokens(f"Dear {name}, your parcel has left our warehouse today.") for name in ("Ada", "Wei Chen"))
+    alone = tokens("Nobody else ever said anything of this kind at all, as far as is known.")
+    assert sketches.take([first, first], [1, 1])[0] == sketches.take([first])[0]
+    one, other, none = sketches.take([first, second, alone], [1, 2, 3])
+    assert set(one) == set(other)
+    assert len(one) == len(first) - 2
+    # A text without anything shared is known by all it has; counting it in changes nothing for the others.
+    assert len(none) == len(alone)
+    assert sketches.take([first, second]) == [one, other]
+
+
+@given(st.lists(st.tuples(st.lists(st.sampled_from("abcdef"), max_size=9), st.integers(0, 63)), max_size=30))
+def test_sketches_do_not_depend_on_how_texts_are_put_together(rows: list[tuple[list[str], int]]) -> None:
+    sketches, resumed = Sketches(2, 500), Sketches(2, 500)
+    together = sketches.take([text for text, _ in rows], [user for _, user in rows])
+    resumed.restore(sketches.state())
+    again = [resumed.take([text])[0] for text, _ in rows]
+    assert again == together
+    assert all(list(sketch) == sorted(set(sketch)) for sketch in together)
+
+
+def test_a_state_of_other_limits_is_refused() -> None:
+    with pytest.raises(ValueError, match="limits"):
+        Sketches(2, 500).restore(Sketches(2, 5_000).state())
+
+
 # -- what is found -------------------------------------------------------------------------------------------------
 
 
@@ -131,6 +163,38 @@ def test_a_constant_of_the_first_answers_becomes_a_slot_later() -> None:
     first = [(f"u{n}", Template(1, PARTS["parcel"]).fill([chance.choice(NAMES), "Jo"])) for n in range(30)]
     found = mined([*first, *traffic(600)]).found()
     assert PARTS["parcel"] in {one.parts for one in found}
+
+
+def test_words_changed_by_chance_make_no_further_templates() -> None:
+    chance = random.Random(5)
+    answers = []
+    for user, text in traffic(3_000, users=400):
+        words = text.split(" ")
+        if chance.random() < 0.3:
+            for _ in range(2):
+                words[chance.randrange(len(words))] = "".join(chance.choices(string.ascii_lowercase, k=6))
+        answers.append((user, " ".join(words)))
+    miner = mined(answers, levels=[Level.MESSAGE])
+    # What most texts come from keeps its fixed text, though it was seen with each of its words changed.
+    for one, parts in zip(sorted(found.parts for found in miner.found()[:3]), sorted(PARTS.values()), strict=True):
+        assert one[0][:4] == parts[0][:4]
+        assert len("".join(one)) > 0.8 * len("".join(parts))
+    # A text with changed words still belongs to its template.
+    assert miner.nearest(answers[0][1].replace("parcel for", "packet for")) is not None
+
+
+def test_a_variant_with_another_sentence_is_no_noise() -> None:
+    chance = random.Random(6)
+    other = (
+        *PARTS["visit"][:2],
+        PARTS["visit"][2] + " If nobody can be there, please tell us by Friday at noon, so that we find another day.",
+    )
+    both = [*traffic(400)]
+    for number in range(80):
+        both.append((f"v{number}", Template(1, other).fill([chance.choice(NAMES), chance.choice(NAMES)])))
+    chance.shuffle(both)
+    found = {one.parts for one in mined(both, levels=[Level.MESSAGE]).found()}
+    assert found >= {other, PARTS["visit"]}
 
 
 def test_prose_makes_no_templates() -> None:

@@ -124,10 +124,25 @@ def test_a_run_proposes_what_many_users_saw(kept: int) -> None:
     assert candidate.saved > candidate.carrying > 0
     assert len(candidate.examples) == runs.EXAMPLES
     assert len(candidate.kinds) == 2
-    assert run.dictionary is not None
-    assert bytes(run.dictionary.content).startswith(default_dictionary())
-    assert b"arrives soon" in bytes(run.dictionary.content)
+    # Templates make all that was said here: a dictionary would not be worth its download.
+    assert run.dictionary is None
     assert not runs.due()
+
+
+def test_a_dictionary_is_learned_for_what_no_template_makes(settings: Any) -> None:
+    settings.DISCOVERY_EVERY = 100
+    chance = random.Random(11)
+    words = ["".join(chance.choices("abcdefghijklmnop", k=7)) for _ in range(400)]
+    phrases = [" ".join(chance.choices(words, k=12)) for _ in range(60)]
+    sampler = Sampler()
+    for number in range(600):
+        sampler.record(number % 90, ", ".join(chance.choices(phrases, k=4)) + f", and {chance.choice(words)}.")
+    sampler.flush()
+    run = carried_out()
+    assert run.dictionary is not None
+    content = bytes(run.dictionary.content)
+    assert content.startswith(default_dictionary())
+    assert sum(phrase.encode() in content for phrase in phrases) > 30
 
 
 def test_the_same_is_proposed_once_and_what_was_rejected_never_again(kept: int) -> None:
@@ -198,11 +213,20 @@ def test_a_run_can_be_cancelled(kept: int) -> None:
     assert silent.status == Status.CANCELLED
 
 
-def test_a_run_that_fails_says_so(kept: int) -> None:
+def test_a_run_whose_state_cannot_be_read_begins_anew(kept: int) -> None:
     run = runs.begin()
     assert run is not None
-    DiscoveryRun.objects.filter(pk=run.pk).update(state=b"nonsense")
+    DiscoveryRun.objects.filter(pk=run.pk).update(state=b"nonsense", position=run.last, done=7)
     run.refresh_from_db()
+    ended = runs.carry_out(run)
+    assert (ended.status, ended.done) == (Status.DONE, kept)
+    assert Candidate.objects.filter(digest=runs.digest(PARTS["refund"])).exists()
+
+
+def test_a_run_that_fails_says_so(kept: int, settings: Any) -> None:
+    run = runs.begin()
+    assert run is not None
+    settings.DISCOVERY_USERS = 1
     failed = runs.carry_out(run)
     assert (failed.status, failed.error) == (Status.FAILED, "ValueError: see the worker's log.")
 
@@ -217,6 +241,69 @@ def test_without_samples_there_is_nothing_to_do() -> None:
 def test_the_command_runs_it_here_and_now(kept: int, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("discover")
     assert f"{kept} samples" in capsys.readouterr().out
+
+
+# -- split and merge ------------------------------------------------------------------------------------------------
+
+
+def test_a_candidate_is_split_into_its_sentences(kept: int) -> None:
+    carried_out()
+    Candidate.objects.filter(level=Candidate.Level.SENTENCE).delete()
+    candidate = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    made = review.split(candidate)
+    assert {tuple(one.parts) for one in made} == {
+        (*PARTS["refund"][:2], " was sent today."),
+        (" Banks need up to three working days to book it.",),
+    }
+    for one in made:
+        assert one.users == candidate.users >= 5
+        assert one.level == Candidate.Level.SENTENCE
+        assert all(one.value.match(text) is not None for text in one.examples)
+        assert one.hits > 0
+    candidate.refresh_from_db()
+    assert candidate.status == Candidate.Status.REJECTED
+    with pytest.raises(Unfit):
+        review.split(candidate)
+    with pytest.raises(Unfit, match="one sentence"):
+        review.split(made[0])
+    # It is not proposed again, and the pieces are not proposed twice.
+    carried_out()
+    assert Candidate.objects.filter(digest=candidate.digest).get().status == Candidate.Status.REJECTED
+
+
+def test_candidates_that_differ_in_a_word_are_merged(kept: int) -> None:
+    carried_out()
+    one = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    parts = [part.replace("three", "five") for part in one.parts]
+    other = Candidate.objects.create(
+        digest=runs.digest(parts),
+        parts=parts,
+        level=one.level,
+        run=one.run,
+        count=7,
+        users=6,
+        hits=1,
+        saved=1,
+        carrying=1,
+        examples=[text.replace("three", "five") for text in one.examples],
+    )
+    made = review.merge([one, other])
+    last = PARTS["refund"][2].split("three")
+    assert made.parts == [*PARTS["refund"][:2], last[0], last[1]]
+    assert (made.count, made.users) == (one.count + 7, max(one.users, 6))
+    assert all(made.value.match(text) is not None for text in (*one.examples, *other.examples))
+    assert set(Candidate.objects.filter(pk__in=(one.pk, other.pk)).values_list("status", flat=True)) == {"rejected"}
+    review.check(made.parts)
+
+
+def test_what_has_little_in_common_is_not_merged(kept: int) -> None:
+    carried_out()
+    chosen = [Candidate.objects.get(digest=runs.digest(PARTS[kind])) for kind in ("refund", "parcel")]
+    with pytest.raises(Unfit, match="in common"):
+        review.merge(chosen)
+    with pytest.raises(Unfit, match="two"):
+        review.merge(chosen[:1])
+    assert Candidate.objects.filter(status=Candidate.Status.REJECTED).count() == 0
 
 
 # -- review --------------------------------------------------------------------------------------------------------
@@ -328,6 +415,27 @@ def test_a_reviewer_rejects(kept: int, admin_client: Client) -> None:
     candidate.refresh_from_db()
     assert (candidate.status, candidate.decided_by.get_username()) == (Candidate.Status.REJECTED, "admin")
     assert "None of these" in act(admin_client, "candidate", "reject", candidate)
+
+
+def test_a_reviewer_splits_and_merges(kept: int, admin_client: Client) -> None:
+    carried_out()
+    refund, parcel, visit = (
+        Candidate.objects.get(digest=runs.digest(PARTS[kind])) for kind in ("refund", "parcel", "visit")
+    )
+    assert "too little in common" in act(admin_client, "candidate", "merge", refund, parcel)
+    assert "two candidates or more" in act(admin_client, "candidate", "merge", refund)
+    Candidate.objects.filter(level=Candidate.Level.SENTENCE).delete()
+    assert "New candidates: 2" in act(admin_client, "candidate", "split", refund)
+    refund.refresh_from_db()
+    assert refund.decided_by is not None
+    assert LogEntry.objects.filter(object_id=refund.pk, change_message__contains="Split").exists()
+    parts = [part.replace("nine", "ten") for part in visit.parts]
+    examples = [text.replace("nine", "ten") for text in visit.examples]
+    figures = {"count": 9, "users": 9, "hits": 1, "saved": 1, "carrying": 1, "level": visit.level}
+    other = Candidate.objects.create(digest=runs.digest(parts), parts=parts, examples=examples, **figures)
+    assert "Merged." in act(admin_client, "candidate", "merge", visit, other)
+    merged = Candidate.objects.get(count=visit.count + 9)
+    assert (merged.status, len(merged.parts)) == (Candidate.Status.WAITING, 4)
 
 
 def test_runs_are_watched_and_cancelled(kept: int, admin_client: Client) -> None:

@@ -1,10 +1,14 @@
+import hashlib
+
+import brotli
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
 from compression import services
-from compression.codec import Library, default_library
+from compression.codec import Library, Template, default_dictionary, default_library, patch
+from compression.models import Dictionary
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("compression.urls")]
 
@@ -66,3 +70,63 @@ def test_shared_caches_may_keep_what_everybody_may_read(client: Client, settings
     assert response["Cache-Control"] == "public, max-age=31536000, immutable"
     assert "Cookie" not in response.get("Vary", "")
     assert client.get(reverse("library", args=["0" * 64])).status_code == 404
+
+
+def promoted(signed_in: Client, *libraries: Library) -> None:
+    for library in libraries:
+        services.promote(services.install_library(library))
+
+
+def versions() -> tuple[Library, Library]:
+    texts = [f"Your order number {n} has left our warehouse, dear " for n in range(40)]
+    templates = [Template(128 + number, (text, f". It is of kind {number}.")) for number, text in enumerate(texts)]
+    newer = [*templates[:20], *templates[21:], Template(300, ("Something else that is new, ", "."))]
+    return Library(templates), Library(newer)
+
+
+@pytest.mark.parametrize("coding", ["br", "identity"])
+def test_who_holds_an_older_library_gets_what_is_new(signed_in: Client, coding: str) -> None:
+    old, new = versions()
+    promoted(signed_in, old, new)
+    address = reverse("library", args=[new.hash])
+    response = signed_in.get(address, {"have": old.hash}, headers={"Accept-Encoding": coding})
+    assert response["Content-Type"] == "application/vnd.aura.delta"
+    assert "Accept-Encoding" in response["Vary"]
+    content = brotli.decompress(response.content) if coding == "br" else response.content
+    assert len(content) < len(new.manifest) / 10
+    assert patch(old.manifest, content, len(new.manifest)) == new.manifest
+    whole = signed_in.get(address)
+    assert whole.content == new.manifest
+    assert whole["ETag"] != response["ETag"]
+
+
+@pytest.mark.parametrize("have", ["", "x", "0" * 64])
+def test_who_holds_nothing_that_is_known_gets_all(signed_in: Client, library: Library, have: str) -> None:
+    promoted(signed_in, library)
+    response = signed_in.get(reverse("library", args=[library.hash]), {"have": have})
+    assert (response["Content-Type"], response.content) == ("application/json", library.manifest)
+
+
+def test_a_candidate_is_not_told_by_a_delta_either(signed_in: Client) -> None:
+    old, new = versions()
+    promoted(signed_in, new)
+    services.install_library(old)
+    response = signed_in.get(reverse("library", args=[new.hash]), {"have": old.hash})
+    assert response.content == new.manifest
+
+
+def test_a_dictionary_comes_as_what_is_new_beside_another_and_a_library(signed_in: Client) -> None:
+    old, _ = versions()
+    content = default_dictionary() + b"Learned text that is new.\0" + old.texts
+    digest = hashlib.sha256(content).hexdigest()
+    Dictionary.objects.create(hash=digest, content=content)
+    library = Library(old.templates, digest)
+    address = reverse("dictionary", args=[digest])
+    assert signed_in.get(address).status_code == 404
+    promoted(signed_in, library)
+    response = signed_in.get(address, {"have": default_library().dictionary, "library": library.hash})
+    assert response["Content-Type"] == "application/vnd.aura.delta"
+    assert "Use-As-Dictionary" not in response
+    assert len(response.content) < 60
+    assert patch(default_dictionary() + library.texts, response.content, 1 << 20) == content
+    assert signed_in.get(address).content == content

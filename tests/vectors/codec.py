@@ -10,9 +10,11 @@ from typing import Any
 
 import brotli
 
-from compression.codec import Library, Template, default_library, encode, encode_template, encode_varint
+from compression.codec import Forms, Library, Template, default_library, encode, encode_template, encode_varint
 
 FOLDER = Path(__file__).parent
+CITIES = Forms(["Oslo", "Lima", "24/7", "Dún Laoghaire"])
+NUMBERS = Forms(["#□□□□□□□□", "□□.□□.□□□□", "$□.□□", "24/7", "+□□ □□ □□□□ □□□□ □□□□ □□□□ □□□□"])
 STREAM = brotli.compress(b"Brotli codes this sentence, and this sentence, and this sentence again.", lgwin=16)
 
 LIBRARIES = {
@@ -26,6 +28,14 @@ LIBRARIES = {
             Template(129, ("Good night",)),
             Template(300, ("", "→", "→", "")),
             Template(2**53 - 1, ("\ufeff😀 ", " 😀")),
+        ]
+    ),
+    "formed": Library(
+        [
+            Template(128, ("To ", " by ", "."), (CITIES, None)),
+            Template(129, ("Order ", " for ", " in ", ""), (NUMBERS, None, CITIES)),
+            Template(130, ("Your call: ", ""), (NUMBERS,)),
+            Template(131, ("Good ", "!")),
         ]
     ),
     "crowded": Library(
@@ -80,6 +90,18 @@ TEXTS: list[tuple[str, str | None, int]] = [
     ("Your order 17 is sent and number 6 of today, thank you.", "crowded", 1),
     ("Your order 17 is lost and number 6 of today, thank you.", "crowded", 1),
     ("Your order  is found and number 29 of , thank you.", "crowded", 1),
+    ("To Oslo by train.", "formed", 1),
+    ("To Dún Laoghaire by 日本.", "formed", 1),
+    ("To Rome by .", "formed", 1),
+    ("Order #00012345 for Ann in Lima", "formed", 1),
+    ("Order 24/7 for Bob and Eve in the town of Rome", "formed", 1),
+    ("Order 24.12.2026 for x in 24/7", "formed", 31),
+    ("Order #123456789 for Ann in 24/8", "formed", 1),
+    ("Your call: $9.99", "formed", 1),
+    ("Your call: $□.99", "formed", 1),
+    ("Your call: +99 99 9999 9999 9999 9999 9999", "formed", 1),
+    ("Your call: +00 00 0000 0000 0000 0000 0001", "formed", 1),
+    ("Good morning!", "formed", 1),
     ("Never again, never again, never again, never again.", None, 0),
     ("لن أكررها، لن أكررها، لن أكررها، لن أكررها، لن أكررها.", "default", 1),
     ("The quick brown fox jumps over the lazy dog. " * 40, None, 0),
@@ -91,6 +113,9 @@ FILLED = [
     (0, ["x" * 300], "small", 1),
     (1, ["y" * 200, ""], "small", 1),
     (300, ["", "", ""], "small", 31),
+    (128, ["Oslo", ""], "formed", 1),
+    (129, ["", "y" * 200, "z" * 300], "formed", 1),
+    (130, [""], "formed", 1),
 ]
 
 # bytes, library, error; the library stands at index 1
@@ -121,6 +146,15 @@ INVALID: list[tuple[str, bytes, str | None, str]] = [
     ("template, slot not UTF-8", b"\x09\x00\xff", "small", "bad_utf8"),
     ("template, character cut between slots", b"\x09\x01\x01\xc3\xa4", "small", "bad_utf8"),
     ("template without slots, more bytes", b"\x09\x81\x01x", "small", "trailing_bytes"),
+    ("form, no code", b"\x09\x80\x01", "formed", "truncated"),
+    ("form, code too long", b"\x09\x80\x01\x80\x00", "formed", "bad_varint"),
+    ("form, text cut", b"\x09\x80\x01\x07Ro", "formed", "truncated"),
+    ("form, huge text", b"\x09\x80\x01\xff\xff\xff\xff\xff\xff\xff\x0fRome", "formed", "truncated"),
+    ("form, text not UTF-8", b"\x09\x80\x01\x05\xffx", "formed", "bad_utf8"),
+    ("form, digits cut", b"\x09\x82\x01\x00\x00\x00\x00", "formed", "truncated"),
+    ("form, a number too large", b"\x09\x82\x01\x00\x05\xf5\xe1\x00", "formed", "bad_slot"),
+    ("form, the largest bytes", b"\x09\x82\x01\x02\xff\xff", "formed", "bad_slot"),
+    ("form, more bytes", b"\x09\x82\x01\x03x", "formed", "trailing_bytes"),
     ("brotli, empty", b"\x02", None, "truncated"),
     ("brotli, cut", b"\x02" + STREAM[:-1], None, "truncated"),
     ("brotli, cut at the start", b"\x02" + STREAM[:2], None, "truncated"),
@@ -139,7 +173,26 @@ INVALID: list[tuple[str, bytes, str | None, str]] = [
 OVER_LIMIT = [
     ("raw", b"\x00abc", None, 2),
     ("template", b"\x09\x00Ann", "small", 10),
+    ("form", b"\x09\x80\x01\x00", "formed", 11),
     ("brotli", b"\x02" + brotli.compress(b"abc", lgwin=16), None, 2),
+]
+
+
+# source, delta, what it makes; None where it is none
+DELTAS: list[tuple[bytes, bytes, bytes | None]] = [
+    (b"", b"", b""),
+    (b"held", b"", b""),
+    (b"held", b"\x03new", b"new"),
+    (b"held", b"\x00\x00\x04", b"held"),
+    (b"held", b"\x02a \x01\x03\x01!", b"a eld!"),
+    (b"held", b"\x00\x00\x04\x00\x00\x02\x00\x04\x00", b"heldhe"),
+    (b"held", b"\x04new", None),
+    (b"held", b"\x00\x00\x05", None),
+    (b"held", b"\x00\x05\x00", None),
+    (b"held", b"\x00\x01", None),
+    (b"held", b"\x80\x00", None),
+    (b"held", b"\x00\x00\x80", None),
+    (b"held", b"\x00\x00\x04" * 26, None),
 ]
 
 
@@ -180,6 +233,10 @@ def payloads() -> dict[str, Any]:
         "filled": filled,
         "invalid": invalid,
         "over_limit": over_limit,
+        "deltas": [
+            {"source": source.hex(), "delta": made.hex(), "target": None if target is None else target.hex()}
+            for source, made, target in DELTAS
+        ],
     }
 
 

@@ -9,6 +9,7 @@ const MESSAGES = {
   unknown_template: "The payload names a template that its library does not have.",
   bad_utf8: "The text is not well-formed UTF-8.",
   trailing_bytes: "There are bytes behind the end of the payload.",
+  bad_slot: "A slot holds a number with more digits than its form has.",
   bad_brotli: "The payload does not hold a Brotli stream.",
   not_primed: "The payload needs a model that is not primed here.",
   bad_model: "The payload does not hold what its model's encoder makes.",

@@ -36,7 +36,7 @@ export function encode(text, library = null, index = 0, model = null) {
   if (library !== null || model !== null) checkIndex(index);
   if (library !== null) {
     const match = library.match(text);
-    if (match !== null && match.size < best.data.length) best = templatePayload(match.template.id, match.slots, index);
+    if (match !== null && match.size < best.data.length) best = templatePayload(match.template, match.slots, index);
   }
   if (model !== null && best.data.length > SMALL_ENOUGH && content.length <= MODEL_TO) {
     const code = model.encode(content);
@@ -56,7 +56,7 @@ export function encodeTemplate(templateId, slots, library, index) {
   if (slots.length !== template.slotCount) {
     throw new RangeError(`Template ${templateId} has ${template.slotCount} slots, not ${slots.length}.`);
   }
-  return templatePayload(templateId, slots, index);
+  return templatePayload(template, slots, index);
 }
 
 /**
@@ -100,11 +100,16 @@ function payload(method, index, content) {
   return { data, method, templateId: null };
 }
 
-function templatePayload(templateId, slots, index) {
-  const head = [(index << 3) | CompressionMethod.TEMPLATE, ...encodeVarint(templateId)];
+function templatePayload(template, slots, index) {
+  const head = [(index << 3) | CompressionMethod.TEMPLATE, ...encodeVarint(template.id)];
   const pieces = [head];
   slots.forEach((slot, number) => {
     const content = encodeUtf8(slot);
+    const forms = template.forms[number] ?? null;
+    if (forms !== null) {
+      pieces.push(forms.encode(slot));
+      return;
+    }
     if (number < slots.length - 1) pieces.push(encodeVarint(content.length));
     pieces.push(content);
   });
@@ -114,7 +119,7 @@ function templatePayload(templateId, slots, index) {
     data.set(piece, position);
     position += piece.length;
   }
-  return { data, method: CompressionMethod.TEMPLATE, templateId };
+  return { data, method: CompressionMethod.TEMPLATE, templateId: template.id };
 }
 
 function decodeTemplate(data, library, limit) {
@@ -122,15 +127,21 @@ function decodeTemplate(data, library, limit) {
   const template = library.template(templateId);
   if (template === undefined) throw new CodecError("unknown_template");
   const contents = [];
-  for (let number = 1; number < template.slotCount; number += 1) {
-    let size;
-    [size, position] = decodeVarint(data, position);
-    if (size > data.length - position) throw new CodecError("truncated");
-    contents.push(data.subarray(position, position + size));
-    position += size;
+  for (let number = 0; number < template.slotCount; number += 1) {
+    const forms = template.forms[number] ?? null;
+    let content;
+    if (forms !== null) {
+      [content, position] = forms.decode(data, position);
+    } else {
+      let size = data.length - position;
+      if (number + 1 < template.slotCount) [size, position] = decodeVarint(data, position);
+      if (size > data.length - position) throw new CodecError("truncated");
+      content = data.subarray(position, position + size);
+      position += size;
+    }
+    contents.push(content);
   }
-  if (template.slotCount > 0) contents.push(data.subarray(position));
-  else if (position < data.length) throw new CodecError("trailing_bytes");
+  if (position < data.length) throw new CodecError("trailing_bytes");
   const total = contents.reduce((sum, content) => sum + content.length, template.fixedBytes);
   if (total > limit) throw new CodecError("too_large");
   return template.fill(contents.map(decodeUtf8));

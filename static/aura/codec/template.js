@@ -8,8 +8,11 @@ export const MAX_PARTS = 32;
 export const MAX_FIXED_BYTES = 4096;
 
 export class Template {
-  /** Throws LibraryError for what breaks a bound of wire-format.md, section 4.1. */
-  constructor(id, parts) {
+  /**
+   * `forms` are the forms of each slot's values, null for a slot of free text; empty when no slot has any.
+   * Throws LibraryError for what breaks a bound of wire-format.md, section 4.1.
+   */
+  constructor(id, parts, forms = []) {
     if (!Number.isSafeInteger(id) || id < 0) {
       throw new LibraryError(`A template's id is 0 to 2^53 - 1, not ${id}.`);
     }
@@ -29,7 +32,11 @@ export class Template {
     if (fixedBytes < 1 || fixedBytes > MAX_FIXED_BYTES) {
       throw new LibraryError(`Template ${id} has ${fixedBytes} fixed bytes; 1 to ${MAX_FIXED_BYTES} are allowed.`);
     }
+    if (forms.length > 0 && (forms.length !== parts.length - 1 || forms.every((one) => one === null))) {
+      throw new LibraryError(`Template ${id} has forms for ${forms.length} slots, or none at all.`);
+    }
     this.id = id;
+    this.forms = Object.freeze([...forms]);
     this.parts = Object.freeze([...parts]);
     this.fixedBytes = fixedBytes;
     Object.freeze(this);
@@ -65,8 +72,11 @@ export class Template {
 
   /** Return the bytes of a template payload with these `slots`, method byte included. */
   codedSize(slots) {
-    const sizes = slots.map(utf8Size);
-    const lengths = sizes.slice(0, -1).reduce((sum, size) => sum + varintSize(size), 0);
-    return 1 + varintSize(this.id) + sizes.reduce((sum, size) => sum + size, 0) + lengths;
+    return slots.reduce((sum, slot, number) => {
+      const forms = this.forms[number] ?? null;
+      if (forms !== null) return sum + forms.size(slot);
+      const size = utf8Size(slot);
+      return sum + size + (number < slots.length - 1 ? varintSize(size) : 0);
+    }, 1 + varintSize(this.id));
   }
 }

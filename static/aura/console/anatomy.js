@@ -159,15 +159,21 @@ function templateParts(data, start, libraries) {
     let to;
     [id, to] = readVarint(data, at);
     add(to, "template", "template", String(id));
-    const slots = libraries.get(data[start] >> 3)?.template(id)?.slotCount;
-    for (let slot = 1; slot < slots; slot += 1) {
-      let size;
-      [size, to] = readVarint(data, at);
-      if (to + size > data.length) break;
-      add(to, "length", "length", String(size));
-      add(at + size, "slot", `slot ${slot}`, decodeUtf8(data.subarray(at, at + size)));
+    const template = libraries.get(data[start] >> 3)?.template(id);
+    for (let slot = 0; slot < (template?.slotCount ?? 0); slot += 1) {
+      const name = `slot ${slot + 1}`;
+      const forms = template.forms[slot] ?? null;
+      if (forms !== null) {
+        const [content, end] = forms.decode(data, at);
+        add(end, "slot", name, decodeUtf8(content));
+      } else if (slot + 1 < template.slotCount) {
+        let size;
+        [size, to] = readVarint(data, at);
+        if (to + size > data.length) break;
+        add(to, "length", "length", String(size));
+        add(at + size, "slot", name, decodeUtf8(data.subarray(at, at + size)));
+      } else add(data.length, "slot", name, decodeUtf8(data.subarray(at)));
     }
-    if (slots > 0) add(data.length, "slot", `slot ${slots}`, decodeUtf8(data.subarray(at)));
   } catch (error) {
     if (!(error instanceof FrameError || error instanceof CodecError)) throw error;
   }

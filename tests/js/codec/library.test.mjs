@@ -27,6 +27,7 @@ test("another hash is refused", () => {
 });
 
 const manifest = (changes) => JSON.stringify({ format: "aura.library/1", templates: [], ...changes });
+const formed = (forms, template) => manifest({ format: "aura.library/2", forms, templates: [{ id: 0, ...template }] });
 const refused = [
   "",
   Uint8Array.of(0xff),
@@ -55,6 +56,25 @@ const refused = [
   manifest({ templates: [{ id: 0, parts: ["ä".repeat(2049)] }] }),
   manifest({ templates: [{ id: 1, parts: ["a"] }, { id: 1, parts: ["b"] }] }),
   manifest({ templates: [{ id: 1, parts: ["a"] }, { id: 0, parts: ["b"] }] }),
+  manifest({ templates: [{ id: 0, parts: ["a", ""], forms: [0] }] }),
+  formed([], {"parts": ["a", ""]}),
+  formed([["x"]], {"parts": ["a", ""]}),
+  formed([["x"]], {"parts": ["a", ""], "forms": [1]}),
+  formed([["x"]], {"parts": ["a", ""], "forms": [-1]}),
+  formed([["x"]], {"parts": ["a", ""], "forms": [0, 0]}),
+  formed([["x"]], {"parts": ["a", ""], "forms": [0.5]}),
+  formed([["x"]], {"parts": ["a", ""], "forms": []}),
+  formed([["x"]], {"parts": ["a", ""], "forms": null}),
+  formed([["x"], ["x"]], {"parts": ["a", "b", ""], "forms": [0, 1]}),
+  formed([["x"], ["y"]], {"parts": ["a", "b", ""], "forms": [1, 0]}),
+  formed([["x", "x"]], {"parts": ["a", ""], "forms": [0]}),
+  formed([[""]], {"parts": ["a", ""], "forms": [0]}),
+  formed([[]], {"parts": ["a", ""], "forms": [0]}),
+  formed([[1]], {"parts": ["a", ""], "forms": [0]}),
+  formed(["x"], {"parts": ["a", ""], "forms": [0]}),
+  formed({}, {"parts": ["a", ""]}),
+  formed([["ä".repeat(129)]], {"parts": ["a", ""], "forms": [0]}),
+  formed([["\ud800"]], { parts: ["a", ""], forms: [0] }),
 ];
 
 for (const [number, content] of refused.entries()) {

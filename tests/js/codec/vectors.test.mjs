@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { decode, decodeVarint, encode, encodeTemplate, encodeVarint, methodName } from "../../../static/aura/codec/index.js";
+import { patch } from "../../../static/aura/codec/delta.js";
 import { bytes, hex, libraries, payloads, varints } from "./samples.mjs";
 
 const issued = (entry, index = 1) => new Map(entry.library ? [[index, libraries[entry.library]]] : []);
@@ -54,5 +55,12 @@ for (const entry of payloads.over_limit) {
     fails(() => decode(bytes(entry.data), issued(entry), entry.limit), "too_large");
     const text = decode(bytes(entry.data), issued(entry), entry.limit + 1);
     assert.equal(Buffer.byteLength(text), entry.limit + 1);
+  });
+}
+
+for (const { source, delta, target } of payloads.deltas) {
+  test(`delta ${delta.slice(0, 20)} of ${source}`, () => {
+    if (target === null) fails(() => patch(bytes(source), bytes(delta), 100), "LibraryError");
+    else assert.equal(hex(patch(bytes(source), bytes(delta), 100)), target);
   });
 }
