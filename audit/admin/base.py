@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.csrf import csrf_protect
 
 from audit import access, tracking
@@ -86,39 +85,6 @@ def must(request: HttpRequest, *permissions: str) -> None:
     """Raise PermissionDenied unless the user has one of the app's permissions."""
     if not any(request.user.has_perm(f"audit.{name}") for name in permissions):
         raise PermissionDenied
-
-
-PURPOSES: tuple[tuple[str, Any], ...] = (
-    ("review", _lazy("Review of flagged conversations")),
-    ("subject request", _lazy("A request of the person concerned")),
-    ("complaint", _lazy("A complaint")),
-    ("investigation", _lazy("An investigation")),
-    ("quality", _lazy("Quality of the answers")),
-)
-# What the log has where nobody is asked why, and the acts themselves.
-_LOGGED: dict[str, Any] = {
-    "list": _lazy("list"),
-    "subject": _lazy("subject"),
-    "subjects": _lazy("subjects"),
-    "subject access request": _lazy("subject access request"),
-    "a shared link": _lazy("a shared link"),
-    "viewed": _lazy("viewed"),
-    "listed": _lazy("listed"),
-    "searched": _lazy("searched"),
-    "exported": _lazy("exported"),
-}
-
-
-def told_purpose(stated: str) -> str:
-    """Return a stated purpose in the language of the reader."""
-    why, _colon, detail = stated.partition(": ")
-    label = str({**_LOGGED, **dict(PURPOSES)}.get(why, why))
-    return f"{label}: {detail}" if detail else label
-
-
-def told_act(text: str) -> str:
-    """Return what an entry of the record itself says, in the language of the reader where it is one of the usual things."""
-    return str(_LOGGED.get(text, text))
 
 
 def conversation_named(row: Conversation, reads: bool) -> str:

@@ -21,7 +21,8 @@ from django.utils.translation import gettext_noop
 
 from audit import access, charts, guard, reviews, search, selectors
 from audit.admin import filters
-from audit.admin.base import PURPOSE, PURPOSES, LookedAt, ask_purpose, must, purpose, told, told_purpose
+from audit.admin.base import PURPOSE, LookedAt, ask_purpose, must, purpose, told
+from audit.admin.wording import PURPOSES, told_purpose
 from audit.errors import AuditError, NotFound
 from audit.exports import bundle
 from audit.models import Conversation, Flag, Note, Review, SavedFilter

@@ -12,7 +12,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from audit import selectors
-from audit.admin.base import LookedAt, ReadOnlyAdmin, conversation_link, told_act, told_purpose
+from audit.admin.base import LookedAt, ReadOnlyAdmin, conversation_link
+from audit.admin.wording import told_act, told_purpose
 from audit.models import Checkpoint, Conversation, Entry
 from audit.records.event import NOWHERE, SYSTEM, Kind, content_bytes
 from audit.summaries import moment

@@ -203,6 +203,10 @@ class RetentionPolicyAdmin(TrackedAdmin):
 class ReceiptAdmin(ReadOnlyAdmin):
     """Receipts of erasures."""
 
-    list_display = ("id", "at", "by", "subject", "entries", "conversations")
+    list_display = ("number", "at", "by", "subject", "entries", "conversations")
     list_select_related = ("subject",)
-    fields = ("id", "at", "by", "entries", "conversations", "note")
+    fields = ("number", "at", "by", "entries", "conversations", "note")
+
+    @admin.display(description=_("number"))
+    def number(self, obj: Receipt) -> str:
+        return str(obj.pk)

@@ -30,13 +30,17 @@ class RuleAdmin(TrackedAdmin):
 class FlagAdmin(ReadOnlyAdmin):
     """What the rules found."""
 
-    list_display = ("at", "category", "rule", "side", "detail", "about")
+    list_display = ("at", "what", "about")
     list_filter = ("category", "side", "at")
     list_select_related = ("conversation__subject",)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         shown = super().get_list_display(request)
         return shown if request.user.has_perm("audit.read_record") else [*shown[:-1], "about_unread"]
+
+    @admin.display(description=_("what"), ordering="rule")
+    def what(self, obj: Flag) -> str:
+        return obj.told
 
     @admin.display(description=_("conversation"))
     def about(self, obj: Flag) -> str:
