@@ -1,19 +1,20 @@
 """Checking the tables beside the ledger: tracked rows by their digests, summaries and times by folding entries anew."""
 
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import groupby, repeat
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
+from django.db import connections
 
 from audit import summaries, tracking
 from audit.models import Conversation, Examination, Tracked
 from audit.records import summary as pure
-from audit.records.chain import Problem
+from audit.records.chain import Problem, place_of
 from audit.records.event import SUMMED, Event, Kind, read_content
-from audit.records.sealing import key_of, unseal
 from audit.records.words import words_digest
 from audit.vault import Vault
 
@@ -26,7 +27,21 @@ def problem(alias: str, cursor: Any, states: Digests) -> Problem | None:
 
     `states` are the digests that the ledger gives, by table and primary key; it is emptied.
     """
-    return _tracked(alias, states) or _times(alias, cursor) or _summaries(alias, cursor) or _words(alias, cursor)
+    checks: dict[str, Callable[[], Problem | None]] = {
+        "the tables beside the ledger": lambda: _tracked(alias, states),
+        "audit_conversation": lambda: _times(alias, cursor),
+        "audit_summary": lambda: _summaries(alias, cursor),
+        "audit_word": lambda: _words(alias, cursor),
+    }
+    for name, check in checks.items():
+        try:
+            found = check()
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
+            # SQLite holds anything in any column.
+            return Problem(0, f"{name} cannot be read, so it was changed: {error}")
+        if found is not None:
+            return found
+    return None
 
 
 def tracked_models() -> list[type[Tracked]]:
@@ -37,16 +52,41 @@ def tracked_models() -> list[type[Tracked]]:
 def _tracked(alias: str, states: Digests) -> Problem | None:
     for model in tracked_models():
         table = model._meta.db_table
-        for row in model._default_manager.using(alias).order_by("pk").iterator(_BATCH):
+        rows = model._default_manager.using(alias).order_by("pk").iterator(_BATCH)
+        for row, as_stored in zip(rows, _as_stored(alias, model), strict=False):
             said = states.pop((table, str(row.pk)), None)
             if said is None:
                 return Problem(0, f"row {row.pk} of {table} is not on the ledger")
-            if said != tracking.row_digest(row):
+            if said != tracking.row_digest(row) or not as_stored(row):
                 return Problem(0, f"row {row.pk} of {table} was changed")
     for (table, key), said in states.items():
         if said is not None:
             return Problem(0, f"row {key} of {table} is missing")
     return None
+
+
+def _as_stored(alias: str, model: type[Tracked]) -> Iterator[Callable[[Tracked], bool]]:
+    """Yield for each row, by its primary key, a test whether it stands in the table as AURA would write it.
+
+    SQLite has many forms for one value, of which queries know one: a UUID in capitals reads the same, and joins nothing.
+    """
+    connection = connections[alias]
+    if connection.vendor != "sqlite":
+        yield from repeat(lambda _row: True)
+    fields = model._meta.concrete_fields
+    # The sign keeps a value as it is stored; a bare column would be converted as its table declares it.
+    columns = ", ".join(f'+"{field.column}"' for field in fields)
+
+    def same(stored: tuple[Any, ...], row: Tracked) -> bool:
+        written = (field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields)
+        return stored == tuple(bytes(one) if isinstance(one, memoryview) else one for one in written) and not any(
+            field.null and value == "" for field, value in zip(fields, stored, strict=True)
+        )
+
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT {columns} FROM {model._meta.db_table} ORDER BY "{model._meta.pk.column}"')
+        for stored in _fetched(cursor):
+            yield partial(same, stored)
 
 
 def _times(alias: str, cursor: Any) -> Problem | None:
@@ -110,6 +150,8 @@ def _stored(cursor: Any) -> Iterator[pure.Summary]:
     while True:
         cursor.execute(f"SELECT {columns} FROM audit_summary {condition} ORDER BY stream LIMIT {_BATCH}", after)
         rows = cursor.fetchall()
+        for stream, conversation, *_ in rows:
+            _uuid(stream), _uuid(conversation)
         yield from summaries.read(rows).values()
         if len(rows) < _BATCH:
             return
@@ -133,9 +175,9 @@ def _folded(alias: str, cursor: Any) -> Iterator[pure.Summary]:
             return
         after = streams[-1]
         cursor.execute(
-            f"SELECT e.stream, e.conversation_id, e.kind, e.at, c.body FROM audit_entry e JOIN audit_content c"
-            f" ON c.entry_id = e.seq WHERE e.stream >= %s AND e.stream <= %s AND e.kind IN ({kinds})"
-            " ORDER BY e.stream, e.seq",
+            'SELECT e.stream, e.previous, e.seq, e.kind, e.conversation_id, e.epoch, e."offset", e.subject_id, e.at, c.body'
+            " FROM audit_entry e JOIN audit_content c ON c.entry_id = e.seq"
+            f" WHERE e.stream >= %s AND e.stream <= %s AND e.kind IN ({kinds}) ORDER BY e.stream, e.seq",
             [streams[0], after],
         )
         for _, rows in groupby(cursor.fetchall(), key=lambda row: row[0]):
@@ -144,12 +186,15 @@ def _folded(alias: str, cursor: Any) -> Iterator[pure.Summary]:
 
 def _fold(keys: Vault, rows: list[tuple[Any, ...]]) -> pure.Summary:
     made: pure.Summary | None = None
-    for stream, conversation, kind, at, stored in rows:
-        body = bytes(stored)
-        key = keys.key(key_of(body))
+    for name, previous, sequence, kind, where, epoch, offset, subject, at, stored in rows:
+        stream, conversation = _uuid(name), _uuid(where)
+        place = place_of(
+            bytes(previous), sequence, kind, conversation.bytes, stream.bytes, epoch, offset, _uuid(subject).bytes, at
+        )
         # Seals were checked before; what has no key by now is being erased.
-        _, meta = read_content(unseal(body, key)) if key is not None else ("", {})
-        event = Event(Kind(kind), _uuid(conversation), _uuid(stream), 1, 0, "", at, "", meta)
+        plain = keys.open(bytes(stored), place)
+        _, meta = read_content(plain) if plain is not None else ("", {})
+        event = Event(Kind(kind), conversation, stream, 1, 0, "", at, "", meta)
         if made is None:
             made = pure.begin(event)
         pure.apply(made, event)
@@ -158,4 +203,10 @@ def _fold(keys: Vault, rows: list[tuple[Any, ...]]) -> pure.Summary:
 
 
 def _uuid(value: Any) -> UUID:
-    return value if isinstance(value, UUID) else UUID(hex=value)
+    """Return the UUID of a column. Raises ValueError for one that is written as AURA does not write it."""
+    if isinstance(value, UUID):
+        return value
+    found = UUID(hex=value)
+    if found.hex != value:
+        raise ValueError(f"{value!r} is not how a UUID is written here")
+    return found

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -144,15 +144,29 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def kept_outside() -> Iterator[str]:
-    """Yield the checkpoints in the files, in the order of the days; a line that was cut short is passed over."""
+    """Yield the checkpoints in the files of this machine, in the order of the days."""
     folder = Path(settings.AUDIT_CHECKPOINT_DIR)
-    for path in sorted(folder.glob("*.jsonl")):
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    note = json.loads(line)
-                except ValueError:
-                    if not line.rstrip("\n").endswith('"'):
-                        continue  # cut short by a failure; a line that was changed keeps its end
-                    note = ""
-                yield note if isinstance(note, str) else ""
+    # Made with the first head.
+    yield from read_files([folder] if folder.is_dir() else [])
+
+
+def read_files(places: Iterable[Path]) -> Iterator[str]:
+    """Yield the checkpoints in files, or in the files of folders; a line that was cut short is passed over.
+
+    Raises OSError for a file that cannot be read.
+    """
+    for place in places:
+        for path in sorted(place.glob("*.jsonl")) if place.is_dir() else [place]:
+            yield from _read_file(path)
+
+
+def _read_file(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                note = json.loads(line)
+            except ValueError:
+                if not line.rstrip("\n").endswith('"'):
+                    continue  # cut short by a failure; a line that was changed keeps its end
+                note = ""
+            yield note if isinstance(note, str) else ""

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,7 +20,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from audit import immutability, signals, tracking, vault
+from audit import immutability, selectors, signals, tracking, vault
 from audit.errors import NotFound, OnHold
 from audit.models import (
     Conversation,
@@ -42,6 +43,8 @@ from audit.records.event import SYSTEM, Event, Kind
 from audit.vault import signers
 
 _SYSTEM = [kind.value for kind in SYSTEM]
+# How long an erasure may be under way before somebody else finishes it.
+PATIENCE = timedelta(minutes=5)
 # Seconds that cleaning the files waits for readers of the old state to finish.
 SCRUB_PATIENCE = 5.0
 
@@ -93,17 +96,18 @@ def erase_subject(subject: Subject, *, by: str, reason: str, keep_account: bool 
             found.rows += tracking.delete_all(SavedFilter.objects.filter(user=user))
         subject.name, subject.user, subject.erased = None, None, timezone.now()
         found.rows += [tracking.save(subject), tracking.save(vault.bump())]
+        receipt.account = user
         _write_receipt(receipt, head, found, len(conversations), subject=subject.pk.hex)
         found.rows.append(tracking.save(receipt))
         if user is not None and not keep_account:
             _anonymise(user, subject.pk)
         taken.append(found)
-        meta: dict[str, Any] = {"subject": subject.pk.hex, "through": head, "entries": found.entries}
+        meta: dict[str, Any] = {"subject": subject.pk.hex, "through": head, "entries": found.entries, **_of(receipt)}
         return [tracking.state(found.rows, reason, actor=by, meta=meta, kind=Kind.ERASURE)]
 
     tracking.write(work)
     vault.vault().forget()
-    _finish(user, name, conversations, taken[-1].streams)
+    _finish(receipt, name, conversations, taken[-1].streams)
     return receipt
 
 
@@ -124,11 +128,11 @@ def erase_conversations(identifiers: Sequence[UUID], *, by: str, reason: str) ->
         _write_receipt(receipt, head, found, len(names))
         found.rows.append(tracking.save(receipt))
         taken.append(found)
-        meta: dict[str, Any] = {"conversations": names, "through": head, "entries": found.entries}
+        meta: dict[str, Any] = {"conversations": names, "through": head, "entries": found.entries, **_of(receipt)}
         return [tracking.state(found.rows, reason, actor=by, meta=meta, kind=Kind.ERASURE)]
 
     tracking.write(work)
-    _finish(None, "", list(identifiers), taken[-1].streams)
+    _finish(receipt, "", list(identifiers), taken[-1].streams)
     return receipt
 
 
@@ -151,7 +155,7 @@ def _take(entries: QuerySet[Entry], conversations: QuerySet[Conversation]) -> _T
 
 
 def _write_receipt(receipt: Receipt, head: int, taken: _Taken, conversations: int, **more: str) -> None:
-    receipt.at = timezone.now()
+    receipt.at = receipt.unfinished = timezone.now()
     receipt.entries, receipt.conversations = taken.entries, conversations
     told = {
         "receipt": str(receipt.pk),
@@ -177,9 +181,38 @@ def _anonymise(user: Any, subject: UUID) -> None:
     LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(users), object_id=str(user.pk)).delete()
 
 
-def _finish(user: Any, name: str, conversations: list[UUID], streams: list[UUID]) -> None:
-    signals.erased.send(sender=None, user=user, name=name, conversations=conversations, streams=streams)
+def _of(receipt: Receipt) -> dict[str, Any]:
+    return {"receipt": receipt.pk.hex}
+
+
+def _finish(receipt: Receipt, name: str, conversations: list[UUID], streams: list[UUID]) -> None:
+    """Have other apps erase what they keep, and write down that they did."""
+    signals.erased.send(sender=None, user=receipt.account, name=name, conversations=conversations, streams=streams)
+    receipt.unfinished = receipt.account = None
+    tracking.keep(receipt, text="what else was kept of it is erased")
     scrub()
+
+
+def finish_pending(patience: timedelta = PATIENCE) -> int:
+    """Finish the erasures whose process was killed before other apps had erased what they keep; return how many.
+
+    The record itself was whole: its part is one transaction. Younger ones than `patience` are left to whoever is at it.
+    """
+    waiting = Receipt.objects.filter(unfinished__lt=timezone.now() - patience).select_related("account")
+    pending = {receipt.pk.hex: receipt for receipt in waiting}
+    if not pending:
+        return 0
+    for event in selectors.events_of(Entry.objects.filter(kind=Kind.ERASURE.value).order_by("seq")):
+        receipt = pending.get(str(event.meta.get("receipt")))
+        if receipt is not None:
+            meta: dict[str, Any] = dict(event.meta)
+            spoken = Entry.objects.exclude(kind__in=_SYSTEM).filter(seq__lte=meta["through"])
+            subject, several = meta.get("subject"), meta.get("conversations", [])
+            own = spoken.filter(subject=UUID(subject)) if subject else spoken.filter(conversation__in=several)
+            conversations = list(own.order_by().values_list("conversation", flat=True).distinct())
+            streams = list(own.order_by().values_list("stream", flat=True).distinct())
+            _finish(receipt, "", conversations, streams)
+    return len(pending)
 
 
 def scrub() -> bool:

@@ -6,6 +6,7 @@ tables (manage.py grant_audit); the owner's function `audit_erase_content` delet
 """
 
 from collections.abc import Iterable
+from hashlib import md5
 from typing import Any
 
 # The conditions under which a row of that table stands in the place of a new one.
@@ -39,6 +40,36 @@ def remove(connection: Any) -> None:
             for event in _EVENTS:
                 on = f" ON {table}" if connection.vendor == "postgresql" else ""
                 cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{event}{on}")
+
+
+def problem(connection: Any) -> str | None:
+    """Return what keeps the triggers from doing their work: one that is missing, switched off or another one, or one that
+    nobody here made; None for nothing."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(
+                "SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit_%%'", []
+            )
+            found = {name: (sql, table) for name, sql, table in cursor.fetchall()}
+            wanted = {f"{table}_no_{event}": _sqlite(table, event) for table in TABLES for event in _EVENTS}
+        else:
+            cursor.execute(
+                "SELECT t.tgname, CASE WHEN t.tgenabled IN ('O', 'A') THEN md5(p.prosrc) END, c.relname FROM pg_trigger t"
+                " JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid"
+                " WHERE NOT t.tgisinternal AND c.relname LIKE 'audit\\_%%' AND pg_table_is_visible(c.oid)",
+                [],
+            )
+            found = {name: (source, table) for name, source, table in cursor.fetchall()}
+            refusal = md5(_REFUSE.encode(), usedforsecurity=False).hexdigest()
+            wanted = {f"{table}_no_{event}": refusal for table in TABLES for event in _EVENTS}
+    for name, source in wanted.items():
+        if name not in found:
+            return f"the trigger {name} is missing: what it guards can be changed"
+        if found.pop(name)[0] != source:
+            return f"the trigger {name} is not as AURA made it"
+    for name, (_source, table) in found.items():
+        return f"the table {table} has a trigger {name} that AURA did not make"
+    return None
 
 
 def erase_content(connection: Any, entries: Iterable[int]) -> None:
@@ -78,10 +109,12 @@ def _sqlite(table: str, event: str) -> str:
     return f"CREATE TRIGGER {table}_no_{event} BEFORE {command} ON {table} {when} {body}"
 
 
+_REFUSE = (
+    " BEGIN IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'audit_content' AND current_setting('audit.erasing', true) = 'on' "
+    f"THEN RETURN OLD; END IF; RAISE EXCEPTION '{_REFUSAL}'; END "
+)
 _FUNCTIONS = (
-    "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-    "IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'audit_content' AND current_setting('audit.erasing', true) = 'on' "
-    f"THEN RETURN OLD; END IF; RAISE EXCEPTION '{_REFUSAL}'; END $$",
+    f"CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $${_REFUSE}$$",
     "CREATE OR REPLACE FUNCTION audit_erase_content(numbers bigint[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER "
     "SET search_path FROM CURRENT AS $$ BEGIN PERFORM set_config('audit.erasing', 'on', true); "
     "DELETE FROM audit_content WHERE entry_id = ANY(numbers); PERFORM set_config('audit.erasing', 'off', true); END $$",

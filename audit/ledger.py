@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from audit import summaries, tracking, vault
-from audit.records.chain import GENESIS, entry_hash
+from audit.records.chain import GENESIS, entry_hash, place_of
 from audit.records.event import SYSTEM, Event, content_bytes
 from audit.records.sealing import SALT_SIZE, content_hash, seal
 from audit.vault import Owner, Vault
@@ -93,13 +93,22 @@ def write(
         sequence += 1
         actor = owners[event.actor]
         owner = record if event.kind in SYSTEM else actor
-        body = seal(content, owner.key_id, owner.key, salts[number * SALT_SIZE : (number + 1) * SALT_SIZE])
-        hashed = content_hash(body)
         kind, conversation, stream, subject = event.kind.value, event.conversation, event.stream, actor.subject
-        own = entry_hash(
-            previous, sequence, kind, conversation.bytes, stream.bytes, event.epoch, event.offset, subject.bytes,
-            event.at, hashed,
-        )  # fmt: skip
+        place = place_of(
+            previous,
+            sequence,
+            kind,
+            conversation.bytes,
+            stream.bytes,
+            event.epoch,
+            event.offset,
+            subject.bytes,
+            event.at,
+        )
+        salt = salts[number * SALT_SIZE : (number + 1) * SALT_SIZE]
+        body = seal(content, owner.key_id, owner.key, salt, place)
+        hashed = content_hash(body)
+        own = entry_hash(place, hashed)
         if not native:
             conversation, stream, subject = conversation.hex, stream.hex, subject.hex  # type: ignore[assignment]
         entries.append(

@@ -192,7 +192,7 @@ class Entry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.seq} {self.kind}"
+        return f"{self.seq} {self.get_kind_display()}"
 
 
 class Content(models.Model):
@@ -355,6 +355,11 @@ class Receipt(Tracked):
     entries = models.BigIntegerField(_("entries"))
     conversations = models.BigIntegerField(_("conversations"))
     note = models.TextField(_("signed receipt"))
+    # Since when what other apps keep of it waits to be erased, and whose that is; empty once it is done.
+    unfinished = models.DateTimeField(_("unfinished since"), null=True)
+    account = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("account")
+    )
 
     class Meta:
         verbose_name = _("erasure receipt")

@@ -76,3 +76,9 @@ def _write(path: Path, lines: list[str]) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(name).replace(path)
+    # The name, too, has to outlive a power failure: the database may say by then that the new key is in force.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

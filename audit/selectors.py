@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 
 from audit.errors import RecordUnavailable
 from audit.models import Conversation, Entry, Receipt, Subject
-from audit.records.chain import Problem
+from audit.records.chain import Problem, place_of
 from audit.records.event import ENDS, IN_STREAM, SYSTEM, Event, Json, Kind, read_content
-from audit.records.sealing import SealBroken, key_of
+from audit.records.sealing import SealBroken
 from audit.records.transcript import Turn, fold
 from audit.vault import vault
 
@@ -59,9 +59,10 @@ def said_in(streams: Iterable[UUID]) -> Iterator[tuple[UUID, UUID, Kind, str, Ma
     the record; what was erased is passed over. As plain rows: for whoever reads many. Raises RecordUnavailable."""
     kinds = [Kind.PROMPT.value, *(kind.value for kind in IN_STREAM)]
     found = Entry.objects.filter(stream__in=list(streams), kind__in=kinds).order_by("seq")
-    for stream, conversation, kind, body in found.values_list("stream", "conversation_id", "kind", "content__body"):
-        plain = _open(bytes(body)) if body is not None else None
+    for row in found.values_list(*_PLACE, "content__body"):
+        plain = _content(row)
         if plain is not None:
+            _, _, kind, conversation, stream, *_ = row
             yield stream, conversation, Kind(kind), *read_content(plain)
 
 
@@ -140,18 +141,10 @@ def _spoken() -> QuerySet[Entry]:
     return _entries().exclude(kind__in=[kind.value for kind in SYSTEM])
 
 
-# Read as tuples: an object of a model takes longer to make than its content to decrypt.
-_COLUMNS = (
-    "kind",
-    "conversation_id",
-    "stream",
-    "epoch",
-    "offset",
-    "subject_id",
-    "subject__name",
-    "at",
-    "content__body",
-)
+# Read as tuples: an object of a model takes longer to make than its content to decrypt. What a content is sealed to comes
+# first, the content and the name of its subject behind it.
+_PLACE = ("previous", "seq", "kind", "conversation_id", "stream", "epoch", "offset", "subject_id", "at")
+_COLUMNS = (*_PLACE, "content__body", "subject__name")
 
 
 def events_of(entries: QuerySet[Entry]) -> Iterator[Event]:
@@ -168,16 +161,15 @@ def events_of(entries: QuerySet[Entry]) -> Iterator[Event]:
 def event_of(entry: Entry) -> Event | None:
     """Return the event of an entry, None once its content was erased. Raises RecordUnavailable."""
     body = entry.content.body if hasattr(entry, "content") else None
-    place = (entry.kind, entry.conversation_id, entry.stream, entry.epoch, entry.offset)
-    return _event((*place, entry.subject_id, entry.subject.name, entry.at, body))
+    return _event((*(getattr(entry, name) for name in _PLACE), body, entry.subject.name))
 
 
 def _event(row: tuple[Any, ...]) -> Event | None:
     """Return the event of a row of _COLUMNS."""
-    kind, conversation, stream, epoch, offset, subject, name, at, body = row
-    plain = _open(bytes(body)) if body is not None else None
+    plain = _content(row)
     if plain is None:
         return None
+    _, _, kind, conversation, stream, epoch, offset, subject, at, _, name = row
     text, meta = read_content(plain)
     return Event(
         kind=Kind(kind),
@@ -192,14 +184,25 @@ def _event(row: tuple[Any, ...]) -> Event | None:
     )
 
 
+def _content(row: tuple[Any, ...]) -> bytes | None:
+    """Return the bytes of the content of a row of _PLACE with the body behind it; None once it was erased."""
+    previous, sequence, kind, conversation, stream, epoch, offset, subject, at, body = row[:10]
+    if body is None:
+        return None
+    place = place_of(
+        bytes(previous), sequence, kind, conversation.bytes, stream.bytes, epoch, offset, subject.bytes, at
+    )
+    return _open(bytes(body), place)
+
+
 def open_text(body: bytes) -> str:
     """Return the text of a sealed column; empty for an empty or an erased one. Raises RecordUnavailable."""
     plain = _open(body) if body else None
     return plain.decode() if plain is not None else ""
 
 
-def _open(body: bytes) -> bytes | None:
+def _open(body: bytes, place: bytes = b"") -> bytes | None:
     try:
-        return vault().open(body, key_of(body))
+        return vault().open(body, place)
     except SealBroken as error:
         raise RecordUnavailable(f"a part of the record cannot be opened: {error}") from None

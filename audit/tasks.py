@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.conf import settings
 
-from audit import examiner, retention
+from audit import erasure, examiner, retention
 
 
 @shared_task(name="audit.tasks.examine")
@@ -23,3 +23,9 @@ def search_names() -> None:
 def apply_retention() -> None:
     """Erase what the retention policies no longer allow to keep."""
     retention.apply(by="retention")
+
+
+@shared_task(name="audit.tasks.finish_erasures")
+def finish_erasures() -> None:
+    """Finish the erasures that a killed process left when other apps had not yet erased what they keep."""
+    erasure.finish_pending()

@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from audit.models import Key, Subject, VaultState
 from audit.records.checkpoint import Signer, verifier_key
-from audit.records.sealing import KEY_SIZE, NONCE_SIZE, SALT_SIZE, SealBroken, seal, unseal, unwrap, wrap
+from audit.records.sealing import KEY_SIZE, NONCE_SIZE, SALT_SIZE, SealBroken, key_of, seal, unseal, unwrap, wrap
 
 # The subject that stands for the record itself: its events are sealed under its key, which is never destroyed.
 RECORD = uuid.UUID(int=0xA0)
@@ -147,10 +147,10 @@ class Vault:
         key = self.key(newest.pk)
         return Owner(subject.pk, newest.pk, key) if key is not None else None
 
-    def open(self, body: bytes, key_id: int) -> bytes | None:
-        """Return what a body holds; None when its key is destroyed. Raises SealBroken."""
-        key = self.key(key_id)
-        return unseal(body, key) if key is not None else None
+    def open(self, body: bytes, place: bytes = b"") -> bytes | None:
+        """Return what a body holds, sealed to a place or to none; None when its key is destroyed. Raises SealBroken."""
+        key = self.key(key_of(body))
+        return unseal(body, key, place) if key is not None else None
 
 
 def new_subject(name: str) -> tuple[Subject, list[Key]]:

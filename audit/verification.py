@@ -1,23 +1,28 @@
 """Checking the whole record: ledger, seals, tree and signed heads, and every table beside the ledger."""
 
 import multiprocessing
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from django.db import connections
+from django.db import OperationalError, connections
 
 from audit import beside, checkpoints, processes
 from audit.records.chain import GENESIS, Problem, Row, Verifier
 from audit.records.checkpoint import BadCheckpoint, read_head
 from audit.records.event import SYSTEM, Kind, read_content
 from audit.records.merkle import Range
-from audit.records.sealing import SealBroken, content_hash, key_of, unseal
+from audit.records.sealing import LOOSE, SealBroken, content_hash, key_of, unseal
 from audit.vault import Vault, signers
 
 BATCH = 10_000
+_LOOSE = bytes([LOOSE])
 _SYSTEM = frozenset(kind.value for kind in SYSTEM)
 Digests = dict[tuple[str, str], str | None]
 
@@ -54,39 +59,99 @@ class Span:
     tree: Range = field(default_factory=Range)
     heads: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
     states: Digests = field(default_factory=dict)
+    # Whether an entry is sealed to its place, and the number of the first one that is not, 0 for none.
+    placed: bool = False
+    loose: int = 0
 
 
 @dataclass(slots=True)
 class Result:
-    """How many entries were checked, how many of them a signed head covers, and the first problem, None for none."""
+    """How many entries were checked, how many of them a signed head covers, how many a head that stands outside the database
+    too, and the first problem, None for none."""
 
     entries: int
     sealed: int
+    outside: int
     problem: Problem | None
 
 
-def verify(alias: str = "default", *, jobs: int = 1, progress: Callable[[int], None] | None = None) -> Result:
-    """Check the whole record as it is now. `progress` is called with the number of entries checked so far."""
+def verify(
+    alias: str = "default",
+    *,
+    jobs: int = 1,
+    progress: Callable[[int], None] | None = None,
+    copies: Sequence[Path] = (),
+) -> Result:
+    """Check the whole record as it is now. `progress` is called with the number of entries checked so far.
+
+    `copies` are files of signed heads, or folders of such, that were kept elsewhere; the record has to fit them too.
+    """
+    try:
+        return _verify(alias, jobs, progress, copies)
+    except OperationalError as error:
+        if "decode" not in str(error):
+            raise
+    # A text in SQLite that is none: read once more, and slowly, to say where.
+    with _any_text(alias):
+        return _verify(alias, 1, progress, copies)
+
+
+@contextmanager
+def _any_text(alias: str) -> Iterator[None]:
+    """Have SQLite give bytes that are no text in another form, instead of refusing them."""
+    connection = connections[alias]
+    connection.ensure_connection()
+    before = connection.connection.text_factory
+    connection.connection.text_factory = partial(str, encoding="utf-8", errors="backslashreplace")
+    try:
+        yield
+    finally:
+        connection.connection.text_factory = before
+
+
+def _verify(alias: str, jobs: int, progress: Callable[[int], None] | None, copies: Sequence[Path]) -> Result:
     with snapshot(alias) as cursor:
-        cursor.execute("SELECT max(seq) FROM audit_entry")
-        count = cursor.fetchone()[0] or 0
-        heads, problem = _heads(cursor, count)
+        count, problem = _bounds(cursor)
+        heads, outside, wrong = _heads(cursor, count, copies)
+        problem = problem or wrong
         if problem is not None:
-            return Result(0, 0, problem)
+            return Result(0, 0, 0, problem)
         sealed = max(heads, default=0)
         tree = Range(keep=checkpoints.KEPT_LEVELS)
         states: Digests = {}
-        checked = 0
+        checked, placed = 0, False
         for span in _spans(alias, count, sorted(heads), jobs, progress):
             checked += span.checked
-            problem = span.problem or _wrong_root(tree, span, heads)
+            problem = (_loose(span.loose) if placed and span.loose else None) or span.problem
+            problem = problem or _wrong_root(tree, span, heads)
             if problem is not None:
-                return Result(checked, sealed, problem)
+                return Result(checked, sealed, outside, problem)
+            placed = placed or span.placed
             tree.kept += span.tree.kept
             tree.join(span.tree)
             states.update(span.states)
         problem = _nodes(cursor, tree, sealed) or beside.problem(alias, cursor, states)
-    return Result(checked, sealed, problem)
+    return Result(checked, sealed, outside, problem)
+
+
+def _bounds(cursor: Any) -> tuple[int, Problem | None]:
+    """Return the number of the last entry, and what stands outside the numbers that the ledger can have."""
+    cursor.execute("SELECT min(seq), max(seq) FROM audit_entry")
+    first, last = cursor.fetchone()
+    count = last or 0
+    if first is not None and first != 1:
+        return count, Problem(1, "it is missing") if first > 1 else Problem(0, f"there is an entry of number {first}")
+    cursor.execute("SELECT min(entry_id), max(entry_id) FROM audit_content")
+    lowest, highest = cursor.fetchone()
+    if lowest is not None and (lowest < 1 or highest > count):
+        return count, Problem(
+            0, f"there is content of an entry {lowest if lowest < 1 else highest}, which does not exist"
+        )
+    return count, None
+
+
+def _loose(sequence: int) -> Problem:
+    return Problem(sequence, "its content is sealed to no place, as that of no entry is behind the first that is")
 
 
 @contextmanager
@@ -109,54 +174,61 @@ def scopes(alias: str) -> Scopes:
     """Return what was erased, by the ERASURE entries."""
     found = Scopes()
     keys = Vault(alias)
+    vendor = connections[alias].vendor
+    row_of = _ROW_OF[vendor]
     with connections[alias].cursor() as cursor:
         cursor.execute(
-            "SELECT c.body FROM audit_entry e JOIN audit_content c ON c.entry_id = e.seq"
-            " WHERE e.kind = %s AND e.kind IN ('state', 'access', 'erasure') ORDER BY e.seq",
+            _query(vendor, "e.kind = %s AND e.kind IN ('state', 'access', 'erasure')"),
             [Kind.ERASURE.value],
         )
-        for (stored,) in cursor.fetchall():
-            body = bytes(stored)
+        for stored in cursor.fetchall():
             try:
-                plain = keys.open(body, key_of(body))
+                plain = keys.open(bytes(stored[11]), row_of(stored).place)
                 if plain is not None:
                     found.add(read_content(plain)[1])
-            except (SealBroken, ValueError, KeyError):
+            except (SealBroken, ValueError, TypeError, KeyError, struct.error):
                 # The pass over the ledger names what is wrong with this entry.
                 continue
     return found
 
 
-def _heads(cursor: Any, count: int) -> tuple[dict[int, bytes], Problem | None]:
-    """Return the roots of all signed heads by their sizes, and what is wrong with one."""
+def _heads(cursor: Any, count: int, copies: Sequence[Path]) -> tuple[dict[int, bytes], int, Problem | None]:
+    """Return the roots of all signed heads by their sizes, the size of the largest outside the database, and what is wrong
+    with one."""
     trusted = [signer.public for signer in signers()]
     roots: dict[int, bytes] = {}
     cursor.execute("SELECT size, note, nodes FROM audit_checkpoint ORDER BY size")
     for size, note, nodes in cursor.fetchall():
         try:
             head = read_head(note, trusted)
-            tree = Range.from_bytes(bytes(nodes))
-        except (BadCheckpoint, ValueError) as error:
-            return {}, Problem(0, f"checkpoint {size} in the database is bad: {error}")
+            tree = Range.from_bytes(_blob(nodes))
+        except (BadCheckpoint, ValueError, TypeError, AttributeError) as error:
+            return {}, 0, Problem(0, f"checkpoint {size} in the database is bad: {error}")
         if head.size != size or tree.end != size or tree.root() != head.root:
-            return {}, Problem(0, f"checkpoint {size} in the database was changed")
+            return {}, 0, Problem(0, f"checkpoint {size} in the database was changed")
         roots[size] = head.root
-    for note in checkpoints.kept_outside():
+    outside = 0
+    for note in chain(checkpoints.kept_outside(), checkpoints.read_files(copies)):
         try:
             head = read_head(note, trusted)
         except BadCheckpoint as error:
-            return {}, Problem(0, f"a checkpoint in a file is bad: {error}")
+            return {}, 0, Problem(0, f"a checkpoint in a file is bad: {error}")
         if head.size > count:
-            return {}, Problem(
-                count + 1, f"entries from here to {head.size} are missing: a signed head in a file covers them"
+            return (
+                {},
+                0,
+                Problem(
+                    count + 1, f"entries from here to {head.size} are missing: a signed head in a file covers them"
+                ),
             )
         if head.size not in roots:
-            return {}, Problem(0, f"checkpoint {head.size} is in a file but not in the database")
+            return {}, 0, Problem(0, f"checkpoint {head.size} is in a file but not in the database")
         if roots[head.size] != head.root:
-            return {}, Problem(0, f"two signed heads of {head.size} entries differ")
+            return {}, 0, Problem(0, f"two signed heads of {head.size} entries differ")
+        outside = max(outside, head.size)
     if roots and max(roots) > count:
-        return {}, Problem(count + 1, f"entries from here to {max(roots)} are missing: a signed head covers them")
-    return roots, None
+        return {}, 0, Problem(count + 1, f"entries from here to {max(roots)} are missing: a signed head covers them")
+    return roots, outside, None
 
 
 def _wrong_root(tree: Range, span: Span, heads: dict[int, bytes]) -> Problem | None:
@@ -173,7 +245,7 @@ def _nodes(cursor: Any, tree: Range, sealed: int) -> Problem | None:
     expected = {(level, place): value for level, place, value in tree.kept if (place + 1) << level <= sealed}
     cursor.execute("SELECT level, place, hash FROM audit_node")
     for level, place, value in cursor.fetchall():
-        if expected.pop((level, place), None) != bytes(value):
+        if expected.pop((level, place), None) != _blob(value):
             return Problem(0, f"node {place} of level {level} in the database was changed")
     if expected:
         level, place = min(expected)
@@ -222,8 +294,8 @@ def check_span(
     span = Span(tree=Range(begin, keep=checkpoints.KEPT_LEVELS))
     wanted = frozenset(sizes)
     with connection.cursor() as cursor:
-        checker = _Checker(alias, Verifier(sequence=begin, previous=_hash_at(cursor, begin)), gone, span.states)
-        query = _query(connection.vendor)
+        checker = _Checker(alias, Verifier(sequence=begin, previous=_hash_at(cursor, begin)), gone, span)
+        query = _query(connection.vendor, "e.seq > %s AND e.seq <= %s")
         for first in range(begin, end, BATCH):
             cursor.execute(query, [first, min(first + BATCH, end)])
             for stored in cursor.fetchall():
@@ -250,47 +322,63 @@ def _hash_at(cursor: Any, sequence: int) -> bytes:
     return bytes(row[0]) if row else GENESIS
 
 
-def _query(vendor: str) -> str:
-    """Return the query for the rows of a batch: UUIDs as hexadecimal text from SQLite, as bytes from PostgreSQL."""
+def _query(vendor: str, which: str) -> str:
+    """Return the query for rows: UUIDs as hexadecimal text from SQLite, as bytes from PostgreSQL."""
     names = ["conversation_id", "stream", "subject_id"]
     conversation, stream, subject = (f"uuid_send(e.{n})" if vendor == "postgresql" else f"e.{n}" for n in names)
     return (
         f'SELECT e.seq, e.kind, {conversation}, {stream}, e.epoch, e."offset", {subject}, e.at, e.content_hash,'
         " e.previous, e.hash, c.body FROM audit_entry e LEFT JOIN audit_content c ON c.entry_id = e.seq"
-        " WHERE e.seq > %s AND e.seq <= %s ORDER BY e.seq"
+        f" WHERE {which} ORDER BY e.seq"
     )
+
+
+def _blob(value: Any) -> bytes:
+    """Return the bytes of a column, empty for what SQLite holds there and is none."""
+    return bytes(value) if isinstance(value, bytes | memoryview) else b""
 
 
 class _Checker:
     """Checks stored rows one after the other."""
 
-    def __init__(self, alias: str, verifier: Verifier, gone: Scopes, states: Digests) -> None:
+    def __init__(self, alias: str, verifier: Verifier, gone: Scopes, span: Span) -> None:
         self.verifier = verifier
         self._alias = alias
+        self._row_of = _ROW_OF[connections[alias].vendor]
         self._gone = gone
-        self._states = states
+        self._span = span
         self._vault = Vault(alias)
         self._keys: dict[int, bytes] = {}
 
     def problem(self, stored: tuple[Any, ...]) -> str:
         """Return what is wrong with the next row, empty for nothing."""
         try:
-            row = _row(stored)
+            row = self._row_of(stored)
         except (ValueError, TypeError):
             return "it was changed"
         what = self.verifier.problem(row)
         if what:
             return what
-        if stored[11] is None:
+        body = stored[11]
+        if body is None:
             return "" if self._erased(row) else "its content is missing"
-        body = stored[11] if type(stored[11]) is bytes else bytes(stored[11])
+        return self._wrong_body(row, body if type(body) is bytes else _blob(body))
+
+    def _wrong_body(self, row: Row, body: bytes) -> str:
+        """Return what is wrong with the content of a row that is good, empty for nothing."""
         if content_hash(body) != row.content:
             return "its content was changed"
+        if body[:1] != _LOOSE:
+            self._span.placed = True
+        elif self._span.placed:
+            return _loose(row.sequence).what
+        else:
+            self._span.loose = self._span.loose or row.sequence
         try:
             key = self._keys.get(key_of(body)) or self._key(key_of(body))
             if key is None:
                 return "the key of its content is missing"
-            plain = unseal(body, key)
+            plain = unseal(body, key, self.verifier.place)
         except SealBroken as error:
             return f"its content cannot be opened: {error}"
         if row.kind in _SYSTEM:
@@ -313,30 +401,35 @@ class _Checker:
         try:
             _, meta = read_content(plain)
             for table, key, value in meta.get("rows", []):
-                self._states[table, key] = value
+                self._span.states[table, key] = value
         except (ValueError, TypeError):
             return "its content cannot be read"
         return ""
 
 
-def _row(stored: tuple[Any, ...]) -> Row:
+# Half of the time of a row went into this; the same few come again and again.
+@lru_cache(4096)
+def _unhex(text: str) -> bytes:
+    """Return the bytes of a UUID in SQLite. Raises ValueError for another form of it: queries would not find it."""
+    value = bytes.fromhex(text)
+    if value.hex() != text:
+        raise ValueError("this is not how a UUID is written here")
+    return value
+
+
+def _row_of_sqlite(stored: tuple[Any, ...]) -> Row:
     sequence, kind, conversation, stream, epoch, offset, subject, at, content, previous, own, _ = stored
-    if type(stream) is str:
-        unhex = bytes.fromhex
-        return Row(
-            sequence,
-            kind,
-            unhex(conversation),
-            unhex(stream),
-            epoch,
-            offset,
-            unhex(subject),
-            at,
-            content,
-            previous,
-            own,
-        )
+    return Row(
+        sequence, kind, _unhex(conversation), _unhex(stream), epoch, offset, _unhex(subject), at, content, previous, own
+    )
+
+
+def _row_of_postgresql(stored: tuple[Any, ...]) -> Row:
+    sequence, kind, conversation, stream, epoch, offset, subject, at, content, previous, own, _ = stored
     return Row(
         sequence, kind, bytes(conversation), bytes(stream), epoch, offset, bytes(subject), at,
         bytes(content), bytes(previous), bytes(own),
     )  # fmt: skip
+
+
+_ROW_OF = {"sqlite": _row_of_sqlite, "postgresql": _row_of_postgresql}

@@ -102,15 +102,21 @@ def included(leaf: bytes, index: int, size: int, proof: List[bytes], root: bytes
     return last == 0 and value == root
 
 
-def leaf_of(entry: Dict[str, Any]) -> bytes:
-    """Return the hash of an entry from its columns."""
-    data = struct.pack(
-        ">32sq8s16s16siq16sq32s",
+def place_of(entry: Dict[str, Any]) -> bytes:
+    """Return the bytes of the columns of an entry, without the hash of its content."""
+    if "\0" in entry["kind"]:
+        raise Wrong(f"entry {entry['seq']}: there is no such kind")
+    return struct.pack(
+        ">32sq8s16s16siq16sq",
         base64.b64decode(entry["previous"]), entry["seq"], entry["kind"].encode(),
         uuid.UUID(entry["conversation"]).bytes, uuid.UUID(entry["stream"]).bytes, entry["epoch"], entry["offset"],
-        uuid.UUID(entry["subject"]).bytes, entry["at"], base64.b64decode(entry["content_hash"]),
+        uuid.UUID(entry["subject"]).bytes, entry["at"],
     )  # fmt: skip
-    return hashlib.sha256(b"\x00aura.entry/2\x00" + data).digest()
+
+
+def leaf_of(entry: Dict[str, Any]) -> bytes:
+    """Return the hash of an entry from its columns."""
+    return hashlib.sha256(b"\x00aura.entry/2\x00" + place_of(entry) + base64.b64decode(entry["content_hash"])).digest()
 
 
 def opened(entry: Dict[str, Any]) -> Any:
@@ -122,8 +128,10 @@ def opened(entry: Dict[str, Any]) -> Any:
         raise Wrong(f"entry {entry['seq']}: the body is not the one in the ledger")
     if hashlib.sha256(b"aura.commitment/1" + key).digest()[:16] != body[25:41]:
         raise Wrong(f"entry {entry['seq']}: the body belongs to another key")
+    # A body of form 2 opens only in the place that it was sealed to.
+    place = place_of(entry) if body[0] == 2 else None
     try:
-        return json.loads(AESGCM(key).decrypt(bytes(12), body[41:], None))
+        return json.loads(AESGCM(key).decrypt(bytes(12), body[41:], place))
     except InvalidTag:
         raise Wrong(f"entry {entry['seq']}: the body does not open") from None
 
@@ -152,6 +160,8 @@ def check(path: str, line: str) -> str:
     key = public_key(line)
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
+        if len(files) != len(archive.namelist()):
+            raise Wrong("two files have the same name")
     body = signed(files["signature.txt"].decode(), key)
     listed = dict(row.rsplit(" sha256:", 1) for row in body.splitlines() if " sha256:" in row)
     if not body.startswith("aura/export\n") or set(files) - set(listed) - {"signature.txt", "verify_export.py"}:
@@ -161,6 +171,8 @@ def check(path: str, line: str) -> str:
             raise Wrong(f"{name} was changed")
     proof = json.loads(files["proof.json"])
     head = signed(proof["checkpoint"], key).split("\n")
+    if head[0] != "aura/record":
+        raise Wrong("what should be the checkpoint is another document")
     size, root = int(head[1]), base64.b64decode(head[2])
     shown = texts(proof["records"], files[proof["records"]])
     if shown is not None and set(shown) != {entry["seq"] for entry in proof["entries"]}:

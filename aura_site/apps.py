@@ -19,8 +19,10 @@ class SiteConfig(AppConfig):
         # What staff read above the tables of others, which have names for programmers.
         apps.get_app_config("otp_totp").verbose_name = _("Second factor: authenticator apps")
         apps.get_app_config("otp_static").verbose_name = _("Second factor: recovery codes")
-        for name, words in {
-            "otp_totp.TOTPDevice": (_("authenticator app"), _("authenticator apps")),
-            "otp_static.StaticDevice": (_("set of recovery codes"), _("sets of recovery codes")),
-        }.items():
-            apps.get_model(name)._meta.verbose_name, apps.get_model(name)._meta.verbose_name_plural = words
+        for name, one, several in (
+            ("otp_totp.TOTPDevice", _("authenticator app"), _("authenticator apps")),
+            ("otp_static.StaticDevice", _("set of recovery codes"), _("sets of recovery codes")),
+        ):
+            called = apps.get_model(name)._meta
+            # Migrations are made from what the model was defined with, so they do not see this.
+            called.verbose_name, called.verbose_name_plural = one, several

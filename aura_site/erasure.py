@@ -13,12 +13,13 @@ from routing_ai.models import ApiKey
 
 
 @receiver(erased)
-def forget(user: Any, **_said: Any) -> None:
+def forget(user: Any, name: str, **_said: Any) -> None:
     """Erase what the site keeps of a user whose account is gone."""
     if user is None:
         return
     samples.forget_user(user.pk)
-    services.forget_attempts(user.get_username())
+    # Under the name that the account had.
+    services.forget_attempts(name)
     if user.is_active:
         return
     ApiKey.objects.filter(user=user).delete()

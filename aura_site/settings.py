@@ -150,6 +150,7 @@ CELERY_BEAT_SCHEDULE = {
     "examine-turns": {"task": "audit.tasks.examine", "schedule": 60.0},
     "search-names": {"task": "audit.tasks.search_names", "schedule": 60.0},
     "forget-attempts": {"task": "aura_site.tasks.forget_attempts", "schedule": 3600.0},
+    "finish-erasures": {"task": "audit.tasks.finish_erasures", "schedule": 300.0},
     "retention": {"task": "audit.tasks.apply_retention", "schedule": 3600.0},
     # What the trigger missed: a broker that was away, a run whose worker was killed.
     "discovery": {"task": "compression.tasks.discover", "schedule": 60.0},

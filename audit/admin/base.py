@@ -11,12 +11,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_protect
 
-from audit import tracking
+from audit import access, tracking
 from audit.errors import AuditError
-from audit.models import Tracked
+from audit.models import Conversation, Tracked
 
 PURPOSE = "audit_purpose"
 
@@ -86,6 +87,13 @@ def must(request: HttpRequest, *permissions: str) -> None:
         raise PermissionDenied
 
 
+def conversation_named(row: Conversation, reads: bool) -> str:
+    """Return what to call a conversation: its title (the beginning of a question) for who may read what was said, for
+    others a part of its number; and whose it is."""
+    title = (row.title if reads else "") or str(row.pk)[:8]
+    return f"{title} · {row.subject}"
+
+
 View = Callable[..., HttpResponse]
 
 
@@ -103,3 +111,36 @@ def told(view: View) -> View:
             return HttpResponseRedirect(back if same else reverse("admin:index"))
 
     return wrapped
+
+
+def conversation_link(row: Conversation, reads: bool) -> str:
+    """Return a link to the page of a conversation for who may read what was said, for others its name alone."""
+    named = format_html('<bdi dir="auto">{}</bdi>', conversation_named(row, reads))
+    address = reverse("admin:audit_conversation_change", args=[row.pk])
+    return format_html('<a href="{}">{}</a>', address, named) if reads else named
+
+
+class LookedAt(ReadOnlyAdmin):
+    """Pages that show what somebody said: they open once a purpose was stated, and that they did is logged before."""
+
+    def logged(self, found: Any) -> dict[str, Any]:
+        """Return what the log says of a look at this row."""
+        raise NotImplementedError
+
+    def shown(self, request: HttpRequest, found: Any) -> dict[str, Any]:
+        """Return what the template of the page needs."""
+        raise NotImplementedError
+
+    @told
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        must(request, "read_record")
+        if not purpose(request):
+            return ask_purpose(request)
+        found = self.get_object(request, object_id)
+        context: dict[str, Any] = {}
+        if found is not None:
+            access.log_access(request.user.get_username(), "viewed", purpose(request), **self.logged(found))
+            context = self.shown(request, found)
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})

@@ -21,20 +21,13 @@ from django.utils.translation import gettext_noop
 
 from audit import access, charts, guard, reviews, search, selectors
 from audit.admin import filters
-from audit.admin.base import PURPOSE, ReadOnlyAdmin, ask_purpose, must, purpose, told
+from audit.admin.base import PURPOSE, LookedAt, ask_purpose, must, purpose, told
+from audit.admin.wording import PURPOSES, told_purpose
 from audit.errors import AuditError, NotFound
 from audit.exports import bundle
 from audit.models import Conversation, Flag, Note, Review, SavedFilter
 from audit.records import branches
 from audit.records.transcript import Turn
-
-PURPOSES = (
-    ("review", _("Review of flagged conversations")),
-    ("subject request", _("A request of the person concerned")),
-    ("complaint", _("A complaint")),
-    ("investigation", _("An investigation")),
-    ("quality", _("Quality of the answers")),
-)
 
 
 class PurposeForm(forms.Form):
@@ -45,7 +38,7 @@ class PurposeForm(forms.Form):
 
 
 @admin.register(Conversation)
-class ConversationAdmin(ReadOnlyAdmin):
+class ConversationAdmin(LookedAt):
     """A list of conversations; each opens with questions and answers side by side."""
 
     list_display = ("name", "user", "status", "flagged", "updated", "questions")
@@ -174,26 +167,19 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     # -- one conversation --------------------------------------------------------------------------------------
 
-    @told
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        must(request, "read_record")
-        if not purpose(request):
-            return ask_purpose(request)
-        found = self.get_object(request, object_id)
-        if found is not None:
-            access.log_access(request.user.get_username(), "viewed", purpose(request), conversation=found.pk)
-        context = _page(found) if found is not None else {}
-        context |= {
+    def logged(self, found: Conversation) -> dict[str, Any]:
+        return {"conversation": found.pk}
+
+    def shown(self, request: HttpRequest, found: Conversation) -> dict[str, Any]:
+        return {
+            **_page(found),
+            "title": found.title or str(found.pk),
+            "subtitle": found.subject,
             "purpose": told_purpose(purpose(request)),
-            "may_review": self.has_review_permission(request)
-            and found is not None
-            and found.user_id != request.user.pk,
+            "may_review": self.has_review_permission(request) and found.user_id != request.user.pk,
             "may_export": self.has_export_permission(request),
             "forms": list(bundle.FORMATS),
         }
-        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     @told
     def review_view(self, request: HttpRequest, identifier: UUID) -> HttpResponse:
@@ -262,13 +248,6 @@ class ConversationAdmin(ReadOnlyAdmin):
         must(request, "view_summary", "view_conversation")
         context = {**self.admin_site.each_context(request), "title": _("The record in figures"), **charts.figures()}
         return TemplateResponse(request, "admin/audit/dashboard.html", context)
-
-
-def told_purpose(stated: str) -> str:
-    """Return a stated purpose in the language of the reader."""
-    why, _colon, detail = stated.partition(": ")
-    label = str(dict(PURPOSES).get(why, why))
-    return f"{label}: {detail}" if detail else label
 
 
 def _reviewers() -> list[Any]:

@@ -1,26 +1,29 @@
 """The ledger in the admin: entries, the log of accesses among them, and signed heads."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
-from audit import access, selectors
-from audit.admin.base import ReadOnlyAdmin, ask_purpose, must, purpose, told
-from audit.models import Checkpoint, Entry
+from audit import selectors
+from audit.admin.base import LookedAt, ReadOnlyAdmin, conversation_link
+from audit.admin.wording import told_act, told_purpose
+from audit.models import Checkpoint, Conversation, Entry
 from audit.records.event import NOWHERE, SYSTEM, Kind, content_bytes
+from audit.summaries import moment
 
 # Links to conversations of one export that a list shows.
 _SHOWN = 5
 
 
 @admin.register(Entry)
-class EntryAdmin(ReadOnlyAdmin):
+class EntryAdmin(LookedAt):
     """The ledger as it is stored. What an entry says is opened on its own page, and that is logged."""
 
     list_display = ("seq", "when", "kind", "subject", "what", "about")
@@ -31,7 +34,7 @@ class EntryAdmin(ReadOnlyAdmin):
     list_select_related = ("content", "subject")
     show_full_result_count = False
     fields = (
-        "seq", "kind", "when", "subject", "conversation", "stream", "epoch", "offset", "body",
+        "seq", "kind", "when", "subject", "where", "stream", "epoch", "offset", "body",
         "content_hash_hex", "previous_hash_hex", "hash_hex",
     )  # fmt: skip
     readonly_fields = fields
@@ -39,23 +42,11 @@ class EntryAdmin(ReadOnlyAdmin):
     class Media:
         css = {"all": ["aura/admin/conversation.css"]}
 
-    @told
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        must(request, "read_record")
-        if not purpose(request):
-            return ask_purpose(request)
-        found = self.get_object(request, object_id)
-        if found is not None:
-            access.log_access(
-                request.user.get_username(),
-                "viewed",
-                purpose(request),
-                conversation=found.conversation_id,
-                entry=found.seq,
-            )
-        return super().change_view(request, object_id, form_url, extra_context)
+    def logged(self, found: Entry) -> dict[str, Any]:
+        return {"conversation": found.conversation_id, "entry": found.seq}
+
+    def shown(self, request: HttpRequest, found: Entry) -> dict[str, Any]:
+        return {}
 
     @admin.display(description=_("time"), ordering="at")
     def when(self, obj: Entry) -> str:
@@ -70,7 +61,13 @@ class EntryAdmin(ReadOnlyAdmin):
         if event is None:
             return ""
         why = event.meta.get("why", "")
-        return f"{event.text} ({why})" if why else event.text
+        return f"{told_act(event.text)} ({told_purpose(str(why))})" if why else told_act(event.text)
+
+    @admin.display(description=_("conversation"))
+    def where(self, obj: Entry) -> str:
+        found = Conversation.objects.select_related("subject").filter(pk=obj.conversation_id).first()
+        # The page is for who may read what was said.
+        return conversation_link(found, reads=True) if found is not None else ""
 
     @admin.display(description=_("about"))
     def about(self, obj: Entry) -> str:
@@ -113,5 +110,10 @@ def _link(model: str, identifier: UUID) -> str:
 class CheckpointAdmin(ReadOnlyAdmin):
     """Signed heads."""
 
-    list_display = ("size",)
-    fields = ("size", "note")
+    list_display = ("size", "when")
+    fields = ("size", "when", "note")
+
+    @admin.display(description=_("time"))
+    def when(self, obj: Checkpoint) -> str:
+        signed = re.search(r"^time=(\d{1,17})$", obj.note, re.MULTILINE)
+        return moment(int(signed[1])).strftime("%Y-%m-%d %H:%M:%S UTC") if signed else ""

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from audit import access, erasure, retention, tracking
-from audit.admin.base import ReadOnlyAdmin, TrackedAdmin, must, told
+from audit.admin.base import ReadOnlyAdmin, TrackedAdmin, conversation_link, must, told
 from audit.admin.conversation import download
 from audit.exports import bundle
 from audit.models import Conversation, Entry, Hold, Receipt, RetentionPolicy, Subject
@@ -139,8 +139,9 @@ def _account(subject: Subject) -> bytes:
 class HoldAdmin(TrackedAdmin):
     """Legal holds. They are released, never deleted."""
 
-    list_display = ("reason", "subject", "conversation_id", "placed", "placed_by", "released")
+    list_display = ("reason", "subject", "about", "placed", "placed_by", "released")
     list_filter = ("released",)
+    list_select_related = ("subject", "conversation__subject", "placed_by")
     raw_id_fields = ("conversation",)
     autocomplete_fields = ("subject",)
     fields = ("subject", "conversation", "reason")
@@ -148,6 +149,11 @@ class HoldAdmin(TrackedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @admin.display(description=_("conversation"))
+    def about(self, obj: Hold) -> str:
+        """The conversation, without its title: who places holds may not read what was said."""
+        return conversation_link(obj.conversation, reads=False) if obj.conversation is not None else ""
 
     def has_hold_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("audit.hold_record")
@@ -197,5 +203,10 @@ class RetentionPolicyAdmin(TrackedAdmin):
 class ReceiptAdmin(ReadOnlyAdmin):
     """Receipts of erasures."""
 
-    list_display = ("id", "at", "by", "subject_id", "entries", "conversations")
-    fields = ("id", "at", "by", "entries", "conversations", "note")
+    list_display = ("number", "at", "by", "subject", "entries", "conversations")
+    list_select_related = ("subject",)
+    fields = ("number", "at", "by", "entries", "conversations", "note")
+
+    @admin.display(description=_("number"))
+    def number(self, obj: Receipt) -> str:
+        return str(obj.pk)

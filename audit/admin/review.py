@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from audit.admin.base import ReadOnlyAdmin, TrackedAdmin
+from audit.admin.base import ReadOnlyAdmin, TrackedAdmin, conversation_link
 from audit.models import Flag, Rule, SavedFilter
 
 
@@ -30,8 +30,25 @@ class RuleAdmin(TrackedAdmin):
 class FlagAdmin(ReadOnlyAdmin):
     """What the rules found."""
 
-    list_display = ("at", "category", "rule", "side", "detail", "conversation_id")
+    list_display = ("at", "what", "about")
     list_filter = ("category", "side", "at")
+    list_select_related = ("conversation__subject",)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        shown = super().get_list_display(request)
+        return shown if request.user.has_perm("audit.read_record") else [*shown[:-1], "about_unread"]
+
+    @admin.display(description=_("what"), ordering="rule")
+    def what(self, obj: Flag) -> str:
+        return obj.told
+
+    @admin.display(description=_("conversation"))
+    def about(self, obj: Flag) -> str:
+        return conversation_link(obj.conversation, reads=True)
+
+    @admin.display(description=_("conversation"))
+    def about_unread(self, obj: Flag) -> str:
+        return conversation_link(obj.conversation, reads=False)
 
 
 @admin.register(SavedFilter)

@@ -1,6 +1,14 @@
 """Erasure leaves the proofs and nothing else; a legal hold beats it."""
 
+import os
+import random
 import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +43,7 @@ from audit.vault import signers
 from tests.audit.scenario import converse, user_named
 
 pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).parents[2]
 
 
 def erase(name: str, **options: Any) -> Receipt:
@@ -217,3 +226,84 @@ def test_the_command_asks_before_it_erases(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(CommandError, match="Nothing of ada"):
         call_command("erase_subject", "ada", "--reason", "asked for", "--yes")
     assert Receipt.objects.count() == 1
+
+
+def test_what_a_process_leaves_that_dies_behind_the_commit_is_finished_by_another() -> None:
+    conversation, stream = converse("ada", "One", "Two")
+    other, _ = converse("eve", "Three", "Four")
+    user = Subject.objects.get(name="ada").user
+    told: list[dict[str, Any]] = []
+    dead = True
+
+    def listener(**said: Any) -> None:
+        if dead:
+            raise KeyboardInterrupt
+        told.append({name: said[name] for name in ("user", "conversations", "streams")})
+
+    signals.erased.connect(listener)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            erase("ada")
+        with pytest.raises(KeyboardInterrupt):
+            erasure.erase_conversations([other], by="officer", reason="old")
+        good()
+        dead = False
+        # Somebody may still be at it.
+        assert erasure.finish_pending() == 0
+        assert erasure.finish_pending(timedelta(0)) == 2
+        assert erasure.finish_pending(timedelta(0)) == 0
+    finally:
+        signals.erased.disconnect(listener)
+    assert told[0] == {"user": user, "conversations": [conversation], "streams": [stream]}
+    assert (told[1]["user"], told[1]["conversations"]) == (None, [other])
+    assert not Receipt.objects.exclude(unfinished=None, account=None).exists()
+    good()
+
+
+@pytest.mark.vendor("sqlite")  # kills a process that works on an SQLite file
+def test_kill_9_in_the_middle_of_erasure_retention_and_rotation_leaves_a_good_record_and_no_rest(
+    tmp_path: Path,
+) -> None:
+    environment = {**os.environ, "AURA_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT), "AURA_EXAMINE": "false"}
+    environment.pop("DATABASE_URL", None)
+
+    def manage(*arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments, "--settings=aura_site.settings"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    manage("migrate", "--verbosity=0")
+    chance = random.Random(5)
+    seen: set[bytes] = set()
+    for number in range(6):
+        command = [sys.executable, "-m", "tests.audit.upkeep", str(number)]
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            # Near another step each time.
+            for _ in range(1 + number):
+                seen.add(child.stdout.readline())
+            time.sleep(chance.uniform(0, 0.05))
+            child.send_signal(signal.SIGKILL)
+        assert "entries are good" in manage("verify_audit")
+    assert seen == {b"said\n", b"erased\n", b"retained\n", b"rotated\n"}
+    code = "from datetime import timedelta; from audit import erasure; print(erasure.finish_pending(timedelta(0)))"
+    manage("shell", "-v0", "-c", code)
+    assert "entries are good" in manage("verify_audit")
+    with closing(sqlite3.connect(tmp_path / "aura.sqlite3")) as database:
+
+        def count(query: str) -> int:
+            return int(database.execute(query).fetchone()[0])
+
+        erased = count("SELECT count(*) FROM audit_subject WHERE erased IS NOT NULL")
+        assert erased >= 3
+        # Of the talks before the last kill of each process something may be left; of who was erased nothing.
+        assert count("SELECT count(*) FROM compression_sample") <= 6
+        for table, column in (("audit_content", "entry_id"), ("audit_key", "subject_id")):
+            entries = "SELECT e.seq FROM audit_entry e JOIN audit_subject s ON s.id = e.subject_id"
+            inside = {
+                "entry_id": f"{entries} WHERE s.erased IS NOT NULL AND e.kind NOT IN ('state', 'access', 'erasure')",
+                "subject_id": "SELECT id FROM audit_subject WHERE erased IS NOT NULL",
+            }[column]
+            assert count(f"SELECT count(*) FROM {table} WHERE {column} IN ({inside})") == 0
+        assert count("SELECT count(*) FROM audit_receipt WHERE unfinished IS NOT NULL OR account_id IS NOT NULL") == 0

@@ -103,7 +103,7 @@ def test_any_change_is_found_by_the_signature(tmp_path: Path, name: str) -> None
         ("records.jsonl", b'"erased":false', b'"erased":true', "it is shown as erased"),
         ("records.jsonl", b'"seq":3', b'"seq":99', "the records are not those that are proved"),
         ("proof.json", b'"kind": "prompt"', b'"kind": "chunk"', "is not in the signed tree"),
-        ("proof.json", b'"body": "AQAA', b'"body": "AQAB', "the body is not the one in the ledger"),
+        ("proof.json", b'"body": "AgAA', b'"body": "AgAB', "the body is not the one in the ledger"),
     ],
 )
 def test_the_proofs_find_what_a_new_signature_would_hide(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.records.chain import GENESIS, Problem, Row, Verifier, entry_hash, leaf_data
+from audit.records.chain import GENESIS, Problem, Row, Verifier, entry_hash, leaf_data, place_of
 from audit.records.event import Event, Kind, content_bytes, read_content
 from audit.records.merkle import leaf_hash
 from audit.records.transcript import fold
@@ -32,7 +32,7 @@ def rows(count: int) -> list[Row]:
             10 + number,
             bytes([number] * 32),
         )
-        own = entry_hash(previous, *columns)
+        own = entry_hash(place_of(previous, *columns[:-1]), columns[-1])
         found.append(Row(*columns, previous, own))
         previous = own
     return found
@@ -44,18 +44,7 @@ def test_a_whole_chain_is_good() -> None:
 
 def test_the_hash_of_an_entry_is_the_leaf_hash_of_its_bytes() -> None:
     (row,) = rows(1)
-    columns = (
-        row.sequence,
-        row.kind,
-        row.conversation,
-        row.stream,
-        row.epoch,
-        row.offset,
-        row.subject,
-        row.at,
-        row.content,
-    )
-    assert row.hash == leaf_hash(leaf_data(GENESIS, *columns))
+    assert row.hash == leaf_hash(leaf_data(row.place, row.content))
 
 
 @pytest.mark.parametrize("name", Row._fields)
@@ -75,6 +64,9 @@ def test_a_change_of_any_column_is_found(name: str) -> None:
         (lambda r: [*r[:2], r[2]._replace(previous=bytes(32)), *r[3:]], 3, "it does not follow the entry before"),
         (lambda r: [r[0]._replace(hash=bytes(32)), *r[1:]], 1, "it was changed"),
         (lambda r: [r[0]._replace(kind="x" * 9), *r[1:]], 1, "it was changed"),
+        (lambda r: [r[0]._replace(kind="chunk\0"), *r[1:]], 1, "it was changed"),
+        (lambda r: [r[0]._replace(kind=b"chunk"), *r[1:]], 1, "it was changed"),
+        (lambda r: [r[0]._replace(content="text"), *r[1:]], 1, "it was changed"),
         (lambda r: [r[0]._replace(epoch=2**40), *r[1:]], 1, "it was changed"),
     ],
 )

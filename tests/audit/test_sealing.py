@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.records.sealing import (
+    LOOSE,
     SealBroken,
     content_hash,
     entry_key,
@@ -35,6 +36,17 @@ def test_the_key_of_one_entry_opens_no_other() -> None:
         unseal_one(second, entry_key(KEY, salt_of(first)))
     with pytest.raises(SealBroken):
         unseal(first, OTHER)
+
+
+def test_a_body_that_is_sealed_to_a_place_opens_there_only() -> None:
+    body = seal(b"one", 1, KEY, SALT, b"here")
+    assert unseal(body, KEY, b"here") == b"one"
+    loose = bytes([LOOSE]) + body[1:]
+    for spoilt, place in ((body, b"there"), (body, b""), (loose, b"here"), (loose, b"")):
+        with pytest.raises(SealBroken):
+            unseal(spoilt, KEY, place)
+    # What has no place opens anywhere.
+    assert unseal(seal(b"one", 1, KEY, SALT), KEY, b"there") == b"one"
 
 
 @given(st.integers(0, 60), st.integers(1, 255))
