@@ -12,7 +12,6 @@ from streaming.bridges.errors import BadAddress, MissingClient
 
 # Headers that say where a message stands in its stream.
 STREAM, EPOCH, OFFSET = "aura-stream", "aura-epoch", "aura-offset"
-_PLACE = frozenset((STREAM, EPOCH, OFFSET))
 # Messages handed on at a time.
 BATCH = 500
 # Seconds that `receive` waits when there is nothing.
@@ -48,8 +47,8 @@ class Message:
         """Return a message from a broker. Headers that make no sense count as none: the writer was somebody else."""
         if STREAM not in headers and EPOCH not in headers and OFFSET not in headers:
             return cls(body, headers=headers)
-        rest = {name: value for name, value in headers.items() if name not in _PLACE}
-        stream, epoch, offset = headers.get(STREAM, ""), _number(headers.get(EPOCH, "1")), _number(headers.get(OFFSET))
+        rest = dict(headers)
+        stream, epoch, offset = rest.pop(STREAM, ""), _number(rest.pop(EPOCH, "1")), _number(rest.pop(OFFSET, None))
         if epoch is None or offset is None or not 0 < len(stream.encode()) <= NAME_LIMIT:
             return cls(body, headers=rest)
         return cls(body, stream, epoch, offset, rest)

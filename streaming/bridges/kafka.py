@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import SplitResult, unquote
 
@@ -21,6 +22,10 @@ from streaming.bridges.errors import BadAddress, Refused, Unavailable
 PACKAGE = "aiokafka>=0.14,<1"
 # Seconds of silence behind which the broker is asked whether it is there: the client waits for one for ever.
 SILENCE = 3.0
+# Bytes of the messages that go into a partition together; fewer, larger requests cost both sides less.
+BATCH_BYTES = 262_144
+# Keys whose partitions are remembered.
+KEYS_LIMIT = 4_096
 
 
 class Kafka:
@@ -78,7 +83,11 @@ class Kafka:
     async def sink(self, channel: str, _mark: str = "") -> "_Sink":
         """See `Bridge`."""
         producer = self._aiokafka.AIOKafkaProducer(
-            **self._where, acks="all", enable_idempotence=self._idempotent, max_request_size=self._largest, linger_ms=5
+            **self._where,
+            acks="all",
+            enable_idempotence=self._idempotent,
+            max_request_size=self._largest,
+            max_batch_size=min(self._largest, BATCH_BYTES),
         )
         sink = _Sink(producer, channel, self._largest, self._patience)
         async with _said(), base.closing_on_failure(sink.aclose):
@@ -143,42 +152,77 @@ class _Source:
 
 
 class _Sink:
+    """The client's own way to send costs a future for each message; here the messages of a partition go as a batch."""
+
     mark = ""
 
     def __init__(self, producer: Any, topic: str, largest: int, patience: float) -> None:
+        from aiokafka.partitioner import DefaultPartitioner
+
         self._patience = patience
         self._producer = producer
         self._topic = topic
         self._largest = largest
+        self._partitioner = DefaultPartitioner()
+        # The partitions there are, and which one each key goes to.
+        self._partitions: list[int] = []
+        self._chosen: dict[bytes | None, int] = {}
 
     async def send(self, messages: Sequence[Message]) -> None:
-        from aiokafka.errors import MessageSizeTooLargeError
-
-        waiting = []
-        refused: Refused | None = None
         async with _said():
-            for index, message in enumerate(messages):
-                headers = [(name, value.encode()) for name, value in message.all_headers().items()]
-                try:
-                    waiting.append(
-                        await self._producer.send(
-                            self._topic, message.body, key=message.stream.encode() or None, headers=headers
-                        )
-                    )
-                except MessageSizeTooLargeError:
-                    refused = Refused(index, f"Kafka takes messages of at most {self._largest} bytes")
-                    break
-            async with asyncio.timeout(2 * self._patience):
-                await asyncio.gather(*waiting)
-        if refused is not None:
-            raise refused
+            await self._find_partitions()
+            batches, taken = self._batches(messages)
+            # In rounds with one batch of each partition: none may overtake one that fails.
+            for turn in zip_longest(*batches.values()):
+                waiting = [
+                    await self._producer.send_batch(batch, self._topic, partition=partition)
+                    for partition, batch in zip(batches, turn, strict=True)
+                    if batch is not None
+                ]
+                async with asyncio.timeout(2 * self._patience):
+                    await asyncio.gather(*waiting)
+        if taken < len(messages):
+            raise Refused(taken, f"Kafka takes messages of at most {self._largest} bytes")
+
+    def _batches(self, messages: Sequence[Message]) -> tuple[dict[int, list[Any]], int]:
+        """Return the batches of each partition, and how many messages are in them: those before one that is too large."""
+        batches: dict[int, list[Any]] = {}
+        for index, message in enumerate(messages):
+            key = message.stream.encode() or None
+            headers = [(name, value.encode()) for name, value in message.all_headers().items()]
+            if _length(key, message.body, headers) > self._largest:
+                return batches, index
+            mine = batches.setdefault(self._partition(key), [])
+            if not mine or mine[-1].append(timestamp=None, key=key, value=message.body, headers=headers) is None:
+                mine.append(self._producer.create_batch())
+                # The first one is taken whatever its size.
+                mine[-1].append(timestamp=None, key=key, value=message.body, headers=headers)
+        return batches, len(messages)
+
+    async def _find_partitions(self) -> None:
+        partitions = sorted(await self._producer.partitions_for(self._topic))
+        if partitions != self._partitions or len(self._chosen) > KEYS_LIMIT:
+            self._partitions, self._chosen = partitions, {}
+        # What has no stream goes somewhere else each time, and together.
+        self._chosen.pop(None, None)
+
+    def _partition(self, key: bytes | None) -> int:
+        """Return the partition that all clients of Kafka put a key into; their hash in Python is slow."""
+        if key not in self._chosen:
+            self._chosen[key] = self._partitioner(key, self._partitions, self._partitions)
+        return self._chosen[key]
 
     async def aclose(self) -> None:
         await _close(self._producer)
 
 
+def _length(key: bytes | None, body: bytes, headers: Sequence[tuple[str, bytes]]) -> int:
+    """Return at least how many bytes a message needs in a batch of its own."""
+    return len(key or b"") + len(body) + sum(len(name) * 3 + len(value) + 10 for name, value in headers) + 100
+
+
 def _texts(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
-    return {name: value.decode(errors="replace") for name, value in headers if value is not None}
+    return {name: value.decode("utf-8", "replace") for name, value in headers if value is not None}
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from streaming.bridges.base import BATCH, WAIT, Delivery, Message
 from streaming.bridges.errors import BadAddress, Refused, Unavailable
 
 PACKAGE = "google-cloud-pubsub>=2.44,<3"
-# Of a publish request: https://cloud.google.com/pubsub/quotas
+# Of a request: https://cloud.google.com/pubsub/quotas
 REQUEST_MESSAGES, REQUEST_BYTES = 1_000, 9_500_000
 ATTRIBUTE_LIMIT = 1_024
 PATIENCE = 15.0
@@ -85,7 +85,7 @@ class _Source:
     async def receive(self, limit: int = BATCH) -> Sequence[Delivery]:
         from google.api_core.exceptions import DeadlineExceeded
 
-        request = {"subscription": self._subscription, "max_messages": limit}
+        request = {"subscription": self._subscription, "max_messages": min(limit, REQUEST_MESSAGES)}
         async with _said():
             try:
                 answer = await self._client.pull(request=request, timeout=WAIT, retry=None)

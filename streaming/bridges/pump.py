@@ -69,8 +69,9 @@ class Pump(Reader):
         except TimeoutError:
             raise Unavailable(f"no connection within {PATIENCE:.0f} s") from None
 
-    async def deal(self, batch: Batch) -> None:
+    async def deal(self, deliveries: Sequence[Delivery]) -> Batch:
         """See `Reader`."""
+        batch = await visit(self.books.sift, deliveries)
         moving: list[tuple[Delivery, Message]] = []
         dead: list[tuple[Delivery, str]] = []
         for delivery in batch.fresh:
@@ -86,6 +87,7 @@ class Pump(Reader):
         await visit(self._commit, batch, len(moving) - len(refused), dead)
         # Of each partition the last; what has no time counts as new.
         self.caught_up = min({one.partition: one.at or time.time() for one in batch.deliveries}.values())
+        return batch
 
     async def idle(self) -> None:
         """See `Reader`."""

@@ -5,13 +5,16 @@ import tomllib
 from types import ModuleType
 
 import pytest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.bridges import brokers, kafka, kinesis, nats, pubsub, rabbitmq, redis
+from streaming.bridges import pace as pace_module
 from streaming.bridges.backoff import Backoff
 from streaming.bridges.base import EPOCH, OFFSET, STREAM, Message, client
 from streaming.bridges.errors import BadAddress, MissingClient
+from streaming.bridges.pace import Pace
 from streaming.bridges.seen import RUNS_LIMIT, Seen
 from streaming.flow.mapping import DEPTH_LIMIT, NODES_LIMIT, Mapping
 from tests.live import ROOT
@@ -117,6 +120,26 @@ def test_pauses_double_are_random_and_bounded() -> None:
     assert backoff.failed(0.25) == 2.5
     backoff.succeeded()
     assert backoff.failed(1.0) == 1
+
+
+def test_batches_grow_while_they_are_quick_and_shrink_when_they_are_slow() -> None:
+    pace = Pace(least=10, most=70, limit=20)
+    quick, middling, slow = pace_module.QUICK / 2, pace_module.LONG / 2, 2 * pace_module.LONG
+    # What comes by itself says nothing of what many would take.
+    for count, seconds, limit in [
+        (5, quick, 20), (20, quick, 40), (40, quick, 70), (70, quick, 70), (70, middling, 70),
+        (70, slow, 35), (35, slow, 17), (6, slow, 10), (10, slow, 10), (10, quick, 20),
+    ]:  # fmt: skip
+        pace.took(count, seconds)
+        assert pace.limit == limit
+
+
+@given(st.binary(max_size=300), st.text(max_size=40), st.dictionaries(st.text(max_size=30), st.text(max_size=60)))
+def test_kafka_takes_no_message_for_smaller_than_it_is(body: bytes, stream: str, given: dict[str, str]) -> None:
+    message = Message(body, stream, 1, 7, given)
+    headers = [(name, value.encode()) for name, value in message.all_headers().items()]
+    key = stream.encode()
+    assert kafka._length(key, body, headers) >= DefaultRecordBatchBuilder.estimate_size_in_bytes(key, body, headers)
 
 
 @pytest.mark.parametrize(
