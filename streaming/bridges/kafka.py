@@ -33,7 +33,7 @@ class Kafka:
 
     def __init__(self, url: SplitResult) -> None:
         given = base.options(
-            url, security="PLAINTEXT", mechanism="PLAIN", idempotent="true", largest="1000000", patience="10"
+            url, security="PLAINTEXT", mechanism="PLAIN", idempotent="true", largest="1048576", patience="10"
         )
         self._aiokafka = base.client("aiokafka", PACKAGE)
         login, _, hosts = url.netloc.rpartition("@")
@@ -63,7 +63,13 @@ class Kafka:
 
     async def _start(self, channel: str) -> "_Source":
         consumer = self._aiokafka.AIOKafkaConsumer(
-            channel, **self._where, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+            channel,
+            **self._where,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            # What others write in a transaction that they give up is no message.
+            isolation_level="read_committed",
         )
         source = _Source(consumer, channel, self._patience)
         async with _said(), base.closing_on_failure(source.aclose):

@@ -15,7 +15,7 @@ from streaming.bridges.queued import Queued
 
 PACKAGE = "rstream>=1.1.1,<2"
 # Bytes of a frame; RabbitMQ takes 1 MiB by default.
-FRAME = 900_000
+FRAME = 1_040_000
 PATIENCE = 10.0
 
 
