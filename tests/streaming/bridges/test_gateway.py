@@ -306,6 +306,16 @@ async def test_a_topic_goes_out_through_filter_and_mapping(there: memory.Broker,
     assert {headers["aura-stream"] for _, headers in there.logs["paid"]} == {name}
 
 
+async def test_a_body_that_nobody_can_look_into_is_put_aside_in_words(there: memory.Broker, user: Any) -> None:
+    sink = await brokers.bridge("bus").sink("orders")
+    await sink.send([Message(b"\xff", "s", 1, 0), Message("نص".encode(), "s", 1, 1)])
+    await make_route(user, source="bus:orders", target="bus:copy", mapping='{"was": "$data"}')
+    async with running(Gateway()):
+        letter = await until(DeadLetter.objects.first)
+    assert letter.reason == "the body is neither JSON nor UTF-8 text"
+    assert [orjson.loads(body) for body, _ in there.logs["copy"]] == [{"was": "نص"}]
+
+
 async def test_a_route_begins_with_what_comes_from_now_on_and_stays_with_that(there: memory.Broker, user: Any) -> None:
     sink = await brokers.bridge("bus").sink("orders")
     await sink.send(numbered("s", range(10)))
