@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
 from typing import Protocol
-from urllib.parse import SplitResult, parse_qsl
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from streaming.bridges.errors import BadAddress, MissingClient
 
@@ -18,6 +18,8 @@ BATCH = 500
 WAIT = 1.0
 # Bytes of a stream's name.
 NAME_LIMIT = 200
+# What an option says that is on or off.
+FLAGS = ("true", "false")
 _NUMBER_LIMIT = 2**62
 _NUMBER_DIGITS = 19
 
@@ -158,10 +160,26 @@ def client(module: str, package: str) -> ModuleType:
 
 
 def options(url: SplitResult, **defaults: str) -> dict[str, str]:
-    """Return the options of an address (`?name=value`) over their defaults. Raises BadAddress for one that is unknown."""
+    """Return the options of an address (`?name=value`) over their defaults. Raises BadAddress for one that is unknown, and
+    where true or false stands by default for anything else."""
     given = dict(parse_qsl(url.query, keep_blank_values=True))
     unknown = sorted(set(given) - set(defaults))
     if unknown:
         known = ", ".join(defaults) or "none"
         raise BadAddress(f"{url.scheme}: there is no option {unknown[0]}; there are: {known}")
+    for name, value in given.items():
+        if defaults[name] in FLAGS and value not in FLAGS:
+            raise BadAddress(f"{url.scheme}: {name} is true or false")
     return {**defaults, **given}
+
+
+def port_of(scheme: str, host: str) -> int | None:
+    """Return the port of `HOST[:PORT]`. Raises BadAddress where it makes no sense."""
+    try:
+        found = urlsplit(f"//{host}")
+        if found.hostname:
+            return found.port
+    except ValueError:
+        # What is not to be read may be a part of a password: it is not repeated.
+        pass
+    raise BadAddress(f"{scheme}: HOST:PORT makes no sense; a password with @, / or : is percent-encoded")

@@ -20,6 +20,8 @@ from streaming.bridges.base import BATCH, WAIT, Delivery, Message
 from streaming.bridges.errors import BadAddress, Refused, Unavailable
 
 PACKAGE = "aiokafka>=0.14,<1"
+SECURITY = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 # Seconds of silence behind which the broker is asked whether it is there: the client waits for one for ever.
 SILENCE = 3.0
 # Bytes of the messages that go into a partition together; fewer, larger requests cost both sides less.
@@ -39,6 +41,11 @@ class Kafka:
         login, _, hosts = url.netloc.rpartition("@")
         if not hosts or not given["largest"].isdigit() or not given["patience"].isdigit():
             raise BadAddress("kafka: an address is kafka://HOST:PORT,HOST:PORT; largest and patience are numbers")
+        for host in hosts.split(","):
+            base.port_of("kafka", host)
+        for name, known in (("security", SECURITY), ("mechanism", MECHANISMS)):
+            if given[name] not in known:
+                raise BadAddress(f"kafka: {name} is one of {', '.join(known)}")
         user, _, password = login.partition(":")
         self._idempotent = given["idempotent"] == "true"
         self._largest = int(given["largest"])
@@ -96,9 +103,14 @@ class Kafka:
             max_batch_size=min(self._largest, BATCH_BYTES),
         )
         sink = _Sink(producer, channel, self._largest, self._patience)
-        async with _said(), base.closing_on_failure(sink.aclose):
-            async with asyncio.timeout(2 * self._patience):
-                await producer.start()
+        try:
+            async with _said(), base.closing_on_failure(sink.aclose):
+                async with asyncio.timeout(2 * self._patience):
+                    await producer.start()
+        except Unavailable as error:
+            # All that a broker without idempotent producers says.
+            hint = "; if it has no idempotent producers, add ?idempotent=false" if "UnknownError" in str(error) else ""
+            raise Unavailable(f"{error}{hint}") from None
         return sink
 
 
@@ -234,10 +246,13 @@ def _texts(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
 @asynccontextmanager
 async def _said() -> AsyncIterator[None]:
     """Turn the client's errors into Unavailable."""
-    from aiokafka.errors import KafkaError
+    from aiokafka.errors import KafkaConnectionError, KafkaError
 
     try:
         yield
+    except KafkaConnectionError as error:
+        # The client tells no more: a broker hangs up on who does not speak TLS with it or brings no good password.
+        raise Unavailable(f"Kafka: {error}: is the broker there, are `security`, user and password right?") from None
     except (KafkaError, OSError) as error:
         raise Unavailable(f"Kafka: {error or type(error).__name__}") from None
 

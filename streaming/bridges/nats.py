@@ -1,4 +1,4 @@
-"""NATS JetStream. `nats://[USER:PASSWORD@]HOST[:PORT][?create=true]`, the channel is the subject.
+"""NATS JetStream. `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][?create=true]`, the channel is the subject.
 
 A stream of the server must take the subject; with `create=true` one of the same name is made. The server itself leaves out
 what is sent twice within its window (two minutes by default): the id of a message is its stream, epoch and offset.
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from typing import Any
-from urllib.parse import SplitResult, urlunsplit
+from urllib.parse import SplitResult, unquote, urlunsplit
 
 import orjson
 
@@ -38,7 +38,12 @@ class Nats:
     def __init__(self, url: SplitResult) -> None:
         self._create = base.options(url, create="false")["create"] == "true"
         self._nats = base.client("nats", PACKAGE)
-        self._url = urlunsplit((url.scheme, url.netloc, "", "", ""))
+        login, _, host = url.netloc.rpartition("@")
+        base.port_of("nats", host)
+        user, colon, password = (unquote(part) for part in login.partition(":"))
+        # By itself it is a token. In the address the client would take them as they are encoded.
+        self._login = {"user": user, "password": password} if colon else {"token": user} if user else {}
+        self._url = urlunsplit((url.scheme, host, "", "", ""))
 
     async def source(self, channel: str, positions: Mapping[str, str]) -> "_Source":
         """See `Bridge`."""
@@ -91,7 +96,7 @@ class Nats:
             async with asyncio.timeout(PATIENCE):
                 await connection.connect(
                     self._url, allow_reconnect=False, connect_timeout=5, max_reconnect_attempts=1,
-                    reconnect_time_wait=0, error_cb=_nothing, disconnected_cb=lost,
+                    reconnect_time_wait=0, error_cb=_nothing, disconnected_cb=lost, **self._login,
                 )  # fmt: skip
         return connection
 

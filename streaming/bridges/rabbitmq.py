@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote
 
 from streaming.bridges import base
 from streaming.bridges.base import WAIT, Delivery, Message
-from streaming.bridges.errors import BadAddress, Refused, Unavailable
+from streaming.bridges.errors import Refused, Unavailable
 from streaming.bridges.queued import Queued
 
 PACKAGE = "rstream>=1.1.1,<2"
@@ -32,12 +32,9 @@ class RabbitMQ:
         given = base.options(url, create="false", tls="false")
         self._rstream = base.client("rstream", PACKAGE)
         self._create = given["create"] == "true"
-        try:
-            port = url.port or 5552
-        except ValueError as error:
-            raise BadAddress(f"rabbitmq: {error}") from None
+        port = base.port_of("rabbitmq", url.netloc.rpartition("@")[2]) or 5552
         self._where: dict[str, Any] = {
-            "host": url.hostname or "localhost",
+            "host": url.hostname,
             "port": port,
             "vhost": unquote(url.path.removeprefix("/")) or "/",
             "username": unquote(url.username or "guest"),

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -13,7 +14,7 @@ from streaming.bridges import brokers, kafka, kinesis, nats, pubsub, rabbitmq, r
 from streaming.bridges import pace as pace_module
 from streaming.bridges.backoff import Backoff
 from streaming.bridges.base import EPOCH, OFFSET, STREAM, Message, client
-from streaming.bridges.errors import BadAddress, MissingClient
+from streaming.bridges.errors import BadAddress, MissingClient, Unavailable
 from streaming.bridges.pace import Pace
 from streaming.bridges.seen import RUNS_LIMIT, Seen
 from streaming.flow.mapping import DEPTH_LIMIT, NODES_LIMIT, Mapping
@@ -148,9 +149,19 @@ def test_kafka_takes_no_message_for_smaller_than_it_is(body: bytes, stream: str,
         ("ftp://host", "begins with one of"),
         ("kafka://", "an address is kafka://"),
         ("kafka://h:1?largest=big", "are numbers"),
+        ("kafka://h:1,h:x", "kafka: HOST:PORT makes no sense"),
+        ("kafka://h:1?security=NONE", "security is one of PLAINTEXT, SSL"),
+        ("kafka://h:1?mechanism=X", "mechanism is one of PLAIN, SCRAM"),
+        ("kafka://h:1?idempotent=maybe", "kafka: idempotent is true or false"),
+        ("rabbitmq://h/?create=yes", "rabbitmq: create is true or false"),
+        ("redis://h:6379/shop", "the number of a database"),
+        ("redis://h:port/0", "redis: HOST:PORT makes no sense"),
+        ("nats://h:99999", "nats: HOST:PORT makes no sense"),
+        ("nats://", "nats: HOST:PORT makes no sense"),
+        ("kinesis://eu-west-1?endpoint=here", "an endpoint is http"),
         ("redis://h?color=red", "there is no option color; there are: maxlen"),
         ("redis://h?maxlen=-1", "maxlen is a number"),
-        ("rabbitmq://h:port/", "rabbitmq"),
+        ("rabbitmq://h:port/", "rabbitmq: HOST:PORT makes no sense"),
         ("pubsub://", "pubsub://PROJECT"),
         ("kinesis://", "kinesis://REGION"),
         ("nats://[", "makes no sense"),
@@ -159,6 +170,33 @@ def test_kafka_takes_no_message_for_smaller_than_it_is(body: bytes, stream: str,
 def test_an_address_that_makes_no_sense_is_refused_in_words(address: str, words: str) -> None:
     with pytest.raises(BadAddress, match=words):
         brokers.to(address)
+
+
+@pytest.mark.parametrize("address", ["redis://h", "redis://", "redis://u:p@h:1/3", "nats://u:p@h", "kafka://u:p@h,h:2"])
+def test_what_may_be_left_out_of_an_address_may_be_left_out(address: str) -> None:
+    assert brokers.to(address)
+
+
+async def test_google_without_credentials_is_unavailable_until_there_are_some(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    # No question to a cloud's machine for its account.
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    bridge = brokers.to("pubsub://shop")
+    for opening in (bridge.sink("c"), bridge.source("c", {}), bridge.end("c")):
+        with pytest.raises(Unavailable, match="credentials were not found"):
+            await opening
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rabbitmq", "nats", "kafka"])
+def test_a_password_that_makes_an_address_unreadable_is_not_repeated(scheme: str) -> None:
+    with pytest.raises(BadAddress) as refused:
+        brokers.to(f"{scheme}://user:hush/hush@host:1")
+    assert "hush" not in str(refused.value)
+    assert "percent-encoded" in str(refused.value)
 
 
 def test_a_missing_client_is_named_with_what_installs_it() -> None:
