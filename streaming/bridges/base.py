@@ -51,7 +51,8 @@ class Message:
             return cls(body, headers=headers)
         rest = dict(headers)
         stream, epoch, offset = rest.pop(STREAM, ""), _number(rest.pop(EPOCH, "1")), _number(rest.pop(OFFSET, None))
-        if epoch is None or offset is None or not 0 < len(stream.encode()) <= NAME_LIMIT:
+        # A database cannot keep a name with NUL in it.
+        if epoch is None or offset is None or not 0 < len(stream.encode()) <= NAME_LIMIT or "\0" in stream:
             return cls(body, headers=rest)
         return cls(body, stream, epoch, offset, rest)
 

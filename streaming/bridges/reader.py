@@ -8,11 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from streaming.bridges.backoff import Backoff
 from streaming.bridges.base import Delivery, Message, Source
-from streaming.bridges.books import Batch, Books
+from streaming.bridges.books import REASON_LIMIT, Batch, Books, storable
 from streaming.bridges.errors import Unavailable
 from streaming.bridges.models import DeadLetter
 from streaming.bridges.pace import Pace
@@ -20,6 +20,9 @@ from streaming.database import visit
 
 log = logging.getLogger(__name__)
 
+# What is not the message's fault: the same again later is right. Other errors of the database (IntegrityError, DataError)
+# are those of an effect that will never be taken.
+TROUBLE = (Unavailable, OperationalError, InterfaceError)
 # Dead letters tried again at a time.
 AGAIN = 50
 # Seconds between two looks for dead letters that somebody wants to be tried again.
@@ -158,7 +161,7 @@ class Consumer(Reader):
                     self._effect(delivery.message)
                 self.books.keep(batch)
             return batch
-        except (DatabaseError, Unavailable):
+        except TROUBLE:
             raise
         except Exception as error:
             log.warning("%s: a batch failed, its messages are dealt with one by one: %r", self.name, error)
@@ -175,7 +178,7 @@ class Consumer(Reader):
                 with transaction.atomic():
                     self._effect(message)
                 return ""
-            except DatabaseError:
+            except TROUBLE:
                 raise
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
@@ -196,6 +199,6 @@ class Consumer(Reader):
 def put_back(letter: DeadLetter, reason: str) -> None:
     """Delete a dead letter that was dealt with, or keep it with the reason why it was not."""
     if reason:
-        DeadLetter.objects.filter(pk=letter.pk).update(again=False, reason=reason[:300])
+        DeadLetter.objects.filter(pk=letter.pk).update(again=False, reason=storable(reason, REASON_LIMIT))
     else:
         DeadLetter.objects.filter(pk=letter.pk).delete()
