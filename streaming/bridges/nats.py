@@ -22,6 +22,8 @@ from streaming.bridges.errors import Refused, Unavailable
 PACKAGE = "nats-py>=2.16,<3"
 # What the server tells duplicates by.
 ID = "Nats-Msg-Id"
+# What stands before the place of a message.
+PLACE = "$JS.ACK."
 PATIENCE = 10.0
 # What the server is asked for at a time: so many messages, until so many seconds have gone by, and so many bytes, unless
 # one message may have more.
@@ -134,7 +136,8 @@ class _Source:
     async def arrived(self, message: Any) -> None:
         """Take in a message or a status."""
         self._heard = time.monotonic()
-        status = (message.headers or {}).get("Status", "") if not message.data else ""
+        # What has a place in the stream is a message, whatever others put into its headers.
+        status = "" if message.reply.startswith(PLACE) else (message.headers or {}).get("Status", "")
         if status:
             reason = message.headers.get("Description", "")
             self._asked = 0
@@ -266,7 +269,8 @@ def _headers(message: Message) -> dict[str, str]:
 
 
 def _headers_of(message: Any) -> dict[str, str]:
-    return {name: value for name, value in (message.headers or {}).items() if name != ID}
+    # The client puts in names of its own as members of an enumeration.
+    return {str(getattr(name, "value", name)): value for name, value in (message.headers or {}).items() if name != ID}
 
 
 async def _ignored() -> None:
