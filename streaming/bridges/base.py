@@ -8,10 +8,15 @@ from types import ModuleType
 from typing import Protocol
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+import zstandard
+
 from streaming.bridges.errors import BadAddress, MissingClient
 
 # Headers that say where a message stands in its stream.
 STREAM, EPOCH, OFFSET = "aura-stream", "aura-epoch", "aura-offset"
+# Header that says how a body is compressed, and the bytes that one may become.
+CODING, ZSTD = "aura-coding", "zstd"
+UNPACKED_LIMIT = 16 * 1_048_576
 # Messages handed on at a time.
 BATCH = 500
 # Seconds that `receive` waits when there is nothing.
@@ -47,6 +52,8 @@ class Message:
     @classmethod
     def arrived(cls, body: bytes, headers: Mapping[str, str]) -> "Message":
         """Return a message from a broker. Headers that make no sense count as none: the writer was somebody else."""
+        if headers.get(CODING) == ZSTD and (unpacked := _unpacked(body)) is not None:
+            body, headers = unpacked, {name: value for name, value in headers.items() if name != CODING}
         if STREAM not in headers and EPOCH not in headers and OFFSET not in headers:
             return cls(body, headers=headers)
         rest = dict(headers)
@@ -55,6 +62,16 @@ class Message:
         if epoch is None or offset is None or not 0 < len(stream.encode()) <= NAME_LIMIT or "\0" in stream:
             return cls(body, headers=rest)
         return cls(body, stream, epoch, offset, rest)
+
+
+def _unpacked(body: bytes) -> bytes | None:
+    """Return a body that was compressed, None for what is not or would become too large."""
+    try:
+        if 0 <= zstandard.frame_content_size(body) <= UNPACKED_LIMIT:
+            return zstandard.ZstdDecompressor().decompress(body)
+    except zstandard.ZstdError:
+        pass
+    return None
 
 
 def _number(text: str | None) -> int | None:

@@ -2,7 +2,8 @@
 
 Options: `security` (PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL), `mechanism` (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512),
 `idempotent` (true; false for brokers that cannot), `largest` (bytes of a message, as the broker's message.max.bytes),
-`patience` (seconds until a broker that does not answer counts as away).
+`patience` (seconds until a broker that does not answer counts as away), `compression` of batches (none, gzip, lz4, snappy,
+zstd).
 A message's stream is its key, so that a stream is in one partition and in order.
 """
 
@@ -19,8 +20,9 @@ from streaming.bridges import base
 from streaming.bridges.base import BATCH, WAIT, Delivery, Message
 from streaming.bridges.errors import BadAddress, Refused, Unavailable
 
-PACKAGE = "aiokafka>=0.14,<1"
+PACKAGE = "aiokafka[lz4,snappy,zstd]>=0.14,<1"
 SECURITY = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+COMPRESSIONS = ("none", "gzip", "lz4", "snappy", "zstd")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 # Seconds of silence behind which the broker is asked whether it is there: the client waits for one for ever.
 SILENCE = 3.0
@@ -35,7 +37,13 @@ class Kafka:
 
     def __init__(self, url: SplitResult) -> None:
         given = base.options(
-            url, security="PLAINTEXT", mechanism="PLAIN", idempotent="true", largest="1048576", patience="10"
+            url,
+            security="PLAINTEXT",
+            mechanism="PLAIN",
+            idempotent="true",
+            largest="1048576",
+            patience="10",
+            compression="none",
         )
         self._aiokafka = base.client("aiokafka", PACKAGE)
         login, _, hosts = url.netloc.rpartition("@")
@@ -43,12 +51,13 @@ class Kafka:
             raise BadAddress("kafka: an address is kafka://HOST:PORT,HOST:PORT; largest and patience are numbers")
         for host in hosts.split(","):
             base.port_of("kafka", host)
-        for name, known in (("security", SECURITY), ("mechanism", MECHANISMS)):
+        for name, known in (("security", SECURITY), ("mechanism", MECHANISMS), ("compression", COMPRESSIONS)):
             if given[name] not in known:
                 raise BadAddress(f"kafka: {name} is one of {', '.join(known)}")
         user, _, password = login.partition(":")
         self._idempotent = given["idempotent"] == "true"
         self._largest = int(given["largest"])
+        self._compression = given["compression"] if given["compression"] != "none" else None
         self._patience = float(given["patience"])
         self._where: dict[str, Any] = {
             "bootstrap_servers": hosts.split(","),
@@ -101,6 +110,7 @@ class Kafka:
             enable_idempotence=self._idempotent,
             max_request_size=self._largest,
             max_batch_size=min(self._largest, BATCH_BYTES),
+            compression_type=self._compression,
         )
         sink = _Sink(producer, channel, self._largest, self._patience)
         try:

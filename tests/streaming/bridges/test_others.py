@@ -101,6 +101,14 @@ async def test_nats(nats: Nats) -> None:
     assert found[6].headers == {"Status": "404"}
 
 
+@pytest.mark.parametrize("compression", ["gzip", "lz4", "snappy", "zstd"])
+async def test_kafka_compressed_as_others_do(kafka: Kafka, compression: str) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=f"127.0.0.1:{kafka.port}", compression_type=compression) as producer:
+        for number in range(3):
+            await producer.send_and_wait("odd", b"body" * 100 * (number + 1), key=b"k")
+    assert [one.body for one in await taken(kafka, 3)] == [b"body" * 100, b"body" * 200, b"body" * 300]
+
+
 async def test_kafka(kafka: Kafka) -> None:
     async with AIOKafkaProducer(bootstrap_servers=f"127.0.0.1:{kafka.port}") as producer:
         # What deletes a key, and keys and headers that are no text.

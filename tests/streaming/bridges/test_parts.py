@@ -3,17 +3,19 @@
 import json
 import tomllib
 from pathlib import Path
+from random import Random
 from types import ModuleType
 
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
+from zstandard import ZstdCompressor
 
-from streaming.bridges import brokers, kafka, kinesis, nats, pubsub, rabbitmq, redis
+from streaming.bridges import brokers, kafka, kinesis, memory, nats, pubsub, rabbitmq, redis
 from streaming.bridges import pace as pace_module
 from streaming.bridges.backoff import Backoff
-from streaming.bridges.base import EPOCH, OFFSET, STREAM, Message, client
+from streaming.bridges.base import CODING, EPOCH, OFFSET, STREAM, UNPACKED_LIMIT, ZSTD, Message, client
 from streaming.bridges.errors import BadAddress, MissingClient, Unavailable
 from streaming.bridges.pace import Pace
 from streaming.bridges.seen import RUNS_LIMIT, Seen
@@ -65,6 +67,30 @@ def test_any_headers_make_a_message(headers: dict[str, str]) -> None:
     assert STREAM not in message.headers
     if not message.stream:
         assert (message.epoch, message.offset) == (1, 0)
+
+
+@given(st.binary(max_size=2_000))
+def test_a_body_that_only_says_it_is_compressed_stays_as_it_is(body: bytes) -> None:
+    given = {CODING: ZSTD, "of": "others"}
+    assert Message.arrived(body, given) == Message(body, headers=given)
+    packed = ZstdCompressor().compress(body)
+    assert Message.arrived(packed, given) == Message(body, headers={"of": "others"})
+
+
+def test_what_would_become_too_large_stays_compressed() -> None:
+    packed = ZstdCompressor().compress(bytes(UNPACKED_LIMIT + 1))
+    assert Message.arrived(packed, {CODING: ZSTD}).body == packed
+
+
+async def test_compressing_makes_a_body_smaller_and_never_larger() -> None:
+    bridge = brokers.to("memory://packed?compression=zstd")
+    sink = await bridge.sink("c")
+    random = Random(1).randbytes(1_000)
+    await sink.send([Message(b"ab" * 500), Message(random), Message(b"ab" * 50)])
+    (first, named), *others = memory.broker("packed").logs["c"]
+    assert len(first) < 60
+    assert named == {CODING: ZSTD}
+    assert others == [(random, {}), (b"ab" * 50, {})]
 
 
 @pytest.mark.parametrize("offset", ["", "-1", "1e3", "٣", "9" * 19, "9" * 400])
@@ -155,6 +181,9 @@ def test_kafka_takes_no_message_for_smaller_than_it_is(body: bytes, stream: str,
         ("kafka://h:1,h:x", "kafka: HOST:PORT makes no sense"),
         ("kafka://h:1?security=NONE", "security is one of PLAINTEXT, SSL"),
         ("kafka://h:1?mechanism=X", "mechanism is one of PLAIN, SCRAM"),
+        ("kinesis://r?compression=zstd&envelope=false", "without an envelope"),
+        ("kafka://h:1?compression=rar", "compression is one of none, gzip"),
+        ("nats://h:1?compression=gzip", "nats: compression is none or zstd"),
         ("kafka://h:1?idempotent=maybe", "kafka: idempotent is true or false"),
         ("rabbitmq://h/?create=yes", "rabbitmq: create is true or false"),
         ("redis://h:6379/shop", "the number of a database"),
@@ -203,7 +232,7 @@ def test_a_password_that_makes_an_address_unreadable_is_not_repeated(scheme: str
 
 
 def test_a_missing_client_is_named_with_what_installs_it() -> None:
-    with pytest.raises(MissingClient, match=r"pip install --only-binary :all: 'aiokafka>="):
+    with pytest.raises(MissingClient, match=r"pip install --only-binary :all: 'aiokafka\[lz4,snappy,zstd\]>="):
         client("a_client_that_is_not_there", kafka.PACKAGE)
 
 
