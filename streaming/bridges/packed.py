@@ -1,6 +1,6 @@
 """Bodies that are compressed on the way: `?compression=zstd` of any broker's address. Kafka compresses batches itself.
 
-A message says so in the header `aura-coding`, and every reader of AURA unpacks it (`streaming.bridges.base.Message.arrived`).
+A message says so in the header `aura-coding`; every reader of AURA unpacks it (`streaming.bridges.base.Message.arrived`).
 """
 
 from collections.abc import Mapping, Sequence
