@@ -57,6 +57,9 @@ class Kafka:
         user, _, password = login.partition(":")
         self._idempotent = given["idempotent"] == "true"
         self._largest = int(given["largest"])
+        if given["compression"] not in ("none", "gzip"):
+            # What the client compresses these with.
+            base.client("cramjam", PACKAGE)
         self._compression = given["compression"] if given["compression"] != "none" else None
         self._patience = float(given["patience"])
         self._where: dict[str, Any] = {
