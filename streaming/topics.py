@@ -20,7 +20,7 @@ from audit.journal import journal
 from audit.records.event import Event, Kind
 from compression.codec.payload import Encoded
 from streaming import coding, recorded
-from streaming.errors import Overloaded, ResumeImpossible, UnknownStream
+from streaming.errors import Malformed, Overloaded, ResumeImpossible, UnknownStream
 from streaming.feed import Feed
 from streaming.flow.events import StreamChunk, StreamEvent
 from streaming.protocol.codec import SessionCodec
@@ -58,9 +58,13 @@ def topic_id(name: str, user_id: int) -> UUID:
 
 
 def event_text(actor: str, kind: str, data: Any) -> str:
-    """Return the text of an event as it is recorded and sent: JSON with `from`, `kind`, `at` (ms) and `data`."""
+    """Return the text of an event as it is recorded and sent: JSON with `from`, `kind`, `at` (ms) and `data`. Raises
+    Malformed for data that can be read and not be written: orjson writes 254 levels and reads 1,024."""
     event = {"from": actor, "kind": kind, "at": time.time_ns() // 1_000_000, "data": data}
-    return orjson.dumps(event).decode()
+    try:
+        return orjson.dumps(event).decode()
+    except orjson.JSONEncodeError as error:
+        raise Malformed(f"the data of an event cannot be written as JSON: {error}") from None
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ FEATURES = {
         ),
         Feature("mock", "ALLOW_MOCK_LLM", False, "answers without a model, for trying things out"),
         Feature("json-logs", "AURA_LOG_JSON", False, "one JSON object a line in the logs"),
-        Feature("traces", "AURA_TRACES", False, "OpenTelemetry traces (needs the packages of the extra otel)"),
+        Feature("traces", "AURA_TRACES", False, "OpenTelemetry traces (needs requirements-otel.txt)"),
         Feature("multi-factor", "AURA_MULTI_FACTOR", False, "staff need a one-time code besides the password"),
         Feature("https", "AURA_HTTPS", False, "AURA is reached over HTTPS only"),
     )

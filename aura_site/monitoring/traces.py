@@ -1,5 +1,5 @@
-"""OpenTelemetry traces (AURA_TRACES, the extra `otel`): a span for each HTTP request and each session over WebSocket, and
-one for each call of a model.
+"""OpenTelemetry traces (AURA_TRACES, requirements-otel.txt): a span for each HTTP request and each session over
+WebSocket, and one for each call of a model.
 
 Where they go is said by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER.
 """
@@ -15,7 +15,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from streaming import origin
 
-MISSING = "AURA_TRACES needs packages that are not installed: pip install 'aura[otel]', or ./aura disable traces."
+MISSING = (
+    "AURA_TRACES needs packages that are not installed: .venv/bin/pip install --require-hashes --only-binary :all: "
+    "-r requirements-otel.txt, or ./aura disable traces."
+)
 
 _provider: Any = None
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 @dataclass(slots=True)
 class Backoff:
     """Pauses in seconds that double up to a limit, each of random length (full jitter; Brooker, AWS Architecture Blog,
-    2015), so that many who wait for the same broker do not come back together."""
+    2015), so that many who wait for the same broker do not come back together.
+
+    The limit is what a bridge may sleep on when its broker is back; a try that fails costs some milliseconds."""
 
     first: float = 0.1
-    limit: float = 15.0
+    limit: float = 3.0
     attempts: int = 0
 
     def failed(self, chance: float) -> float:

@@ -6,19 +6,25 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
 from typing import Protocol
-from urllib.parse import SplitResult, parse_qsl
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+import zstandard
 
 from streaming.bridges.errors import BadAddress, MissingClient
 
 # Headers that say where a message stands in its stream.
 STREAM, EPOCH, OFFSET = "aura-stream", "aura-epoch", "aura-offset"
-_PLACE = frozenset((STREAM, EPOCH, OFFSET))
+# Header that says how a body is compressed, and the bytes that one may become.
+CODING, ZSTD = "aura-coding", "zstd"
+UNPACKED_LIMIT = 16 * 1_048_576
 # Messages handed on at a time.
 BATCH = 500
 # Seconds that `receive` waits when there is nothing.
 WAIT = 1.0
 # Bytes of a stream's name.
 NAME_LIMIT = 200
+# What an option says that is on or off.
+FLAGS = ("true", "false")
 _NUMBER_LIMIT = 2**62
 _NUMBER_DIGITS = 19
 
@@ -46,13 +52,26 @@ class Message:
     @classmethod
     def arrived(cls, body: bytes, headers: Mapping[str, str]) -> "Message":
         """Return a message from a broker. Headers that make no sense count as none: the writer was somebody else."""
+        if headers.get(CODING) == ZSTD and (unpacked := _unpacked(body)) is not None:
+            body, headers = unpacked, {name: value for name, value in headers.items() if name != CODING}
         if STREAM not in headers and EPOCH not in headers and OFFSET not in headers:
             return cls(body, headers=headers)
-        rest = {name: value for name, value in headers.items() if name not in _PLACE}
-        stream, epoch, offset = headers.get(STREAM, ""), _number(headers.get(EPOCH, "1")), _number(headers.get(OFFSET))
-        if epoch is None or offset is None or not 0 < len(stream.encode()) <= NAME_LIMIT:
+        rest = dict(headers)
+        stream, epoch, offset = rest.pop(STREAM, ""), _number(rest.pop(EPOCH, "1")), _number(rest.pop(OFFSET, None))
+        # A database cannot keep a name with NUL in it.
+        if epoch is None or offset is None or not 0 < len(stream.encode()) <= NAME_LIMIT or "\0" in stream:
             return cls(body, headers=rest)
         return cls(body, stream, epoch, offset, rest)
+
+
+def _unpacked(body: bytes) -> bytes | None:
+    """Return a body that was compressed, None for what is not or would become too large."""
+    try:
+        if 0 <= zstandard.frame_content_size(body) <= UNPACKED_LIMIT:
+            return zstandard.ZstdDecompressor().decompress(body)
+    except zstandard.ZstdError:
+        pass
+    return None
 
 
 def _number(text: str | None) -> int | None:
@@ -159,10 +178,26 @@ def client(module: str, package: str) -> ModuleType:
 
 
 def options(url: SplitResult, **defaults: str) -> dict[str, str]:
-    """Return the options of an address (`?name=value`) over their defaults. Raises BadAddress for one that is unknown."""
+    """Return the options of an address (`?name=value`) over their defaults. Raises BadAddress for one that is unknown, and
+    where true or false stands by default for anything else."""
     given = dict(parse_qsl(url.query, keep_blank_values=True))
     unknown = sorted(set(given) - set(defaults))
     if unknown:
         known = ", ".join(defaults) or "none"
         raise BadAddress(f"{url.scheme}: there is no option {unknown[0]}; there are: {known}")
+    for name, value in given.items():
+        if defaults[name] in FLAGS and value not in FLAGS:
+            raise BadAddress(f"{url.scheme}: {name} is true or false")
     return {**defaults, **given}
+
+
+def port_of(scheme: str, host: str) -> int | None:
+    """Return the port of `HOST[:PORT]`. Raises BadAddress where it makes no sense."""
+    try:
+        found = urlsplit(f"//{host}")
+        if found.hostname:
+            return found.port
+    except ValueError:
+        # What is not to be read may be a part of a password: it is not repeated.
+        pass
+    raise BadAddress(f"{scheme}: HOST:PORT makes no sense; a password with @, / or : is percent-encoded")

@@ -141,9 +141,9 @@ class Books:
             stream=message.stream,
             epoch=message.epoch,
             offset=message.offset,
-            headers=dict(message.headers),
+            headers={storable(name): storable(value) for name, value in message.headers.items()},
             body=message.body,
-            reason=reason[:REASON_LIMIT],
+            reason=storable(reason, REASON_LIMIT),
         )
 
     def kept(self, batch: Batch) -> None:
@@ -155,6 +155,11 @@ class Books:
             self._seen.move_to_end(key)
         while len(self._seen) > STREAMS_LIMIT:
             self._seen.popitem(last=False)
+
+
+def storable(text: str, limit: int | None = None) -> str:
+    """Return a text that every database keeps, cut to a length: PostgreSQL takes no NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
 
 
 def expire() -> None:

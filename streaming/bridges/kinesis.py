@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import accumulate
 from typing import Any
-from urllib.parse import SplitResult, unquote
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import orjson
 
@@ -45,6 +45,9 @@ class Kinesis:
         self._session = base.client("aiobotocore.session", PACKAGE)
         if not url.hostname:
             raise BadAddress("kinesis: an address is kinesis://REGION")
+        endpoint = urlsplit(given["endpoint"])
+        if given["endpoint"] and (endpoint.scheme not in ("http", "https") or not endpoint.hostname):
+            raise BadAddress("kinesis: an endpoint is http://HOST:PORT or https://HOST:PORT, percent-encoded")
         self._envelope = given["envelope"] == "true"
         self._where: dict[str, Any] = {"region_name": url.hostname, "endpoint_url": given["endpoint"] or None}
         if url.username:

@@ -1,4 +1,4 @@
-"""NATS JetStream. `nats://[USER:PASSWORD@]HOST[:PORT][?create=true]`, the channel is the subject.
+"""NATS JetStream. `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][?create=true]`, the channel is the subject.
 
 A stream of the server must take the subject; with `create=true` one of the same name is made. The server itself leaves out
 what is sent twice within its window (two minutes by default): the id of a message is its stream, epoch and offset.
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from typing import Any
-from urllib.parse import SplitResult, urlunsplit
+from urllib.parse import SplitResult, unquote, urlunsplit
 
 import orjson
 
@@ -22,6 +22,8 @@ from streaming.bridges.errors import Refused, Unavailable
 PACKAGE = "nats-py>=2.16,<3"
 # What the server tells duplicates by.
 ID = "Nats-Msg-Id"
+# What stands before the place of a message.
+PLACE = "$JS.ACK."
 PATIENCE = 10.0
 # What the server is asked for at a time: so many messages, until so many seconds have gone by, and so many bytes, unless
 # one message may have more.
@@ -38,7 +40,12 @@ class Nats:
     def __init__(self, url: SplitResult) -> None:
         self._create = base.options(url, create="false")["create"] == "true"
         self._nats = base.client("nats", PACKAGE)
-        self._url = urlunsplit((url.scheme, url.netloc, "", "", ""))
+        login, _, host = url.netloc.rpartition("@")
+        base.port_of("nats", host)
+        user, colon, password = (unquote(part) for part in login.partition(":"))
+        # By itself it is a token. In the address the client would take them as they are encoded.
+        self._login = {"user": user, "password": password} if colon else {"token": user} if user else {}
+        self._url = urlunsplit((url.scheme, host, "", "", ""))
 
     async def source(self, channel: str, positions: Mapping[str, str]) -> "_Source":
         """See `Bridge`."""
@@ -91,7 +98,7 @@ class Nats:
             async with asyncio.timeout(PATIENCE):
                 await connection.connect(
                     self._url, allow_reconnect=False, connect_timeout=5, max_reconnect_attempts=1,
-                    reconnect_time_wait=0, error_cb=_nothing, disconnected_cb=lost,
+                    reconnect_time_wait=0, error_cb=_nothing, disconnected_cb=lost, **self._login,
                 )  # fmt: skip
         return connection
 
@@ -129,7 +136,8 @@ class _Source:
     async def arrived(self, message: Any) -> None:
         """Take in a message or a status."""
         self._heard = time.monotonic()
-        status = (message.headers or {}).get("Status", "") if not message.data else ""
+        # What has a place in the stream is a message, whatever others put into its headers.
+        status = "" if message.reply.startswith(PLACE) else (message.headers or {}).get("Status", "")
         if status:
             reason = message.headers.get("Description", "")
             self._asked = 0
@@ -261,7 +269,8 @@ def _headers(message: Message) -> dict[str, str]:
 
 
 def _headers_of(message: Any) -> dict[str, str]:
-    return {name: value for name, value in (message.headers or {}).items() if name != ID}
+    # The client puts in names of its own as members of an enumeration.
+    return {str(getattr(name, "value", name)): value for name, value in (message.headers or {}).items() if name != ID}
 
 
 async def _ignored() -> None:

@@ -71,7 +71,7 @@ class OutboxSource:
             await asyncio.sleep(LOOK)
 
     def _read(self, limit: int) -> list[Delivery]:
-        rows = Outgoing.objects.filter(outbox=self._name).order_by("id")[: limit + len(self._in_hand)]
+        rows = Outgoing.objects.filter(outbox=self._name).exclude(pk__in=self._in_hand).order_by("id")[:limit]
         return [
             Delivery(
                 Message(bytes(row.body), row.stream, row.epoch, row.offset, row.headers),
@@ -81,8 +81,7 @@ class OutboxSource:
                 row.created.timestamp(),
             )
             for row in rows
-            if row.pk not in self._in_hand
-        ][:limit]
+        ]
 
     async def settle(self, deliveries: Sequence[Delivery]) -> None:
         """See `Source`."""

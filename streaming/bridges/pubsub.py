@@ -6,8 +6,8 @@ must be made with message ordering on. Pub/Sub itself keeps what was not settled
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -18,7 +18,7 @@ from streaming.bridges.base import BATCH, WAIT, Delivery, Message
 from streaming.bridges.errors import BadAddress, Refused, Unavailable
 
 PACKAGE = "google-cloud-pubsub>=2.44,<3"
-# Of a publish request: https://cloud.google.com/pubsub/quotas
+# Of a request: https://cloud.google.com/pubsub/quotas
 REQUEST_MESSAGES, REQUEST_BYTES = 1_000, 9_500_000
 ATTRIBUTE_LIMIT = 1_024
 PATIENCE = 15.0
@@ -36,16 +36,14 @@ class PubSub:
 
     async def source(self, channel: str, _positions: Mapping[str, str]) -> "_Source":
         """See `Bridge`."""
-        channel_, transport = self._transport("subscriber")
-        client = self._api.SubscriberAsyncClient(**transport)
+        client, channel_ = self._client("subscriber")
         return _Source(client, channel_, f"projects/{self._project}/subscriptions/{channel}")
 
     async def end(self, channel: str) -> dict[str, str]:
         """See `Bridge`. What the subscription holds counts as acknowledged from here on."""
-        channel_, transport = self._transport("subscriber")
-        client = self._api.SubscriberAsyncClient(**transport)
+        client, channel_ = self._client("subscriber")
         try:
-            async with _said():
+            with _told():
                 request = {
                     "subscription": f"projects/{self._project}/subscriptions/{channel}",
                     "time": datetime.now(UTC),
@@ -57,20 +55,22 @@ class PubSub:
 
     async def sink(self, channel: str, _mark: str = "") -> "_Sink":
         """See `Bridge`."""
-        channel_, transport = self._transport("publisher")
-        client = self._api.PublisherAsyncClient(**transport)
+        client, channel_ = self._client("publisher")
         return _Sink(client, channel_, f"projects/{self._project}/topics/{channel}", self._api)
 
-    def _transport(self, kind: str) -> tuple[Any, dict[str, Any]]:
-        """Return the line to an emulator, and what the client is made with."""
+    def _client(self, kind: str) -> tuple[Any, Any]:
+        """Return a client, and its line where that is an emulator's. Raises Unavailable without credentials."""
+        made = getattr(self._api, f"{kind.title()}AsyncClient")
         if not self._endpoint:
-            return None, {}
+            with _told():
+                return made(), None
         import grpc.aio
 
         service = base.client(f"google.pubsub_v1.services.{kind}.transports", PACKAGE)
-        line = grpc.aio.insecure_channel(self._endpoint)
-        made = getattr(service, f"{kind.title()}GrpcAsyncIOTransport")
-        return line, {"transport": made(channel=line)}
+        # As the client's own line: a batch may have more than gRPC's usual 4 MiB.
+        limits = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+        line = grpc.aio.insecure_channel(self._endpoint, options=limits)
+        return made(transport=getattr(service, f"{kind.title()}GrpcAsyncIOTransport")(channel=line)), line
 
 
 class _Source:
@@ -85,8 +85,8 @@ class _Source:
     async def receive(self, limit: int = BATCH) -> Sequence[Delivery]:
         from google.api_core.exceptions import DeadlineExceeded
 
-        request = {"subscription": self._subscription, "max_messages": limit}
-        async with _said():
+        request = {"subscription": self._subscription, "max_messages": min(limit, REQUEST_MESSAGES)}
+        with _told():
             try:
                 answer = await self._client.pull(request=request, timeout=WAIT, retry=None)
             except DeadlineExceeded:
@@ -107,7 +107,7 @@ class _Source:
     async def settle(self, deliveries: Sequence[Delivery]) -> None:
         handles = [self._handles.pop(one.position) for one in deliveries if one.position in self._handles]
         if handles:
-            async with _said():
+            with _told():
                 request = {"subscription": self._subscription, "ack_ids": handles}
                 await self._client.acknowledge(request=request, timeout=PATIENCE, retry=None)
 
@@ -151,7 +151,7 @@ class _Sink:
     async def _publish(self, part: Sequence[Any]) -> None:
         """Send a request, which is taken whole or not at all."""
         if part:
-            async with _said():
+            with _told():
                 request = self._request.wrap(self._request.pb()(topic=self._topic, messages=part))
                 await self._client.publish(request=request, timeout=PATIENCE, retry=None)
 
@@ -159,8 +159,8 @@ class _Sink:
         await _close(self._client, self._line)
 
 
-@asynccontextmanager
-async def _said() -> AsyncIterator[None]:
+@contextmanager
+def _told() -> Iterator[None]:
     """Turn the client's errors into Unavailable."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError

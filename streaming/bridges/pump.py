@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from streaming.bridges.base import Delivery, Message, Sink, Source
-from streaming.bridges.books import REASON_LIMIT, Batch
+from streaming.bridges.books import REASON_LIMIT, Batch, storable
 from streaming.bridges.errors import LeaseLost, Refused, Unavailable
 from streaming.bridges.models import DeadLetter, Position, Route
 from streaming.bridges.reader import Reader, put_back
@@ -69,8 +69,9 @@ class Pump(Reader):
         except TimeoutError:
             raise Unavailable(f"no connection within {PATIENCE:.0f} s") from None
 
-    async def deal(self, batch: Batch) -> None:
+    async def deal(self, deliveries: Sequence[Delivery]) -> Batch:
         """See `Reader`."""
+        batch = await visit(self.books.sift, deliveries)
         moving: list[tuple[Delivery, Message]] = []
         dead: list[tuple[Delivery, str]] = []
         for delivery in batch.fresh:
@@ -86,6 +87,7 @@ class Pump(Reader):
         await visit(self._commit, batch, len(moving) - len(refused), dead)
         # Of each partition the last; what has no time counts as new.
         self.caught_up = min({one.partition: one.at or time.time() for one in batch.deliveries}.values())
+        return batch
 
     async def idle(self) -> None:
         """See `Reader`."""
@@ -101,7 +103,10 @@ class Pump(Reader):
         if self._plan.mapping is None:
             return message
         made = self._plan.mapping.apply(view)
-        return replace(message, body=made.encode() if isinstance(made, str) else orjson.dumps(made))
+        try:
+            return replace(message, body=made.encode() if isinstance(made, str) else orjson.dumps(made))
+        except orjson.JSONEncodeError as error:
+            raise ValueError(f"what the mapping makes cannot be written as JSON: {error}") from None
 
     async def _send(self, messages: Sequence[Message]) -> list[tuple[int, str]]:
         """Return what the sink refuses, by place, with the reasons; all others are there for good."""
@@ -185,7 +190,7 @@ class Pump(Reader):
 
 def set_state(pk: int, state: str, error: str) -> None:
     """Write down how a route is."""
-    Route.objects.filter(pk=pk).update(state=state, error=error[:REASON_LIMIT])
+    Route.objects.filter(pk=pk).update(state=state, error=storable(error, REASON_LIMIT))
 
 
 def lease(pk: int, holder: str, seconds: float, caught_up: float = 0.0) -> bool:

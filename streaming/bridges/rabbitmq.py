@@ -8,14 +8,16 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import SplitResult, unquote
 
+import orjson
+
 from streaming.bridges import base
 from streaming.bridges.base import WAIT, Delivery, Message
-from streaming.bridges.errors import BadAddress, Refused, Unavailable
+from streaming.bridges.errors import Refused, Unavailable
 from streaming.bridges.queued import Queued
 
 PACKAGE = "rstream>=1.1.1,<2"
 # Bytes of a frame; RabbitMQ takes 1 MiB by default.
-FRAME = 900_000
+FRAME = 1_040_000
 PATIENCE = 10.0
 
 
@@ -32,12 +34,9 @@ class RabbitMQ:
         given = base.options(url, create="false", tls="false")
         self._rstream = base.client("rstream", PACKAGE)
         self._create = given["create"] == "true"
-        try:
-            port = url.port or 5552
-        except ValueError as error:
-            raise BadAddress(f"rabbitmq: {error}") from None
+        port = base.port_of("rabbitmq", url.netloc.rpartition("@")[2]) or 5552
         self._where: dict[str, Any] = {
-            "host": url.hostname or "localhost",
+            "host": url.hostname,
             "port": port,
             "vhost": unquote(url.path.removeprefix("/")) or "/",
             "username": unquote(url.username or "guest"),
@@ -94,15 +93,23 @@ class _Source(Queued):
     async def subscribe(self, rstream: Any, stream: str, start: int | None) -> None:
         """Begin at an offset, or, without one, with the last chunk."""
 
-        async def arrived(message: Any, context: Any) -> None:
+        async def arrived(message: tuple[bytes, dict[str, str]], context: Any) -> None:
             # The broker sends whole chunks, so some of what is before the place comes again.
             if start is None or context.offset >= start:
-                await self.put(_delivery(message, context.offset, context.timestamp))
+                at, offset = context.timestamp / 1000, context.offset
+                await self.put(Delivery(Message.arrived(*message), "", str(offset), offset, at))
+
+        def read(data: bytes) -> tuple[bytes, dict[str, str]]:
+            # The client drops a message, and those behind it in its chunk, when this raises.
+            try:
+                return _read(rstream.amqp_decoder(data))
+            except Exception:
+                return bytes(data), {}
 
         await self.consumer.subscribe(
             stream,
             arrived,
-            decoder=rstream.amqp_decoder,
+            decoder=read,
             offset_specification=rstream.ConsumerOffsetSpecification(
                 rstream.OffsetType.LAST if start is None else rstream.OffsetType.OFFSET, start
             ),
@@ -180,11 +187,21 @@ class _Sink:
         await _close(self.producer)
 
 
-def _delivery(message: Any, offset: int, milliseconds: int) -> Delivery:
-    body = message.body if isinstance(message.body, bytes) else b"".join(message.data or [])
+def _read(message: Any) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers. What others send as a value or a sequence of AMQP is a text, else JSON."""
+    body = next((one for one in (message.body, message.value, message.sequence) if one is not None), b"")
+    if not isinstance(body, bytes):
+        body = body.encode() if isinstance(body, str) else orjson.dumps(_plain(body), default=str)
     given = message.application_properties or {}
-    headers = {_text(name): _text(value) for name, value in given.items()}
-    return Delivery(Message.arrived(body, headers), "", str(offset), offset, milliseconds / 1000)
+    return body, {_text(name): _text(value) for name, value in given.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_text(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return _text(value) if isinstance(value, bytes) else value
 
 
 def _text(value: Any) -> str:

@@ -8,17 +8,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from streaming.bridges.backoff import Backoff
-from streaming.bridges.base import BATCH, Delivery, Message, Source
-from streaming.bridges.books import Batch, Books
+from streaming.bridges.base import Delivery, Message, Source
+from streaming.bridges.books import REASON_LIMIT, Batch, Books, storable
 from streaming.bridges.errors import Unavailable
 from streaming.bridges.models import DeadLetter
+from streaming.bridges.pace import Pace
 from streaming.database import visit
 
 log = logging.getLogger(__name__)
 
+# What is not the message's fault: the same again later is right. Other errors of the database (IntegrityError, DataError)
+# are those of an effect that will never be taken.
+TROUBLE = (Unavailable, OperationalError, InterfaceError)
 # Dead letters tried again at a time.
 AGAIN = 50
 # Seconds between two looks for dead letters that somebody wants to be tried again.
@@ -37,14 +41,15 @@ class Reader(ABC):
         self.name = name
         self.books = Books(name)
         self._backoff = Backoff()
+        self._pace = Pace()
 
     @abstractmethod
     async def open(self, positions: dict[str, str]) -> Source:
         """Return the source, behind the positions. Raises Unavailable, BadAddress."""
 
     @abstractmethod
-    async def deal(self, batch: Batch) -> None:
-        """Do what is to be done with the batch's fresh deliveries, and write the books in the same transaction."""
+    async def deal(self, deliveries: Sequence[Delivery]) -> Batch:
+        """Sift the deliveries, do what is to be done with the fresh ones, and write the books in the same transaction."""
 
     async def trouble(self, error: Exception) -> None:
         """Hear of a failure, behind which it is tried again."""
@@ -72,12 +77,12 @@ class Reader(ABC):
     async def _read(self) -> None:
         source = await self.open(await visit(self.books.positions))
         self.books.ordered = source.ordered
-        coming = asyncio.create_task(_receive(source))
+        coming = asyncio.create_task(self._receive(source))
         looked = 0.0
         try:
             while True:
                 deliveries = await coming
-                coming = asyncio.create_task(_receive(source))
+                coming = asyncio.create_task(self._receive(source))
                 if deliveries:
                     await self._take(source, deliveries)
                 else:
@@ -93,10 +98,13 @@ class Reader(ABC):
                 await coming
             await source.aclose()
 
+    async def _receive(self, source: Source) -> Sequence[Delivery]:
+        return await source.receive(self._pace.limit)
+
     async def _take(self, source: Source, deliveries: Sequence[Delivery]) -> None:
-        batch = await visit(self.books.sift, deliveries)
-        await self.deal(batch)
-        self.books.kept(batch)
+        begun = time.monotonic()
+        self.books.kept(await self.deal(deliveries))
+        self._pace.took(len(deliveries), time.monotonic() - begun)
         await source.settle(deliveries)
 
     async def _try_again(self) -> None:
@@ -112,10 +120,6 @@ class Reader(ABC):
     @abstractmethod
     async def deal_again(self, message: Message, letter: DeadLetter) -> None:
         """Do what is to be done with a dead letter, and delete it; or give it its new reason."""
-
-
-async def _receive(source: Source) -> Sequence[Delivery]:
-    return await source.receive(BATCH)
 
 
 class Consumer(Reader):
@@ -145,24 +149,26 @@ class Consumer(Reader):
         source: Source = await self._open_source(positions)  # type: ignore[misc]
         return source
 
-    async def deal(self, batch: Batch) -> None:
+    async def deal(self, deliveries: Sequence[Delivery]) -> Batch:
         """See `Reader`."""
-        await visit(self._in_transaction, batch)
+        return await visit(self._in_transaction, deliveries)
 
-    def _in_transaction(self, batch: Batch) -> None:
+    def _in_transaction(self, deliveries: Sequence[Delivery]) -> Batch:
+        batch = self.books.sift(deliveries)
         try:
             with transaction.atomic():
                 for delivery in batch.fresh:
                     self._effect(delivery.message)
                 self.books.keep(batch)
-            return
-        except (DatabaseError, Unavailable):
+            return batch
+        except TROUBLE:
             raise
         except Exception as error:
             log.warning("%s: a batch failed, its messages are dealt with one by one: %r", self.name, error)
         with transaction.atomic():
             dead = [(delivery, reason) for delivery in batch.fresh if (reason := self._alone(delivery.message))]
             self.books.keep(batch, dead)
+        return batch
 
     def _alone(self, message: Message) -> str:
         """Do one message in a savepoint; return why it cannot be done."""
@@ -172,7 +178,7 @@ class Consumer(Reader):
                 with transaction.atomic():
                     self._effect(message)
                 return ""
-            except DatabaseError:
+            except TROUBLE:
                 raise
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
@@ -193,6 +199,6 @@ class Consumer(Reader):
 def put_back(letter: DeadLetter, reason: str) -> None:
     """Delete a dead letter that was dealt with, or keep it with the reason why it was not."""
     if reason:
-        DeadLetter.objects.filter(pk=letter.pk).update(again=False, reason=reason[:300])
+        DeadLetter.objects.filter(pk=letter.pk).update(again=False, reason=storable(reason, REASON_LIMIT))
     else:
         DeadLetter.objects.filter(pk=letter.pk).delete()

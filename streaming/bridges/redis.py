@@ -43,6 +43,10 @@ class Redis:
         given = base.options(url, maxlen="0")
         if not given["maxlen"].isdigit():
             raise BadAddress("redis: maxlen is a number of messages that are kept, 0 for all")
+        if url.netloc:
+            base.port_of("redis", url.netloc.rpartition("@")[2])
+        if not url.path.removeprefix("/").isdigit() and url.path not in ("", "/"):
+            raise BadAddress("redis: the number of a database stands behind HOST:PORT/")
         self._keep = int(given["maxlen"]) or None
         self._url = urlunsplit((url.scheme, url.netloc, url.path, "", ""))
 

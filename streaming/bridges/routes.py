@@ -10,7 +10,7 @@ from streaming import topics
 from streaming.bridges import brokers, outbox
 from streaming.bridges.base import Message, Sink, Source
 from streaming.bridges.errors import BadAddress
-from streaming.bridges.topic import TopicSink, TopicSource
+from streaming.bridges.topic import TopicSink, TopicSource, text_of
 from streaming.errors import UnknownStream
 from streaming.flow.filters import Filter
 from streaming.flow.mapping import Mapping
@@ -123,7 +123,7 @@ class Plan:
         try:
             body = orjson.loads(message.body)
         except orjson.JSONDecodeError:
-            body = message.body.decode()
+            body = text_of(message.body)
         fields = body if self.source.where == TOPIC and isinstance(body, dict) else {"data": body}
         place = {"stream": message.stream, "epoch": message.epoch, "offset": message.offset}
         return {**place, "headers": dict(message.headers), **fields}

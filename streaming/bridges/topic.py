@@ -134,6 +134,11 @@ class TopicSink:
 def _data(body: bytes) -> Any:
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(body)
+    return text_of(body)
+
+
+def text_of(body: bytes) -> str:
+    """Return a body that is no JSON. Raises ValueError with words for a dead letter."""
     try:
         return body.decode()
     except UnicodeDecodeError:

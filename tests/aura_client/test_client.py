@@ -10,7 +10,7 @@ import pytest
 from aura_client import START, Answer, AuraError, Client, Closed, Damaged, HttpClient, Refused, SseClient, Unreachable
 from routing_ai.providers.mock import words_of
 from streaming.protocol.codes import Mode
-from tests.aura_client.proxy import Proxy
+from tests.line import Line
 from tests.live import LiveServer, free_port
 
 KINDS = [Client, SseClient, HttpClient]
@@ -67,7 +67,7 @@ async def test_a_question_in_the_place_of_another_is_asked_without_what_followed
 
 
 async def test_many_answers_at_once_over_one_connection(live: LiveServer) -> None:
-    async with Proxy(live.port) as proxy, Client(proxy.url, live.key, compress=False) as aura:
+    async with Line(live.port) as proxy, Client(proxy.url, live.key, compress=False) as aura:
         questions = [f"This is question number {number}" for number in range(6)]
         answers = [await aura.ask(question, model="fast") for question in questions]
         assert await asyncio.gather(*(answer.whole() for answer in answers)) == questions
@@ -78,7 +78,7 @@ async def test_many_answers_at_once_over_one_connection(live: LiveServer) -> Non
 async def test_a_line_that_breaks_again_and_again(live: LiveServer, kind: Kind) -> None:
     # Within the handshake, before the first event, in the middle of frames and of lines.
     cuts = [10, 300, 450, 700, 701, 777, 900, 1_200, 1_201, 1_500]
-    async with Proxy(live.port, cuts) as proxy, kind(proxy.url, live.key) as aura:
+    async with Line(live.port, cuts) as proxy, kind(proxy.url, live.key) as aura:
         answer = await aura.ask("Speak", model="nano")
         async with asyncio.timeout(60):
             pieces = [text async for text in answer]
@@ -131,7 +131,7 @@ async def test_what_arrives_damaged_once_is_asked_for_again_and_never_shown(live
             return data.replace(b"plain", b"brain", 1)
         return data
 
-    async with Proxy(live.port, alter=alter) as proxy, Client(proxy.url, live.key, compress=False) as aura:
+    async with Line(live.port, alter=alter) as proxy, Client(proxy.url, live.key, compress=False) as aura:
         answer = await aura.ask("Speak", model="nano")
         pieces = [text async for text in answer]
         assert lies == 1
@@ -145,7 +145,7 @@ async def test_what_arrives_damaged_every_time_is_an_error(live: LiveServer, kin
         return data.replace(b"plain", b"brain")
 
     options = {"compress": False} if kind is Client else {}
-    async with Proxy(live.port, alter=alter) as proxy, kind(proxy.url, live.key, **options) as aura:
+    async with Line(live.port, alter=alter) as proxy, kind(proxy.url, live.key, **options) as aura:
         answer = await aura.ask("Speak", model="nano")
         with pytest.raises(Damaged):
             await answer.whole()

@@ -11,7 +11,7 @@ from aura_client import Closed, Refused, Unreachable
 from aura_client.rpc import GrpcClient, _ended
 from routing_ai.providers.mock import words_of
 from streaming.lines import LineClosed, LineRefused
-from tests.aura_client.proxy import Proxy
+from tests.line import Line
 from tests.live import LiveServer, free_port
 
 
@@ -31,7 +31,7 @@ def target(server: LiveServer) -> str:
     return f"127.0.0.1:{port(server)}"
 
 
-def over(proxy: Proxy, server: LiveServer) -> GrpcClient:
+def over(proxy: Line, server: LiveServer) -> GrpcClient:
     return GrpcClient(proxy.url.removeprefix("http://"), server.key)
 
 
@@ -52,7 +52,7 @@ async def test_answers_compressed_with_the_library_of_the_server(server: LiveSer
 
 async def test_a_line_that_breaks_again_and_again(server: LiveServer) -> None:
     cuts = [10, 300, 600, 700, 701, 900, 1_200]
-    async with Proxy(port(server), cuts) as proxy, over(proxy, server) as aura:
+    async with Line(port(server), cuts) as proxy, over(proxy, server) as aura:
         answer = await aura.ask("Speak", model="nano")
         async with asyncio.timeout(60):
             assert await answer.whole() == spoken(60)
@@ -60,7 +60,7 @@ async def test_a_line_that_breaks_again_and_again(server: LiveServer) -> None:
 
 
 async def test_a_topic_over_lines_that_break(server: LiveServer) -> None:
-    async with Proxy(port(server), [800, 700, 900, 1_200]) as proxy, over(proxy, server) as aura:
+    async with Line(port(server), [800, 700, 900, 1_200]) as proxy, over(proxy, server) as aura:
         events = await aura.subscribe("rpc/topic", after="1:0")
         await asyncio.gather(*(aura.publish("rpc/topic", number) for number in range(40)))
         async with asyncio.timeout(60):

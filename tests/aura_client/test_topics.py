@@ -8,7 +8,7 @@ import pytest
 
 from aura_client import Client, Closed, Event, Refused, Reliability, Subscription
 from aura_client.topics import HIGH, parse_position
-from tests.aura_client.proxy import Proxy
+from tests.line import Line
 from tests.live import LiveServer
 
 
@@ -51,7 +51,7 @@ async def test_a_filter_leaves_out(aura: Client, topic: str) -> None:
 
 async def test_a_line_that_breaks_costs_no_event_and_doubles_none(live: LiveServer, aura: Client, topic: str) -> None:
     cuts = [0, 900, 1_000, 1_001, 1_500, 700, 2_000, 300, 1_200, 10, 2_500]
-    async with Proxy(live.port, cuts) as proxy, Client(proxy.url, live.key, compress=False) as broken:
+    async with Line(live.port, cuts) as proxy, Client(proxy.url, live.key, compress=False) as broken:
         # The first line carries what comes before; it is cut by hand.
         events = await broken.subscribe(topic)
         await events.ready()
@@ -68,7 +68,7 @@ async def test_what_is_published_over_a_line_that_breaks_is_there_once(
 ) -> None:
     events = await aura.subscribe(topic)
     await events.ready()
-    async with Proxy(live.port, [700, 900, 1_000, 1_001, 1_300]) as proxy, Client(proxy.url, live.key) as broken:
+    async with Line(live.port, [700, 900, 1_000, 1_001, 1_300]) as proxy, Client(proxy.url, live.key) as broken:
         offsets = await asyncio.gather(*(broken.publish(topic, number) for number in range(60)))
         assert sorted(offsets) == list(range(60))
         assert proxy.connections > 1
@@ -93,7 +93,7 @@ async def test_another_program_goes_on_behind_a_position(live: LiveServer, aura:
 
 async def test_at_least_once_goes_on_behind_what_was_acknowledged(live: LiveServer, aura: Client, topic: str) -> None:
     kept = {"reliability": Reliability.AT_LEAST_ONCE, "name": "billing"}
-    async with Proxy(live.port) as proxy, Client(proxy.url, live.key) as first:
+    async with Line(live.port) as proxy, Client(proxy.url, live.key) as first:
         events = await first.subscribe(topic, **kept)  # type: ignore[arg-type]
         await events.ready()
         for number in range(4):

@@ -265,6 +265,10 @@ def test_http_publishes_once_for_a_key_and_says_what_is_wrong(live: LiveServer, 
     assert publish(live, topic, {"n": 1})["offset"] == first["offset"] + 1
     assert publish(live, topic, "x" * 40_000)["status"] == 413
     assert publish(live, topic, 1, kind="k" * 65)["status"] == 422
+    deep: object = 1
+    for _ in range(400):
+        deep = [deep]
+    assert publish(live, topic, deep)["status"] == 422
     assert publish(live, "bad,name", 1)["status"] == 404
     connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=30)
     connection.request("POST", f"/api/v1/topics/{topic}", b"{", {"Authorization": f"Bearer {live.key}"})

@@ -81,4 +81,6 @@ def test_without_the_packages_it_is_said_what_to_do(on: str) -> None:
     )
     first, second = done.stdout.splitlines()
     assert first == "True"
-    assert ("pip install" in second) is (on == "true")
+    named = [word.rstrip(",") for word in second.split() if word.startswith("requirements-")]
+    assert named == (["requirements-otel.txt"] if on == "true" else [])
+    assert all("opentelemetry-sdk==" in (ROOT / name).read_text() for name in named)

@@ -15,8 +15,8 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from streaming.bridges import memory
+from tests.line import Line
 from tests.live import ROOT, free_port
-from tests.streaming.bridges.line import Line
 
 RABBIT = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
@@ -144,7 +144,7 @@ class Lined(Place):
     def __init__(self, folder: Path, *, lined: bool = True) -> None:
         super().__init__(folder)
         self.inner = free_port() if lined else self.port
-        self.line = Line(self.port, self.inner)
+        self.line = Line(self.inner, port=self.port)
 
     @property
     def ports(self) -> Sequence[int]:
@@ -152,7 +152,7 @@ class Lined(Place):
 
     @asynccontextmanager
     async def reachable(self) -> AsyncIterator[None]:
-        self.line = Line(self.port, self.inner)
+        self.line = Line(self.inner, port=self.port)
         await self.line.up()
         try:
             yield

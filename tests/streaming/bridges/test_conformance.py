@@ -233,6 +233,31 @@ async def test_a_broker_that_goes_away_is_unavailable_and_loses_nothing_that_it_
     await asyncio.gather(sink.aclose(), source.aclose())
 
 
+async def test_bodies_are_compressed_on_the_way_and_are_what_they_were(place: Place, channel: str) -> None:
+    compressing = brokers.to(f"{place.address}{'&' if '?' in place.address else '?'}compression=zstd")
+    bridge = brokers.to(place.address)
+    bodies = [os.urandom(5_000), b"", b"short", b'{"order": 7}' * 500, "نص ".encode() * 400]
+    sink = await compressing.sink(channel)
+    source = await bridge.source(channel, {})
+    wanted = [Message(body, "s", 1, number, {"of": "it"}) for number, body in enumerate(bodies)]
+    await sink.send(wanted)
+    found = [delivery.message for delivery in await received(source, len(bodies))]
+    assert sorted(found, key=lambda one: one.offset) == wanted
+    await asyncio.gather(sink.aclose(), source.aclose())
+
+
+# What the client of Kinesis does with a request over 1 MiB.
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
+async def test_messages_of_a_megabyte_pass(bridge: Bridge, channel: str) -> None:
+    wanted = [Message(bytes([number]) * 1_000_000, f"s{number % 2}", 1, number) for number in range(16)]
+    sink = await bridge.sink(channel)
+    source = await bridge.source(channel, {})
+    await sink.send(wanted)
+    found = [delivery.message for delivery in await received(source, 16)]
+    assert sorted(found, key=lambda one: one.offset) == wanted
+    await asyncio.gather(sink.aclose(), source.aclose())
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_from_outbox_to_effect_nothing_is_lost_or_doubled_while_broker_and_consumer_are_killed(
     place: Place, bridge: Bridge, channel: str, settings: Any

@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from audit.errors import Conflict
 from audit.journal import journal
@@ -304,6 +304,68 @@ async def test_a_topic_goes_out_through_filter_and_mapping(there: memory.Broker,
     name = str(topics.topic_id("shop/orders", user.pk))
     assert [headers["aura-offset"] for _, headers in there.logs["paid"]] == [str(n) for n in [*wanted, 20]]
     assert {headers["aura-stream"] for _, headers in there.logs["paid"]} == {name}
+
+
+async def test_a_body_that_nobody_can_look_into_is_put_aside_in_words(there: memory.Broker, user: Any) -> None:
+    sink = await brokers.bridge("bus").sink("orders")
+    await sink.send([Message(b"\xff", "s", 1, 0), Message("نص".encode(), "s", 1, 1)])
+    await make_route(user, source="bus:orders", target="bus:copy", mapping='{"was": "$data"}')
+    async with running(Gateway()):
+        letter = await until(DeadLetter.objects.first)
+    assert letter.reason == "the body is neither JSON nor UTF-8 text"
+    assert [orjson.loads(body) for body, _ in there.logs["copy"]] == [{"was": "نص"}]
+
+
+DEEP = b"[" * 600 + b"]" * 600
+POISON = [
+    Message(b"\xff\xfe", "s", 1, 0),
+    Message(b"", "s", 1, 1),
+    Message(DEEP, "s", 1, 2),
+    Message(b'{"n": "\\u0000"}', "s", 1, 3, {"of": "no\x00body"}),
+    Message(b"{}", "a\x00b", 1, 4),
+    Message(b'"\\ud800"', "s", 1, 5),
+    Message(b'{"n": 1e999}', "s", 1, 6),
+    Message(b"9" * 5_000, "s", 1, 7),
+]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"target": "topic:all"}, {"mapping": '{"was": "$data"}'}, {"filter": '{"data.n": 1}'}]
+)
+async def test_no_message_holds_up_those_behind_it(there: memory.Broker, user: Any, fields: dict[str, Any]) -> None:
+    """Each goes on or is put aside."""
+    there.logs["orders"] += [(one.body, one.all_headers()) for one in POISON]
+    await (await brokers.bridge("bus").sink("orders")).send([Message(b'{"n": 1}', "s", 1, 99)])
+    route = await make_route(user, **{"source": "bus:orders", "target": "bus:copy", **fields})
+    async with running(Gateway()):
+        await until(lambda: Route.objects.get(pk=route.pk).moved, 10)
+        now = await visit(lambda: Route.objects.get(pk=route.pk))
+    assert now.moved + now.passed_over + now.put_aside == len(POISON) + 1
+    assert await visit(DeadLetter.objects.count) == now.put_aside
+
+
+async def test_an_effect_that_the_database_refuses_is_put_aside_and_one_that_cannot_be_now_waits(
+    there: memory.Broker,
+) -> None:
+    bridge = brokers.bridge("bus")
+    await (await bridge.sink("orders")).send(numbered("s", range(6)))
+    locked = [2]
+
+    def work(message: Message) -> None:
+        effect(message)
+        if message.offset == 3:
+            # What was there already.
+            Position.objects.create(reader="r", partition="p", position="")
+            Position.objects.create(reader="r", partition="p", position="")
+        if message.offset == 4 and locked[0]:
+            locked[0] -= 1
+            raise OperationalError("database is locked")
+
+    async with consuming(Consumer("billing", lambda positions: bridge.source("orders", positions), work)):
+        await until(lambda: effects_of("s") == [0, 1, 2, 4, 5])
+    letter = await visit(DeadLetter.objects.get)
+    assert (letter.offset, letter.reason[:14]) == (3, "IntegrityError")
+    assert locked == [0]
 
 
 async def test_a_route_begins_with_what_comes_from_now_on_and_stays_with_that(there: memory.Broker, user: Any) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from streaming.bridges import brokers
 from streaming.bridges.base import Message
 from streaming.client import ChatClient
 from streaming.protocol.client import Published
-from tests.live import LiveServer
+from tests.live import ROOT, LiveServer
 from tests.streaming.bridges.places import Kafka, RabbitMQ
 from tests.streaming.test_topics import until
 
@@ -98,11 +100,20 @@ async def test_a_websocket_goes_into_rabbitmq(server: LiveServer, rabbitmq: Rabb
         for number in range(5):
             client.session.publish("shop/orders", json.dumps({"kind": "paid", "data": {"id": number}}), os.urandom(16))
         await until(client, Published, 5)
+    # And as the guide does it.
+    guide = (ROOT / "docs" / "how-to" / "bridges.md").read_text().partition("## A WebSocket into RabbitMQ")[2]
+    code = guide.partition("```python\n")[2].partition("```")[0].replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
+    environment = {**os.environ, "KEY": server.key}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=environment, stdout=subprocess.PIPE)
+    async with asyncio.timeout(50):
+        said, _ = await process.communicate()
+    assert json.loads(said)["type"] == "published"
     source = await brokers.to(rabbitmq.address).source("orders", {})
     found: list[Message] = []
     async with asyncio.timeout(30):
-        while len(found) < 5:
+        while len(found) < 6:
             found += [delivery.message for delivery in await source.receive()]
-    assert [orjson.loads(message.body) for message in found] == [{"order": n, "by": "ada"} for n in range(5)]
-    assert [message.offset for message in found] == list(range(5))
+    assert [orjson.loads(message.body) for message in found] == [{"order": n, "by": "ada"} for n in (0, 1, 2, 3, 4, 7)]
+    assert {"aura-stream", "aura-epoch", "aura-offset"} <= found[5].all_headers().keys()
+    assert [message.offset for message in found] == list(range(6))
     await source.aclose()

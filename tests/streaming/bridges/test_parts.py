@@ -2,21 +2,30 @@
 
 import json
 import tomllib
+from pathlib import Path
+from random import Random
 from types import ModuleType
 
 import pytest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
+from zstandard import ZstdCompressor
 
-from streaming.bridges import brokers, kafka, kinesis, nats, pubsub, rabbitmq, redis
+from streaming.bridges import brokers, kafka, kinesis, memory, nats, pubsub, rabbitmq, redis
+from streaming.bridges import pace as pace_module
 from streaming.bridges.backoff import Backoff
-from streaming.bridges.base import EPOCH, OFFSET, STREAM, Message, client
-from streaming.bridges.errors import BadAddress, MissingClient
+from streaming.bridges.base import CODING, EPOCH, OFFSET, STREAM, UNPACKED_LIMIT, ZSTD, Message, client
+from streaming.bridges.errors import BadAddress, MissingClient, Unavailable
+from streaming.bridges.pace import Pace
 from streaming.bridges.seen import RUNS_LIMIT, Seen
 from streaming.flow.mapping import DEPTH_LIMIT, NODES_LIMIT, Mapping
 from tests.live import ROOT
 
 EVENT = {"kind": "paid", "data": {"order": 7, "lines": [1, 2], "by": None}, "from": "ada"}
+
+# A database cannot keep a NUL; whoever sends one is somebody else.
+NAMES = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), min_size=1, max_size=40)
 
 
 @given(st.lists(st.integers(0, 300), max_size=200))
@@ -45,7 +54,7 @@ def test_a_copy_is_of_its_own() -> None:
     assert (seen.runs, copy.runs) == ([[0, 3]], [[0, 4]])
 
 
-@given(st.binary(max_size=20), st.text(min_size=1, max_size=40), st.integers(0, 2**61), st.integers(0, 2**61))
+@given(st.binary(max_size=20), NAMES, st.integers(0, 2**61), st.integers(0, 2**61))
 def test_a_message_comes_back_from_its_headers(body: bytes, stream: str, epoch: int, offset: int) -> None:
     message = Message(body, stream, epoch, offset, {"kind": "x"})
     assert Message.arrived(body, message.all_headers()) == message
@@ -58,6 +67,30 @@ def test_any_headers_make_a_message(headers: dict[str, str]) -> None:
     assert STREAM not in message.headers
     if not message.stream:
         assert (message.epoch, message.offset) == (1, 0)
+
+
+@given(st.binary(max_size=2_000))
+def test_a_body_that_only_says_it_is_compressed_stays_as_it_is(body: bytes) -> None:
+    given = {CODING: ZSTD, "of": "others"}
+    assert Message.arrived(body, given) == Message(body, headers=given)
+    packed = ZstdCompressor().compress(body)
+    assert Message.arrived(packed, given) == Message(body, headers={"of": "others"})
+
+
+def test_what_would_become_too_large_stays_compressed() -> None:
+    packed = ZstdCompressor().compress(bytes(UNPACKED_LIMIT + 1))
+    assert Message.arrived(packed, {CODING: ZSTD}).body == packed
+
+
+async def test_compressing_makes_a_body_smaller_and_never_larger() -> None:
+    bridge = brokers.to("memory://packed?compression=zstd")
+    sink = await bridge.sink("c")
+    random = Random(1).randbytes(1_000)
+    await sink.send([Message(b"ab" * 500), Message(random), Message(b"ab" * 50)])
+    (first, named), *others = memory.broker("packed").logs["c"]
+    assert len(first) < 60
+    assert named == {CODING: ZSTD}
+    assert others == [(random, {}), (b"ab" * 50, {})]
 
 
 @pytest.mark.parametrize("offset", ["", "-1", "1e3", "٣", "9" * 19, "9" * 400])
@@ -119,15 +152,48 @@ def test_pauses_double_are_random_and_bounded() -> None:
     assert backoff.failed(1.0) == 1
 
 
+def test_batches_grow_while_they_are_quick_and_shrink_when_they_are_slow() -> None:
+    pace = Pace(least=10, most=70, limit=20)
+    quick, middling, slow = pace_module.QUICK / 2, pace_module.LONG / 2, 2 * pace_module.LONG
+    # What comes by itself says nothing of what many would take.
+    for count, seconds, limit in [
+        (5, quick, 20), (20, quick, 40), (40, quick, 70), (70, quick, 70), (70, middling, 70),
+        (70, slow, 35), (35, slow, 17), (6, slow, 10), (10, slow, 10), (10, quick, 20),
+    ]:  # fmt: skip
+        pace.took(count, seconds)
+        assert pace.limit == limit
+
+
+@given(st.binary(max_size=300), st.text(max_size=40), st.dictionaries(st.text(max_size=30), st.text(max_size=60)))
+def test_kafka_takes_no_message_for_smaller_than_it_is(body: bytes, stream: str, given: dict[str, str]) -> None:
+    message = Message(body, stream, 1, 7, given)
+    headers = [(name, value.encode()) for name, value in message.all_headers().items()]
+    key = stream.encode()
+    assert kafka._length(key, body, headers) >= DefaultRecordBatchBuilder.estimate_size_in_bytes(key, body, headers)
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
         ("ftp://host", "begins with one of"),
         ("kafka://", "an address is kafka://"),
         ("kafka://h:1?largest=big", "are numbers"),
+        ("kafka://h:1,h:x", "kafka: HOST:PORT makes no sense"),
+        ("kafka://h:1?security=NONE", "security is one of PLAINTEXT, SSL"),
+        ("kafka://h:1?mechanism=X", "mechanism is one of PLAIN, SCRAM"),
+        ("kinesis://r?compression=zstd&envelope=false", "without an envelope"),
+        ("kafka://h:1?compression=rar", "compression is one of none, gzip"),
+        ("nats://h:1?compression=gzip", "nats: compression is none or zstd"),
+        ("kafka://h:1?idempotent=maybe", "kafka: idempotent is true or false"),
+        ("rabbitmq://h/?create=yes", "rabbitmq: create is true or false"),
+        ("redis://h:6379/shop", "the number of a database"),
+        ("redis://h:port/0", "redis: HOST:PORT makes no sense"),
+        ("nats://h:99999", "nats: HOST:PORT makes no sense"),
+        ("nats://", "nats: HOST:PORT makes no sense"),
+        ("kinesis://eu-west-1?endpoint=here", "an endpoint is http"),
         ("redis://h?color=red", "there is no option color; there are: maxlen"),
         ("redis://h?maxlen=-1", "maxlen is a number"),
-        ("rabbitmq://h:port/", "rabbitmq"),
+        ("rabbitmq://h:port/", "rabbitmq: HOST:PORT makes no sense"),
         ("pubsub://", "pubsub://PROJECT"),
         ("kinesis://", "kinesis://REGION"),
         ("nats://[", "makes no sense"),
@@ -138,8 +204,35 @@ def test_an_address_that_makes_no_sense_is_refused_in_words(address: str, words:
         brokers.to(address)
 
 
+@pytest.mark.parametrize("address", ["redis://h", "redis://", "redis://u:p@h:1/3", "nats://u:p@h", "kafka://u:p@h,h:2"])
+def test_what_may_be_left_out_of_an_address_may_be_left_out(address: str) -> None:
+    assert brokers.to(address)
+
+
+async def test_google_without_credentials_is_unavailable_until_there_are_some(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    # No question to a cloud's machine for its account.
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    bridge = brokers.to("pubsub://shop")
+    for opening in (bridge.sink("c"), bridge.source("c", {}), bridge.end("c")):
+        with pytest.raises(Unavailable, match="credentials were not found"):
+            await opening
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rabbitmq", "nats", "kafka"])
+def test_a_password_that_makes_an_address_unreadable_is_not_repeated(scheme: str) -> None:
+    with pytest.raises(BadAddress) as refused:
+        brokers.to(f"{scheme}://user:hush/hush@host:1")
+    assert "hush" not in str(refused.value)
+    assert "percent-encoded" in str(refused.value)
+
+
 def test_a_missing_client_is_named_with_what_installs_it() -> None:
-    with pytest.raises(MissingClient, match=r"pip install --only-binary :all: 'aiokafka>="):
+    with pytest.raises(MissingClient, match=r"pip install --only-binary :all: 'aiokafka\[lz4,snappy,zstd\]>="):
         client("a_client_that_is_not_there", kafka.PACKAGE)
 
 
