@@ -23,6 +23,7 @@ from audit.records.transcript import Turn
 from compression.samples import sampler
 from routing_ai import services as routing
 from routing_ai.errors import RoutingError
+from routing_ai.policy.history import newest
 from streaming import database, origin, recorded
 from streaming.coalesce import Coalesced
 from streaming.errors import EmptyPrompt, NameTaken, TooLarge, UnknownStream
@@ -258,22 +259,9 @@ def _gathering() -> float:
     return load.gathering(len(registry))
 
 
-def _history(turns: list[Any]) -> list[dict[str, str]]:
-    """Return the newest turns that fit HISTORY_LIMIT, oldest first, beginning with the user's.
-
-    What is left out grows in steps of half of it: for a model that keeps what it has read (a cache of prefixes) most
-    questions of a long conversation begin as the one before did, and it reads only what is new.
-    """
-    step = HISTORY_LIMIT // 2
-    over = sum(len(turn.text) for turn in turns) - HISTORY_LIMIT
-    left_out = -(-over // step) * step if over > 0 else 0
-    kept: list[dict[str, str]] = []
-    before = 0
-    for turn in turns:
-        if turn.text and before >= left_out and (kept or turn.role == "user"):
-            kept.append({"role": turn.role, "content": turn.text})
-        before += len(turn.text)
-    return kept
+def _history(turns: list[Any]) -> list[Mapping[str, Any]]:
+    """Return the newest turns that fit HISTORY_LIMIT, as a model is told them."""
+    return newest([{"role": turn.role, "content": turn.text} for turn in turns], HISTORY_LIMIT)
 
 
 async def _answer(stream: Stream, request: routing.Request) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from routing_ai.errors import NoModel
+from routing_ai.policy.history import newest
 from routing_ai.providers.base import Call, Part
 from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
 
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 MODEL = "smollm2-135m-instruct"
 SLOTS = 4
 CONTEXT = 2_048  # tokens a slot
+# Of a conversation it reads the newest messages of so many characters. Each token takes 6 to 10 ms to read, the more the
+# further back it has to look; and what a model of this size can follow is shorter still.
+HISTORY_LIMIT = 2_400
 ANSWER_LIMIT = 256  # tokens; a model of this size rambles beyond
 # Four answers share the cores: a fifth question waits for its turn, and a long prompt holds up the others.
 PATIENT = Timeouts(first_token=180.0, between=60.0)
@@ -42,6 +46,13 @@ def weights() -> Path | None:
     return None
 
 
+def _told(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return what stands before a question: all instructions, the caller's too, and the newest of the conversation."""
+    instructions = [message for message in history if message.get("role") not in ("user", "assistant")]
+    conversation = [message for message in history if message.get("role") in ("user", "assistant")]
+    return [{"role": "system", "content": SYSTEM}, *instructions, *newest(conversation, HISTORY_LIMIT)]
+
+
 class EmbeddedProvider:
     """Loads the model on first use, once a process."""
 
@@ -57,7 +68,8 @@ class EmbeddedProvider:
     async def stream(self, call: Call) -> AsyncGenerator[Part]:
         """Yield the answer; see `Provider`. Raises NoModel when the model is not installed."""
         endpoint = await self._ready()
-        messages = [{"role": "system", "content": SYSTEM}, *call.messages]
+        asked = max((at for at, message in enumerate(call.messages) if message.get("role") == "user"), default=0)
+        messages = [*_told(call.messages[:asked]), *call.messages[asked:]]
         extra = {"cache_prompt": True, **call.extra}
         own = replace(
             call,
@@ -78,7 +90,7 @@ class EmbeddedProvider:
         if self._endpoint is None:
             return
         # The words of the question would stand where the empty ones are: all before them is kept by its slot.
-        messages = [{"role": "system", "content": SYSTEM}, *messages, {"role": "user", "content": ""}]
+        messages = [*_told(messages), {"role": "user", "content": ""}]
         call = Call(MODEL, messages, max_tokens=1, temperature=0.0, extra={"cache_prompt": True})
         async for _ in self._endpoint.stream(call):
             pass
