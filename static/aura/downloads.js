@@ -5,7 +5,7 @@ import { Library } from "./codec/library.js";
 import { MAX_DICTIONARY } from "./codec/model.js";
 import { prime } from "./codec/primer.js";
 import { sha256 } from "./codec/sha256.js";
-import { keep, recall } from "./store.js";
+import { keep, keepBytes, recall, recallBytes } from "./store.js";
 
 /** Bytes that a manifest may have. */
 const MAX_MANIFEST = 16 << 20;
@@ -75,13 +75,14 @@ export class Downloads extends EventTarget {
     try {
       const base = await this.#held();
       // A dictionary often ends with the texts of its library.
-      const source = base && {
+      const source = base && base.hash !== hash && {
         query: `have=${base.hash}&library=${library.hash}`,
         bytes: new Uint8Array([...base.bytes, ...library.texts]),
       };
       const bytes = await this.#fetch(`../dictionaries/${hash}`, hash, MAX_DICTIONARY, source);
       if (base === null) {
         this.#base = { hash, bytes };
+        await keepBytes("dictionary", bytes);
         keep("dictionary", hash);
       }
       return await this.primed(bytes);
@@ -91,17 +92,15 @@ export class Downloads extends EventTarget {
     }
   }
 
-  /** Return the dictionary that was last fetched as a whole, in this visit or an earlier one; null without one. */
+  /**
+   * Return the dictionary that was last fetched as a whole, in this visit or an earlier one; null without one. Were it
+   * other bytes than its hash says, so would be what a delta makes of them, and that is noticed.
+   */
   async #held() {
     const hash = recall("dictionary") ?? "";
     if (this.#base === null && HASH.test(hash)) {
-      try {
-        const response = await fetch(this.#url(`../dictionaries/${hash}`), { mode: "same-origin", cache: "only-if-cached" });
-        const bytes = new Uint8Array(await response.arrayBuffer());
-        if (response.ok && hex(sha256(bytes)) === hash) this.#base = { hash, bytes };
-      } catch {
-        // The browser no longer has it: then all of the next one is fetched.
-      }
+      const bytes = await recallBytes("dictionary");
+      if (bytes !== null) this.#base = { hash, bytes };
     }
     return this.#base;
   }

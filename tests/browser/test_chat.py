@@ -191,7 +191,10 @@ def test_a_phone_shows_it_all(page: Page) -> None:
 
 
 def say_why(page: Page) -> None:
-    """State a purpose, which the admin asks for once before it opens what somebody said."""
+    """State a purpose, which the admin asks for once a session before it opens what somebody said."""
+    expect(page.locator(".record-text, input[name=why]").first).to_be_visible()
+    if "/purpose/" not in page.url:
+        return
     page.get_by_label("Review of flagged conversations").check()
     page.get_by_role("button", name="Go on").click()
 
@@ -351,8 +354,7 @@ def test_a_question_is_edited_in_its_place_and_one_goes_back_to_the_version_befo
     # The record keeps it all, and says which is which.
     page.goto("/admin/audit/conversation/")
     page.get_by_role("link", name="One", exact=True).first.click()
-    if "/purpose/" in page.url:
-        say_why(page)
+    say_why(page)
     said = ["One", "Two of them", "Three of them, now", "And then?"]
     expect(page.locator(".record-user .record-text")).to_have_text(said)
     expect(page.locator(".record-branch")).to_have_text(
