@@ -15,7 +15,8 @@
 #include "vocabulary.c"
 
 enum {
-    CONTEXTS = 13,
+    CONTEXTS = 11, /* of which the base knows what followed ... */
+    HASHES = 13,   /* ... and these with two that the message alone remembers */
     LOCALS = 9,
     COUNTERS = 3, /* contexts whose decisions the message counts */
     MATCHES = 3,  /* two in the priming text, one in the message */
@@ -89,12 +90,13 @@ typedef struct {
 
 /* The token at hand: where each context looks, and what it said of the decision at hand. */
 typedef struct {
-    u32 context[CONTEXTS], *entry[CONTEXTS], check[CONTEXTS], *line[CONTEXTS], line_check[CONTEXTS];
+    u32 context[HASHES], *entry[CONTEXTS], check[CONTEXTS], *line[CONTEXTS], line_check[CONTEXTS];
     u32 state[CONTEXTS], expected[CONTEXTS], count[CONTEXTS];
     u32 local_state[LOCALS], local_expected[LOCALS], local_count[LOCALS], *local[LOCALS], local_check[LOCALS];
     u32 *counter[COUNTERS], counter_check[COUNTERS];
     u32 bit[OPINIONS]; /* the decision that each one expects */
     u16 *map[OPINIONS];
+    u32 place[MATCHES];
     u32 node, position, decision, touched;
     i16 input[INPUTS];
     u32 set[SETS];
@@ -174,12 +176,12 @@ static void find_contexts(void) {
     context[5] = hash(hash(6, message.word), message.words[0]);
     context[6] = hash(hash(8, t1), message.line);
     context[7] = hash(9, message.word);
-    context[8] = hash(hash(10, (u32)message.bytes), (u32)(message.bytes >> 32) & 0xFF);
-    context[9] = hash(11, (u32)message.bytes & 0xFFFF);
-    context[10] = hash(hash(12, message.words[0]), message.words[1]);
-    context[11] = hash(hash(13, message.word), message.words[1]);
-    context[12] = hash(hash(14, message.line_before), hash(message.line, t1));
-    static const u8 local_of[LOCALS] = {0, 1, 2, 5, 8, 6, 7, 4, 3};
+    context[8] = hash(hash(12, message.words[0]), message.words[1]);
+    context[9] = hash(hash(13, message.word), message.words[1]);
+    context[10] = hash(hash(14, message.line_before), hash(message.line, t1));
+    context[11] = hash(hash(10, (u32)message.bytes), (u32)(message.bytes >> 32) & 0xFF);
+    context[12] = hash(11, (u32)message.bytes & 0xFFFF);
+    static const u8 local_of[LOCALS] = {0, 1, 2, 5, 11, 6, 7, 4, 3};
     for (u32 i = 0; i < LOCALS; i++) {
         u32 h = hash(context[local_of[i]], 0x77 + i);
         u32 *local = &message.local[h >> (32 - LOCAL_BITS)];
@@ -194,6 +196,12 @@ static void find_contexts(void) {
 /* Tables are far larger than a processor's caches, and a branch on what was read waits for it. So all places are read
  * before the first of them is looked at: the reads then wait together. `touched` keeps them in the program. */
 
+static inline u32 *cells_of(u32 i, u32 node, u32 *check) {
+    u32 h = hash(now->context[i] + i * 0x1234567, node);
+    *check = h & 0x3FF;
+    return &base.cells[h >> (36 - base.cell_bits) << 4];
+}
+
 static void find_entries(int priming) {
     u32 *place[CONTEXTS], touched = 0;
     for (u32 i = 0; i < CONTEXTS; i++) {
@@ -201,6 +209,9 @@ static void find_entries(int priming) {
         now->check[i] = (h & 0x7FF) | 1;
         place[i] = &base.entries[h >> (33 - base.entry_bits) << 1];
         touched |= *place[i];
+        if (priming) continue;
+        now->line[i] = cells_of(i, 0, &now->line_check[i]); /* nearly always needed next */
+        touched |= *now->line[i];
     }
     now->touched = touched;
     for (u32 i = 0; i < CONTEXTS; i++) {
@@ -229,12 +240,6 @@ static void find_entries(int priming) {
     }
 }
 
-static inline u32 *cells_of(u32 i, u32 node, u32 *check) {
-    u32 h = hash(now->context[i] + i * 0x1234567, node);
-    *check = h & 0x3FF;
-    return &base.cells[h >> (36 - base.cell_bits) << 4];
-}
-
 static void find_cells(u32 node) {
     u32 touched = 0;
     for (u32 i = 0; i < CONTEXTS; i++) {
@@ -246,7 +251,7 @@ static void find_cells(u32 node) {
 }
 
 static inline u32 *find_counter(u32 i) {
-    static const u8 counter_of[COUNTERS] = {0, 7, 9};
+    static const u8 counter_of[COUNTERS] = {0, 7, 12};
     u32 h = hash(now->context[counter_of[i]] + i * 0x1234567, now->node + VOCABULARY_MAX);
     now->counter_check[i] = h & 0x3FF;
     return now->counter[i] = &message.counter[h >> (32 - COUNTER_BITS)];
@@ -260,23 +265,36 @@ static inline u32 match_hash(const u16 *end, u32 length) {
     return h;
 }
 
-static void find_matches(void) {
-    static const u8 least[2] = {LONG_MATCH, SHORT_MATCH};
+static const u8 match_least[MATCHES] = {LONG_MATCH, SHORT_MATCH, 2};
+
+/* Finds where matches that ended may begin anew, and reads there ahead. */
+static void find_places(void) {
     u16 last[LONG_MATCH];
+    u32 touched = 0;
     for (u32 i = 1; i <= LONG_MATCH; i++) last[LONG_MATCH - i] = (u16)(said(i) - 1);
     for (u32 k = 0; k < MATCHES; k++) {
+        if (message.match[k].alive) continue;
+        u32 h = match_hash(last + LONG_MATCH, match_least[k]);
+        now->place[k] = h >> (32 - (k < 2 ? base.index_bits : RECENT_BITS));
+        if (k < 2) touched |= base.index[k][now->place[k]];
+    }
+    now->touched = touched;
+}
+
+static void find_matches(void) {
+    for (u32 k = 0; k < MATCHES; k++) {
         Match *match = &message.match[k];
-        u32 need = k < 2 ? least[k] : 2;
+        u32 need = match_least[k];
         if (!match->alive) match->length = 0;
         if (!match->length && message.count >= need) {
-            u32 h = match_hash(last + LONG_MATCH, need), found = 0, most = message.count < 32 ? message.count : 32;
+            u32 found = 0, most = message.count < 32 ? message.count : 32;
             if (k < 2) {
-                u32 at = base.index[k][h >> (32 - base.index_bits)];
+                u32 at = base.index[k][now->place[k]];
                 if (most > at) most = at;
                 while (found < most && base.tokens[at - 1 - found] == message.token[(message.count - 1 - found) % HISTORY]) found++;
                 match->position = at;
             } else {
-                u32 back = (u16)(message.count - message.recent[h >> (32 - RECENT_BITS)]);
+                u32 back = (u16)(message.count - message.recent[now->place[k]]);
                 if (back && back < HISTORY - 64 && back < message.count) {
                     u32 at = message.count - back;
                     if (most > at) most = at;
@@ -466,9 +484,9 @@ static void update(u32 bit) {
 
 static APART void token_begin(void) {
     find_contexts();
+    find_places();
     find_entries(0);
     find_matches();
-    find_cells(0);
     now->node = now->decision = 0;
     now->position = 1;
 }
