@@ -27,7 +27,7 @@ class Libraries:
             timeout = aiohttp.ClientTimeout(total=PATIENCE)
             try:
                 async with aiohttp.ClientSession(headers=self._headers, timeout=timeout) as http:
-                    library = await self._newer(http, name) or await self._whole(http, name)
+                    library = await self._newer(http, name) or await self._fetch(http, name)
             except (aiohttp.ClientError, TimeoutError, CodecError, LibraryError):
                 return None
             if library is None:
@@ -35,25 +35,22 @@ class Libraries:
             self._known[name] = library
         return self._known[name]
 
-    async def _whole(self, http: aiohttp.ClientSession, name: str) -> Library | None:
-        async with http.get(f"{self._url}/{name}") as response:
-            if response.status != 200:
-                return None
-            data = await response.read()
-        return await asyncio.to_thread(Library.from_manifest, data, name)
-
     async def _newer(self, http: aiohttp.ClientSession, name: str) -> Library | None:
         """Return the library put together from the last one that was fetched and what is new in it; None if that fails."""
         if not self._known:
             return None
-        held = next(reversed(self._known.values()))
-        async with http.get(f"{self._url}/{name}", params={"have": held.hash}) as response:
+        try:
+            return await self._fetch(http, name, next(reversed(self._known.values())))
+        except LibraryError:
+            return None
+
+    async def _fetch(self, http: aiohttp.ClientSession, name: str, held: Library | None = None) -> Library | None:
+        """Return the library, asked for by who holds another or none; None when it is not there. Raises LibraryError."""
+        params = {"have": held.hash} if held is not None else None
+        async with http.get(f"{self._url}/{name}", params=params) as response:
             if response.status != 200:
                 return None
             data = await response.read()
-        try:
-            if response.content_type == CONTENT_TYPE:
-                data = patch(held.manifest, data, MAX_MANIFEST)
-            return await asyncio.to_thread(Library.from_manifest, data, name)
-        except LibraryError:
-            return None
+        if held is not None and response.content_type == CONTENT_TYPE:
+            data = patch(held.manifest, data, MAX_MANIFEST)
+        return await asyncio.to_thread(Library.from_manifest, data, name)

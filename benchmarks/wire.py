@@ -145,10 +145,10 @@ def _sizes(corpus: Corpus, report: Report) -> None:
     """Print what has gone over the line after some messages, the dictionary's download (Brotli) included, by its size."""
     contents = [content for _, content in corpus.messages][:300]
     whole = sum(map(len, contents)) / len(contents)
-    general = default_dictionary()
+    general, library = default_dictionary(), default_library()
     dictionaries = {"none": b"", "general": general}
+    learned = b"".join(text + b"\0" for text in corpus.training)
     for size in SIZES:
-        learned = b"".join(text + b"\0" for text in corpus.training)
         if size > SIZES[0] and size << 10 >= 2 * len(learned):
             break
         start = learned.find(b"\0", max(0, len(learned) - (size << 10))) + 1 if len(learned) > size << 10 else 0
@@ -158,7 +158,6 @@ def _sizes(corpus: Corpus, report: Report) -> None:
     rows: list[list[object]] = []
     for name, dictionary in dictionaries.items():
         model = Model(dictionary) if dictionary else None
-        library = default_library()
         coded = sum(len(encode(content.decode(), library, 1, model).data) for content in contents) / len(contents)
         download = len(brotli.compress(dictionary, quality=11, lgwin=22)) if dictionary else 0
         totals = ((download / after + coded) / whole for after in AFTER)

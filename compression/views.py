@@ -27,9 +27,8 @@ def library(request: HttpRequest, digest: str) -> HttpResponseBase:
     if found is None:
         return _immutable(request, digest, None, "application/json", "No library has this hash.")
     held = selectors.library_by_hash(request.GET.get("have", ""))
-    made = _delta(held.manifest, found.manifest, held.hash, digest) if held is not None else None
-    if made is not None:
-        return _coded(request, f"{digest}-{held.hash[:16] if held else ''}", made, CONTENT_TYPE)
+    if held is not None and (made := _delta(held.manifest, found.manifest, held.hash, digest)) is not None:
+        return _coded(request, f"{digest}-{held.hash[:16]}", made, CONTENT_TYPE)
     return _coded(request, digest, found.manifest, "application/json")
 
 

@@ -145,19 +145,16 @@ def priority_of(request: HttpRequest) -> Priority:
     return Priority.NORMAL if urgency == 3 else Priority.URGENT if urgency < 3 else Priority.BULK
 
 
-def _uuid(text: str) -> UUID:
+def _uuid(text: str, name: str = "conversation") -> UUID:
     try:
         return UUID(text) if text else uuid4()
     except ValueError:
-        raise UnknownStream("conversation: not a UUID") from None
+        raise UnknownStream(f"{name}: not a UUID") from None
 
 
 def _place(text: str) -> UUID | None:
     """Return the stream of the question to stand behind, None for behind the newest."""
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        raise UnknownStream("after: not a UUID") from None
+    return _uuid(text, "after") if text else None
 
 
 async def _resumed(user: Any, last: str, coding: coded.Coding) -> HttpResponseBase:

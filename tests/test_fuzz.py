@@ -1,5 +1,6 @@
 """Each target of tests/fuzz.py for a moment, and one with a fault."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,11 @@ pytest.importorskip("atheris", reason="atheris has no wheel for this Python")
 def _run(target: str, folder: Path, runs: int) -> subprocess.CompletedProcess[str]:
     # What libFuzzer writes about a fault goes into the folder that it runs in.
     command = [sys.executable, "-m", "tests.fuzz", target, f"-runs={runs}", "-seed=7", f"-artifact_prefix={folder}/"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    # The seeds go where temporary files do; libFuzzer ends the process, so nobody there could clear them away.
+    seeds = folder.with_name(f"{folder.name}-seeds")
+    seeds.mkdir()
+    environment = {**os.environ, "TMPDIR": str(seeds)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.mark.parametrize("target", [name for name in TARGETS if name != "fault"])
