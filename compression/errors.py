@@ -7,6 +7,7 @@ CompressionError             (compression.codec.errors)
     ├── IdTaken              a template's id already stands for other parts, or is reserved
     ├── ActiveLibrary        the library is in use: promote another one instead
     ├── NoEarlierLibrary     there is nothing to roll back to
+    ├── OwnProposal          somebody else has to approve what one proposed
     └── Unfit                a candidate, or a library made of candidates, that cannot be used
 """
 
@@ -20,6 +21,7 @@ __all__ = [
     "LibraryError",
     "ManagementError",
     "NoEarlierLibrary",
+    "OwnProposal",
     "Unfit",
 ]
 
@@ -38,6 +40,10 @@ class ActiveLibrary(ManagementError):
 
 class NoEarlierLibrary(ManagementError):
     """No library was active before this one."""
+
+
+class OwnProposal(ManagementError):
+    """Two people decide, and this one proposed the library."""
 
 
 class Unfit(ManagementError):

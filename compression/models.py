@@ -1,4 +1,4 @@
-"""Templates and libraries. Both are immutable: a library only changes its status, a template nothing."""
+"""Templates and libraries. Both are immutable: a library only changes its status, a template what was measured of it."""
 
 from typing import ClassVar
 
@@ -7,10 +7,37 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from compression import codec
+from compression.visible import in_a_line
 
 
-class Template(models.Model):
-    """A template by its id, which stands for the same parts for ever."""
+class Measured(models.Model):
+    """What a template does for answers that were not mined, the last time that this was measured (compression.worth)."""
+
+    class Worth(models.TextChoices):
+        BYTES = "bytes", _("Bytes")
+        SPEED = "speed", _("Speed")
+        MEANING = "meaning", _("Meaning")
+        NONE = "none", _("Nothing beside the model")
+
+    worth = models.CharField(_("worth"), max_length=10, choices=Worth, blank=True, db_index=True)
+    hits = models.PositiveIntegerField(_("hits"), null=True, help_text=_("Among 1,000 answers held out"))
+    used = models.PositiveIntegerField(
+        _("used"), null=True, help_text=_("Of its hits, those that the model does not code in fewer bytes")
+    )
+    gain = models.IntegerField(
+        _("bytes beside the model"),
+        null=True,
+        help_text=_("Saved over 1,000 answers held out beside the model alone, less the bytes to carry"),
+    )
+    micros = models.FloatField(_("microseconds with it"), null=True, help_text=_("To code and decode one of its hits"))
+    micros_without = models.FloatField(_("microseconds without it"), null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Template(Measured):
+    """A template by its id, which stands for the same parts for ever; only what was measured of it changes."""
 
     id = models.BigIntegerField(_("id"), primary_key=True)
     parts = models.JSONField(_("parts"), help_text=_("The fixed texts; between each two of them is a slot."))
@@ -21,7 +48,7 @@ class Template(models.Model):
         ordering = ("id",)
 
     def __str__(self) -> str:
-        return f"{self.id}: {self.value.pattern()}"
+        return f"{self.id}: {in_a_line(self.value.pattern())}"
 
     @property
     def value(self) -> codec.Template:
@@ -58,6 +85,16 @@ class Library(models.Model):
         verbose_name=_("promoted by"),
         help_text=_("Empty when AURA did it by itself"),
     )
+    proposed = models.DateTimeField(_("proposed"), null=True, blank=True)
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("proposed by"),
+        help_text=_("Where two people decide, another one has to approve it"),
+    )
     retired = models.DateTimeField(_("retired"), null=True, blank=True)
     shadow = models.JSONField(
         _("shadow measurement"),
@@ -79,6 +116,11 @@ class Library(models.Model):
 
     def __str__(self) -> str:
         return self.hash[:12]
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody proposed it and another person has to approve it."""
+        return self.status == Library.Status.CANDIDATE and self.proposed_by_id is not None
 
     @property
     def size(self) -> int:
@@ -169,7 +211,7 @@ class DiscoveryRun(models.Model):
         return f"{self.pk}"
 
 
-class Candidate(models.Model):
+class Candidate(Measured):
     """A template that discovery proposes. The same parts are proposed once; who was turned down stays so."""
 
     class Status(models.TextChoices):
@@ -188,10 +230,12 @@ class Candidate(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.WAITING, db_index=True)
     count = models.PositiveIntegerField(_("seen"), help_text=_("Texts that it made, among those mined"))
     users = models.PositiveIntegerField(_("users"), help_text=_("Distinct users at least"))
-    hits = models.PositiveIntegerField(_("hits"), help_text=_("Among 1,000 answers held out"))
     saved = models.IntegerField(_("bytes saved"), help_text=_("Over 1,000 answers held out, beside better templates"))
     carrying = models.PositiveIntegerField(_("bytes to carry"), help_text=_("What it adds to the library's download"))
     kinds = models.JSONField(_("slots"), default=list)
+    #: For each slot the texts of its forms (compression.codec.forms), None for a slot without.
+    forms = models.JSONField(_("forms"), default=list)
+    #: What stood in slots is hidden in them unless many users saw it (compression.examples).
     examples = models.JSONField(_("examples"), default=list)
     created = models.DateTimeField(_("created"), auto_now_add=True)
     decided = models.DateTimeField(_("decided"), null=True, blank=True)
@@ -214,7 +258,7 @@ class Candidate(models.Model):
         ordering = ("-saved", "pk")
 
     def __str__(self) -> str:
-        return self.value.pattern()
+        return in_a_line(self.value.pattern())
 
     @property
     def value(self) -> codec.Template:

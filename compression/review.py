@@ -6,20 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+import brotli  # type: ignore[import-untyped]
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from compression import codec, runs, selectors, services
+from compression import codec, proposals, selectors, services
 from compression.codec.model import Model
-from compression.discovery import conservative, slot_kind, with_forms
+from compression.discovery import conservative
 from compression.discovery.align import Alignment, polished
 from compression.discovery.clusters import LEAST
 from compression.discovery.personal import without_personal
 from compression.discovery.tokens import sentences, sentences_of, tokens
 from compression.errors import Unfit
+from compression.examples import told_apart
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Template
 
 log = logging.getLogger(__name__)
@@ -35,17 +37,26 @@ _INDEX = 1
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """What a library would have done: bytes of the same answers in UTF-8, with the active library and with this one."""
+    """What a library would have done: bytes of the same answers in UTF-8, with the active library and with this one, each
+    answer as a whole and by its sentences; and the bytes that a client of the active one fetches to go over."""
 
     answers: int
     text: int
     before: int
     after: int
+    download: int = 0
 
     @property
     def better(self) -> bool:
         """Return whether it saves anything."""
         return self.after < self.before
+
+    @property
+    def pays(self) -> bool:
+        """Return whether a client earns the download back within as many messages as one gets before the next version."""
+        # Each answer was counted twice.
+        saved = (self.before - self.after) / 2 / max(1, self.answers)
+        return saved * proposals.HORIZON > self.download
 
 
 def measure(library: codec.Library, answers: Sequence[str] | None = None) -> Shadow:
@@ -53,7 +64,7 @@ def measure(library: codec.Library, answers: Sequence[str] | None = None) -> Sha
 
     Each answer counts as a whole and sentence by sentence. Raises Unfit when a text does not come back the same.
     """
-    chosen = runs.held_out(300) if answers is None else answers
+    chosen = proposals.held_out(300) if answers is None else answers
     sides = [(one, _model(one)) for one in (selectors.active_library(), library)]
     sizes = [0, 0]
     text_size = 0
@@ -65,7 +76,21 @@ def measure(library: codec.Library, answers: Sequence[str] | None = None) -> Sha
                 sizes[number] += len(data)
                 if codec.decode(data, {_INDEX: one}, models={_INDEX: model} if model else None) != text:
                     raise Unfit(_("With this library a text does not come back the same. Please report this."))
-    return Shadow(len(chosen), text_size, *sizes)
+    before, after = sizes
+    return Shadow(len(chosen), text_size, before, after, _download(*sides))
+
+
+def _download(held: tuple[codec.Library, Model | None], wanted: tuple[codec.Library, Model | None]) -> int:
+    """Return the bytes that who has one library and its dictionary fetches for another one."""
+    size = _fetched(held[0].manifest, wanted[0].manifest)
+    if wanted[1] is not None and wanted[0].dictionary != held[0].dictionary:
+        known = held[1].dictionary if held[1] is not None else b""
+        size += _fetched(known + wanted[0].texts, wanted[1].dictionary)
+    return size
+
+
+def _fetched(held: bytes, wanted: bytes) -> int:
+    return min(len(brotli.compress(one)) for one in (codec.delta(held, wanted), wanted))
 
 
 def _model(library: codec.Library) -> Model | None:
@@ -83,13 +108,23 @@ def accept(candidates: Iterable[Candidate], by: Any = None) -> Library:
     `by` is the user who decided, None when AURA did. Raises Unfit when none is waiting, one holds personal data, or the
     library would have too many templates. Takes seconds; the database is locked for the last moment of them only.
     """
+    waiting, library = _next(candidates)
+    return _install(waiting, library, measure(library), by)
+
+
+def _next(candidates: Iterable[Candidate]) -> tuple[list[Candidate], codec.Library]:
+    """Return those of the candidates that wait, and the library that they make. Raises Unfit."""
     pks = [candidate.pk for candidate in candidates]
     waiting = list(Candidate.objects.filter(pk__in=pks, status=Status.WAITING))
     if not waiting:
         raise Unfit(_("None of these candidates is waiting."))
-    library = _library_of(waiting)
-    shadow = measure(library)
+    return waiting, _library_of(waiting)
+
+
+def _install(waiting: Sequence[Candidate], library: codec.Library, shadow: Shadow, by: Any) -> Library:
+    """Store a library that was made of candidates, which are accepted by that. Raises Unfit."""
     ids = {template.parts: template.id for template in library.templates}
+    pks = [candidate.pk for candidate in waiting]
     with transaction.atomic():
         if Candidate.objects.select_for_update().filter(pk__in=pks, status=Status.WAITING).count() != len(waiting):
             raise Unfit(_("Somebody else has just decided on one of these candidates. Choose again."))
@@ -122,10 +157,7 @@ def _library_of(waiting: Sequence[Candidate]) -> codec.Library:
     run = DiscoveryRun.objects.filter(pk__in={candidate.run_id for candidate in waiting}).order_by("-pk").first()
     learned = run.dictionary if run is not None else None
     plain = codec.Library(sorted(templates, key=lambda template: template.id))
-    answers = runs.recent()
-    formed = with_forms(
-        plain.templates, answers, k=settings.DISCOVERY_USERS, horizon=runs.HORIZON / max(1, len(answers))
-    )
+    formed = proposals.formed(plain.templates)
     if settings.DISCOVERY_DICTIONARY <= 0:
         return codec.Library(formed, active.dictionary)
     base = bytes(learned.content) if learned is not None else codec.default_dictionary()
@@ -154,13 +186,34 @@ def reject(candidate: Candidate, by: Any = None) -> Candidate:
     return candidate
 
 
-@transaction.atomic
+def edit(candidate: Candidate, parts: Sequence[str]) -> Candidate:
+    """Give a candidate another text, and measure it anew. Raises Unfit when it cannot have that, or is decided already."""
+    fit(candidate, parts)
+    fields = proposals.measured(codec.Template(0, tuple(parts)), candidate.examples)
+    fields |= {"parts": list(parts), "digest": proposals.digest(parts)}
+    # Whoever decided meanwhile was first.
+    if not Candidate.objects.filter(pk=candidate.pk, status=Status.WAITING).update(**fields):
+        raise Unfit(_("None of these candidates is waiting."))
+    candidate.refresh_from_db()
+    return candidate
+
+
+def fit(candidate: Candidate, parts: Sequence[str]) -> None:
+    """Raise Unfit unless a candidate may have these parts: without personal data, making its examples, its own."""
+    check(parts)
+    template = codec.Template(0, tuple(parts))
+    if not all(template.match(example) is not None for example in candidate.examples):
+        raise Unfit(_("The text no longer makes all of the examples."))
+    if Candidate.objects.exclude(pk=candidate.pk).filter(digest=proposals.digest(parts)).exists():
+        raise Unfit(_("Another candidate has this text already."))
+
+
 def split(candidate: Candidate, by: Any = None) -> list[Candidate]:
     """Put the sentences of a candidate in its place, each a candidate of its own, and return those that are new.
 
-    Raises Unfit when it is decided already, or is one sentence only.
+    Raises Unfit when it is decided already, or is one sentence only. Takes seconds; locks the database for a moment.
     """
-    (waiting,) = _locked([candidate])
+    (waiting,) = _waiting([candidate])
     pieces = sentences_of(tuple(waiting.parts))
     if len(pieces) < 2:
         raise Unfit(_("This candidate is one sentence only."))
@@ -171,75 +224,99 @@ def split(candidate: Candidate, by: Any = None) -> list[Candidate]:
         number += len(parts) - 1
         if sum(len(part.strip()) for part in parts) >= LEAST:
             examples = [codec.Template(0, parts).fill(slots[mine]) for slots in matched]
-            made.append(_put(parts, Candidate.Level.SENTENCE, examples, [waiting]))
-    _decide([waiting], by)
-    return [row for row, new in made if new]
+            made.append(_made(parts, Candidate.Level.SENTENCE, examples, [waiting]))
+    with transaction.atomic():
+        _decide([waiting], by)
+        rows = [_put(one) for one in made]
+    return [row for row, new in rows if new]
 
 
-@transaction.atomic
 def merge(candidates: Iterable[Candidate], by: Any = None) -> Candidate:
     """Put one candidate in the place of several: what their examples have in common is fixed, the rest are slots.
 
     Raises Unfit when there are fewer than two, one is decided already or has no examples, or too little is in common.
+    Takes seconds; locks the database for a moment.
     """
-    waiting = _locked(candidates)
+    waiting = _waiting(candidates)
     if len(waiting) < 2 or not all(one.examples for one in waiting):
         raise Unfit(_("Choose two candidates or more that have examples."))
     texts = [text for one in waiting for text in one.examples]
-    alignment = Alignment(tokens(texts[0]))
+    apart = told_apart(texts)
+    alignment = Alignment(tokens(apart[0]))
     least = MERGED * min(sum(map(len, one.parts)) for one in waiting)
-    if not all(alignment.add(tokens(text), least) for text in texts[1:]):
+    if not all(alignment.add(tokens(text), least) for text in apart[1:]):
         raise Unfit(_("These candidates have too little in common."))
     aligned = codec.Template(0, alignment.parts())
-    members = [slots for text in texts if (slots := aligned.match(text)) is not None]
+    members = [slots for text in apart if (slots := aligned.match(text)) is not None]
     parts = without_personal(polished(aligned.parts, members), conservative)
     check(parts)
     template = codec.Template(0, parts)
-    if not all(template.match(text) is not None for text in texts):
+    if not all(template.match(text) is not None for text in (*texts, *apart)):
         raise Unfit(_("These candidates have too little in common."))
-    _decide([one for one in waiting if tuple(one.parts) != parts], by)
-    return _put(parts, waiting[0].level, texts, waiting)[0]
+    made = _made(parts, waiting[0].level, texts, waiting)
+    with transaction.atomic():
+        _decide([one for one in waiting if tuple(one.parts) != parts], by)
+        return _put(made)[0]
 
 
-def _locked(candidates: Iterable[Candidate]) -> list[Candidate]:
+def _waiting(candidates: Iterable[Candidate]) -> list[Candidate]:
     pks = [candidate.pk for candidate in candidates]
-    waiting = list(Candidate.objects.select_for_update().filter(pk__in=pks, status=Status.WAITING))
+    waiting = list(Candidate.objects.filter(pk__in=pks, status=Status.WAITING))
     if not waiting or len(waiting) < len(pks):
         raise Unfit(_("None of these candidates is waiting."))
     return waiting
 
 
 def _decide(candidates: Iterable[Candidate], by: Any) -> None:
-    """Turn candidates down for good: another stands in their place."""
+    """Turn candidates down for good: another stands in their place. Raises Unfit when somebody decided meanwhile."""
     for candidate in candidates:
-        candidate.status, candidate.decided, candidate.decided_by = Status.REJECTED, timezone.now(), by
-        candidate.save(update_fields=["status", "decided", "decided_by"])
+        reject(candidate, by)
 
 
-def _put(
-    parts: Sequence[str], level: str, examples: Sequence[str], sources: Sequence[Candidate]
-) -> tuple[Candidate, bool]:
-    """Return the candidate of these parts, measured on answers held out, and whether it is new.
+def _made(parts: Sequence[str], level: str, examples: Sequence[str], sources: Sequence[Candidate]) -> Candidate:
+    """Return the candidate of these parts, measured on answers held out, not stored yet.
 
     Each of its fixed texts is in all that the sources make, so it was seen with as many users as the one with most.
     """
-    template = codec.Template(0, tuple(parts))
-    chosen = runs.measured(template)
-    different = list(dict.fromkeys(examples))
-    matched = [slots for text in different if (slots := template.match(text)) is not None]
-    return Candidate.objects.get_or_create(
-        digest=runs.digest(parts),
-        defaults={
-            "parts": list(parts),
-            "level": level,
-            "run": sources[0].run,
-            "count": sum(source.count for source in sources),
-            "users": max(source.users for source in sources),
-            "examples": different[: runs.EXAMPLES],
-            "kinds": [str(slot_kind(values)) for values in zip(*matched, strict=True)],
-            **chosen,
-        },
+    return Candidate(
+        digest=proposals.digest(parts),
+        parts=list(parts),
+        level=level,
+        run=sources[0].run,
+        count=sum(source.count for source in sources),
+        users=max(source.users for source in sources),
+        **proposals.measured(codec.Template(0, tuple(parts)), examples),
     )
+
+
+def _put(made: Candidate) -> tuple[Candidate, bool]:
+    """Store a candidate, unless there is one of its text already; return that, and whether it is new."""
+    known = Candidate.objects.filter(digest=made.digest).first()
+    if known is None:
+        made.save()
+    return known or made, known is None
+
+
+def retire_templates(templates: Iterable[Template]) -> Library:
+    """Make a library of the active one's templates without these; return its row, measured, not yet promoted.
+
+    What was coded with them stays decodable, and their ids are never used for anything else. Raises Unfit when none of them
+    is in the active library, or no template would be left. Takes seconds.
+    """
+    active = selectors.active_library()
+    gone = {template.pk for template in templates}
+    left = [template for template in active.templates if template.id not in gone]
+    if len(left) == len(active):
+        raise Unfit(_("None of these templates is in the active library."))
+    if not left:
+        raise Unfit(_("A library keeps one template at least."))
+    library = codec.Library(left, active.dictionary)
+    shadow = measure(library)
+    with transaction.atomic():
+        row = services.install_library(library, Library.Origin.MANUAL)
+        row.shadow = asdict(shadow)
+        row.save(update_fields=["shadow"])
+    return row
 
 
 def check(parts: Sequence[str]) -> None:
@@ -254,19 +331,33 @@ def check(parts: Sequence[str]) -> None:
 
 
 def after(run: DiscoveryRun) -> Library | None:
-    """Promote what a run proposed when the setting says so; return the library, None when nothing was promoted."""
+    """Promote what a run proposed when the setting says so; return the library, None when nothing was promoted.
+
+    Only what a client earns back is promoted; until then candidates wait, and more come to them.
+    """
     if not settings.DISCOVERY_AUTO_PROMOTE or run.status != DiscoveryRun.Status.DONE:
         return None
     room = settings.DISCOVERY_TEMPLATES - len(selectors.active_library())
-    waiting = Candidate.objects.filter(status=Status.WAITING)[: max(0, room)]
-    if not waiting:
+    fit = [one for one in Candidate.objects.filter(status=Status.WAITING)[: max(0, room)] if _fits(one)]
+    if not fit:
         return None
     try:
-        library = accept(waiting)
-    except Unfit as error:
-        log.error("Discovery run %s: nothing is promoted: %s", run.pk, error)
+        waiting, library = _next(fit)
+        shadow = measure(library)
+        if shadow.pays:
+            return services.promote(_install(waiting, library, shadow, None))
+    except Unfit:
+        # Its message may quote what must not be in a log.
+        log.error("Discovery run %s: nothing is promoted; try it in the admin to see why", run.pk)
         return None
-    if not Shadow(**(library.shadow or {})).better:
-        log.info("Discovery run %s: library %s saves nothing and stays a candidate", run.pk, library)
-        return None
-    return services.promote(library)
+    log.info("Discovery run %s: what waits saves less than its download of %d bytes", run.pk, shadow.download)
+    return None
+
+
+def _fits(candidate: Candidate) -> bool:
+    try:
+        check(candidate.parts)
+    except Unfit:
+        log.warning("Candidate %s is left to a reviewer: it may hold personal data", candidate.pk)
+        return False
+    return True

@@ -2,13 +2,14 @@
 
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F
+from django.db.models import Count, F
 from django.utils.crypto import salted_hmac
 
 from compression.discovery import conservative
@@ -19,8 +20,13 @@ log = logging.getLogger(__name__)
 #: Answers that may wait to be written, and characters that one may have: of more, the oldest are dropped.
 WAITING: Final = 1_000
 MAX_LENGTH: Final = 16_384
-#: Seconds between two writes.
+#: The share of all samples that may be a single user's: who says very much does not drive out what others were told.
+SHARE: Final = 0.1
+#: Seconds between two writes, samples of one, and rest for every second of work: who reads an answer waits for the
+#: interpreter meanwhile, and discovery does not need every answer.
 PAUSE: Final = 1.0
+BATCH: Final = 100
+REST: Final = 19
 
 Redact = Callable[[str], str]
 
@@ -87,31 +93,34 @@ class Sampler:
             self._stopping.set()
             thread.join()
 
-    def flush(self) -> int:
-        """Redact and write what waits; return how many samples that were. Raises DatabaseError."""
-        rows = []
-        while self._waiting:
+    def flush(self, most: int = WAITING) -> int:
+        """Redact and write what waits, at most so many; return how many samples that were. Raises DatabaseError."""
+        rows: list[Sample] = []
+        while self._waiting and len(rows) < most:
             user, text = self._waiting.popleft()
             rows.append(Sample(user=pseudonym(user), text=self.redact(text)))
         if rows:
             with transaction.atomic():
                 Sample.objects.bulk_create(rows)
-                _trim()
+                _trim({row.user for row in rows})
         return len(rows)
 
     def _run(self) -> None:
-        stopping = False
+        rest = PAUSE
         try:
-            while not stopping:
-                stopping = self._stopping.wait(PAUSE)
+            while not self._stopping.wait(rest):
+                begun = time.thread_time()
                 if self._waiting:
-                    self._write()
+                    self._write(BATCH)
+                rest = max(PAUSE, REST * (time.thread_time() - begun))
+            if self._waiting:
+                self._write(WAITING)
         finally:
             connection.close()
 
-    def _write(self) -> None:
+    def _write(self, most: int) -> None:
         try:
-            self.flush()
+            self.flush(most)
             self.after()
         except DatabaseError:
             # Samples are no record: what cannot be written now is dropped.
@@ -121,10 +130,15 @@ class Sampler:
             log.exception("Samples could not be taken")
 
 
-def _trim() -> None:
-    """Delete the oldest samples over the limit."""
-    oldest = Sample.objects.order_by("-pk").values_list("pk", flat=True)[settings.DISCOVERY_SAMPLES :][:1]
-    for pk in oldest:
+def _trim(users: Collection[str]) -> None:
+    """Delete the oldest samples of each of these users over their share, then the oldest of all over the limit."""
+    most = max(1, int(SHARE * settings.DISCOVERY_SAMPLES))
+    counted = Sample.objects.filter(user__in=users).values("user").annotate(count=Count("pk")).filter(count__gt=most)
+    for user in counted.order_by().values_list("user", flat=True):
+        mine = Sample.objects.filter(user=user)
+        for pk in mine.order_by("-pk").values_list("pk", flat=True)[most:][:1]:
+            mine.filter(pk__lte=pk).delete()
+    for pk in Sample.objects.order_by("-pk").values_list("pk", flat=True)[settings.DISCOVERY_SAMPLES :][:1]:
         Sample.objects.filter(pk__lte=pk).delete()
 
 

@@ -100,6 +100,12 @@ def library_by_hash(digest: str) -> Library | None:
         return None
 
 
+def stored(digest: str) -> Library:
+    """Return the library of that hash, reviewed or not, for its reviewers. Raises LibraryError when it was changed in the
+    database."""
+    return _load(digest)
+
+
 def dictionary_by_hash(digest: str) -> bytes | None:
     """Return the dictionary of that hash, or None. Only those of libraries that are or were active are found."""
     if digest == default_library().dictionary:

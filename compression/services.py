@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from compression import codec, selectors
-from compression.errors import ActiveLibrary, IdTaken, NoEarlierLibrary
+from compression.errors import ActiveLibrary, IdTaken, NoEarlierLibrary, OwnProposal
 from compression.models import Library, Template
 
 #: Ids below this one belong to the default library.
@@ -50,14 +51,24 @@ def install_library(library: codec.Library, origin: Library.Origin = Library.Ori
 def promote(library: Library, by: Any = None) -> Library:
     """Make `library` the active one, retire the one that was, and return it.
 
-    `by` is the user who decided, None when AURA did. Every process codes with it within two seconds; what was coded
-    with the old one stays decodable. Raises LibraryError when the stored manifest does not fit its hash.
+    `by` is the user who decided, None when AURA did. Where two people decide (DISCOVERY_FOUR_EYES) the first one only
+    proposes it: it comes back as the candidate that it was, and another one has to promote it. What was in use before needs
+    no second consent. Every process codes with it within two seconds; what was coded with the old one stays decodable.
+    Raises OwnProposal for who proposed it, LibraryError when the stored manifest does not fit its hash.
     """
     library = Library.objects.select_for_update().get(pk=library.pk)
     if library.status == Status.ACTIVE:
         return library
     library.value  # noqa: B018  (raises when the manifest was changed)
     now = timezone.now()
+    if settings.DISCOVERY_FOUR_EYES and by is not None and library.promoted is None:
+        if library.proposed_by_id == by.pk:
+            raise OwnProposal(_("You proposed this library yourself: another person has to approve it."))
+        if library.proposed_by_id is None or library.status != Status.CANDIDATE:
+            library.status, library.retired = Status.CANDIDATE, None
+            library.proposed, library.proposed_by = now, by
+            library.save(update_fields=["status", "retired", "proposed", "proposed_by"])
+            return library
     Library.objects.select_for_update().filter(status=Status.ACTIVE).update(status=Status.RETIRED, retired=now)
     library.status, library.promoted, library.promoted_by, library.retired = Status.ACTIVE, now, by, None
     library.save(update_fields=["status", "promoted", "promoted_by", "retired"])
@@ -76,7 +87,8 @@ def retire(library: Library) -> Library:
         raise ActiveLibrary(_("The active library cannot be retired. Promote another one, or roll back."))
     if library.status == Status.CANDIDATE:
         library.status, library.retired = Status.RETIRED, timezone.now()
-        library.save(update_fields=["status", "retired"])
+        library.proposed, library.proposed_by = None, None
+        library.save(update_fields=["status", "retired", "proposed", "proposed_by"])
     return library
 
 
@@ -90,6 +102,13 @@ def roll_back(by: Any = None) -> Library:
     if earlier is None:
         raise NoEarlierLibrary(_("No library was active before this one."))
     return promote(earlier, by)
+
+
+def before(library: Library) -> Library | None:
+    """Return the version before a library: what was promoted last before it; what is active, for one that never was."""
+    if library.promoted is None:
+        return Library.objects.filter(status=Status.ACTIVE).exclude(pk=library.pk).first()
+    return Library.objects.filter(promoted__lt=library.promoted).order_by("-promoted").first()
 
 
 def install_default_library() -> Library:

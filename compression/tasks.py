@@ -5,6 +5,7 @@ import math
 import time
 
 from celery import shared_task
+from kombu.exceptions import OperationalError
 
 from compression import review, runs
 from compression.models import DiscoveryRun
@@ -13,6 +14,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which a run that was asked for is given to begin.
 PATIENCE = 30.0
+#: A broker that does not answer is tried twice.
+BRIEF = {"max_retries": 1, "interval_start": 0.2}
 _asked = -math.inf
 
 
@@ -21,11 +24,18 @@ def trigger() -> None:
     global _asked  # noqa: PLW0603
     if time.monotonic() - _asked > PATIENCE and runs.due():
         _asked = time.monotonic()
-        try:
-            discover.delay()
-        except OSError as error:
+        if not ask(asked=False):
             # The schedule asks again within a minute.
-            log.warning("No worker could be asked to run discovery: %s", error)
+            log.warning("No worker could be asked to run discovery: the broker does not answer")
+
+
+def ask(asked: bool = True) -> bool:
+    """Ask a worker to run discovery; return whether the broker took that. Waits a second or two where it is away."""
+    try:
+        discover.apply_async(kwargs={"asked": asked}, retry_policy=BRIEF)
+    except (OSError, OperationalError):
+        return False
+    return True
 
 
 @shared_task(name="compression.tasks.discover")

@@ -1,22 +1,32 @@
 """Candidates to be reviewed, and runs to be watched, begun and cancelled."""
 
+import json
 import re
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_POST
 
-from compression import codec, review, runs, services, tasks
-from compression.admin.immutable import ImmutableAdmin, shown
+from compression import review, runs, services, tasks
+from compression.admin.immutable import ImmutableAdmin, TemplatesAdmin
+from compression.admin.shown import shown, slot_table, worth, worth_table
 from compression.codec.errors import CompressionError
-from compression.models import Candidate, DiscoveryRun
+from compression.models import Candidate, DiscoveryRun, Library, Sample
+from compression.visible import unseen
 
 _SLOT = re.compile(r"\{\d{1,2}\}")
 
@@ -25,7 +35,7 @@ class CandidateForm(forms.ModelForm):
     """The text of a candidate, its slots written `{0}`, `{1}` ..."""
 
     text = forms.CharField(
-        label=_("text"),
+        label=capfirst(_("text")),
         widget=forms.Textarea(attrs={"rows": 8, "dir": "auto"}),
         help_text=_("Slots are written {0}, {1} ... Each example has to come out of the text still."),
         strip=False,
@@ -44,32 +54,26 @@ class CandidateForm(forms.ModelForm):
         """Check the new text: a template, without personal data, that still makes the examples."""
         # A form sends line ends as CR LF whatever they were.
         text = str(self.cleaned_data["text"]).replace("\r\n", "\n")
-        parts = _SLOT.split(text)
         try:
-            review.check(parts)
+            review.fit(self.instance, _SLOT.split(text))
         except CompressionError as error:
             raise ValidationError(str(error)) from None
-        template = codec.Template(0, tuple(parts))
-        if not all(template.match(example) is not None for example in self.instance.examples):
-            raise ValidationError(_("The text no longer makes all of the examples."))
-        if Candidate.objects.exclude(pk=self.instance.pk).filter(digest=runs.digest(parts)).exists():
-            raise ValidationError(_("Another candidate has this text already."))
-        self.instance.parts, self.instance.digest = parts, runs.digest(parts)
         return text
 
 
 @admin.register(Candidate)
-class CandidateAdmin(admin.ModelAdmin):
+class CandidateAdmin(TemplatesAdmin):
     form = CandidateForm
-    list_display = ("shown_text", "level", "status", "users", "count", "hits", "saved", "carrying", "privacy")
-    list_filter = ("status", "level")
+    list_display = ("shown_text", "earned", "users", "hits", "saved", "carrying", "privacy", "level", "status")
+    list_filter = ("status", "worth", "level")
     search_fields = ("parts",)
     actions = ("promote", "reject", "split", "merge")
     readonly_fields = (
         "shown_text",
-        "level",
         "status",
+        "level",
         "privacy",
+        "worth_list",
         "users",
         "count",
         "hits",
@@ -103,51 +107,103 @@ class CandidateAdmin(admin.ModelAdmin):
         """Tell Django which users see the actions."""
         return request.user.has_perm("compression.promote_library")
 
+    @method_decorator(csrf_protect)
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        # Not in a transaction of the page's own: an edited candidate is measured, and SQLite has one writer.
+        response: HttpResponse = self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+        return response
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Candidate], search_term: str
+    ) -> tuple[QuerySet[Candidate], bool]:
+        """Find words of any script: SQLite keeps JSON with its letters escaped, PostgreSQL as they are."""
+        plain, distinct = super().get_search_results(request, queryset, search_term)
+        return plain | queryset.filter(parts__icontains=json.dumps(search_term)[1:-1]), distinct
+
+    def save_model(self, request: HttpRequest, obj: Candidate, form: forms.ModelForm, change: bool) -> None:
+        """Give the candidate its new text. What the form checked somebody else may have changed meanwhile."""
+        try:
+            review.edit(obj, _SLOT.split(form.cleaned_data["text"]))
+        except CompressionError as error:
+            self.message_user(request, str(error), messages.ERROR)
+
     @admin.display(description=_("template"))
     def shown_text(self, candidate: Candidate) -> SafeString:
         return shown(candidate.value)
 
+    @admin.display(description=_("earns its place by"), ordering="gain")
+    def earned(self, candidate: Candidate) -> SafeString:
+        return worth(candidate)
+
+    @admin.display(description=_("earns its place by"))
+    def worth_list(self, candidate: Candidate) -> SafeString:
+        return worth_table(candidate)
+
     @admin.display(description=_("privacy"))
     def privacy(self, candidate: Candidate) -> str:
-        """Say what the check of the fixed text found."""
+        """Say what the check of the fixed text found, and what in it nobody sees."""
         try:
             review.check(candidate.parts)
         except CompressionError as error:
             return str(error)
         seen = ngettext("seen with at least %d user", "seen with at least %d users", candidate.users) % candidate.users
-        return f"{_('no personal data found')}; {seen}"
+        said = [_("no personal data found"), seen]
+        if signs := unseen("".join(candidate.parts)):
+            said.append(_("signs that nobody sees: %s") % ", ".join(signs))
+        return "; ".join(map(str, said))
 
     @admin.display(description=_("slots"))
-    def slot_list(self, candidate: Candidate) -> str:
-        return ", ".join(f"{{{number}}}: {kind}" for number, kind in enumerate(candidate.kinds)) or "-"
+    def slot_list(self, candidate: Candidate) -> SafeString:
+        return slot_table(candidate.kinds, candidate.forms)
 
     @admin.display(description=_("examples (redacted)"))
     def example_list(self, candidate: Candidate) -> SafeString:
         """Show real answers with what stood in the slots marked."""
         matched = [(example, candidate.value.match(example)) for example in candidate.examples]
-        rows = ((shown(candidate.value, slots),) for _example, slots in matched if slots is not None)
-        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", rows))
+        rows = [(shown(candidate.value, slots),) for _example, slots in matched if slots is not None]
+        if not rows:
+            return format_html('<span class="aura-quiet">{}</span>', _("The next run of discovery brings some."))
+        note = _("What fewer than %d users saw in a slot is blackened.") % settings.DISCOVERY_USERS
+        listed = format_html_join("", "<li>{}</li>", rows)
+        return format_html('<ul class="aura-examples">{}</ul><p class="aura-quiet">{}</p>', listed, note)
 
     @admin.action(description=_("Promote: put these into a new library and code with it"), permissions=["promote"])
     def promote(self, request: HttpRequest, queryset: QuerySet[Candidate]) -> None:
         """Accept the candidates, measure the library they make, and promote it when it saves something."""
+        chosen = list(queryset.filter(status=Candidate.Status.WAITING))
         try:
-            library = review.accept(queryset, request.user)
+            library = review.accept(chosen, request.user)
             shadow = review.Shadow(**(library.shadow or {}))
-            if not shadow.better:
-                note = _(
-                    "Library %s saves nothing on recent answers. It stays a candidate; promote it there to use it."
-                )
-                self.message_user(request, note % library, messages.WARNING)
-                return
-            services.promote(library, request.user)
+            if shadow.better:
+                library = services.promote(library, request.user)
         except CompressionError as error:
             self.message_user(request, str(error), messages.ERROR)
             return
-        self.log_change(request, queryset.first(), f"{_('Promoted.')} {library}")
-        note = _("Library %(library)s is active: %(after)d instead of %(before)d bytes for %(answers)d recent answers.")
+        logged, level = (_("Accepted."), messages.WARNING)
+        note = _(
+            "Library %(library)s saves nothing on recent answers. It stays a candidate; promote it there to use it."
+        )
+        if library.waits:
+            logged, level = (_("Proposed."), messages.SUCCESS)
+            note = _(
+                "Library %(library)s is proposed: %(after)d instead of %(before)d bytes for %(answers)d recent answers. "
+                "Another person has to approve it under Libraries."
+            )
+        elif library.status == Library.Status.ACTIVE:
+            logged, level = (_("Promoted."), messages.SUCCESS)
+            note = _(
+                "Library %(library)s is active: %(after)d instead of %(before)d bytes for %(answers)d recent answers."
+            )
+        for candidate in chosen:
+            self.log_change(request, candidate, f"{logged} {library}")
         told = {"library": library, "after": shadow.after, "before": shadow.before, "answers": shadow.answers}
-        self.message_user(request, note % told, messages.SUCCESS)
+        self.message_user(request, note % told, level)
 
     @admin.action(description=_("Reject: never propose these again"), permissions=["promote"])
     def reject(self, request: HttpRequest, queryset: QuerySet[Candidate]) -> None:
@@ -189,6 +245,7 @@ class DiscoveryRunAdmin(ImmutableAdmin):
     list_display = ("number", "status", "trigger", "progress", "found", "proposed", "started", "finished")
     list_filter = ("status", "trigger")
     actions = ("cancel", "again")
+    change_list_template = "admin/compression/discoveryrun/change_list.html"
     fields = (
         "status",
         "trigger",
@@ -231,9 +288,34 @@ class DiscoveryRunAdmin(ImmutableAdmin):
 
     @admin.action(description=_("Run discovery again now"), permissions=["run"])
     def again(self, request: HttpRequest, queryset: QuerySet[DiscoveryRun]) -> None:
-        try:
-            tasks.discover.delay(asked=True)
-        except OSError:
-            self.message_user(request, _("The broker does not answer, so no worker could be asked."), messages.ERROR)
-        else:
+        self._ask(request)
+
+    def get_urls(self) -> list[URLPattern]:
+        begin = path(
+            "begin/", self.admin_site.admin_view(require_POST(self.begin)), name="compression_discoveryrun_begin"
+        )
+        return [begin, *super().get_urls()]
+
+    def begin(self, request: HttpRequest) -> HttpResponse:
+        """Have a worker run discovery: the list's button, which is there before there is any run to choose."""
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        self._ask(request)
+        return HttpResponseRedirect(reverse("admin:compression_discoveryrun_changelist"))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        context = {"may_run": self.has_run_permission(request), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def _ask(self, request: HttpRequest) -> None:
+        if DiscoveryRun.objects.filter(
+            status=DiscoveryRun.Status.RUNNING, beat__gt=timezone.now() - runs.SILENT
+        ).exists():
+            self.message_user(request, _("A run is at work already."), messages.WARNING)
+        elif not Sample.objects.exists():
+            note = _("There are no samples yet: answers are sampled as they are given.")
+            self.message_user(request, note, messages.WARNING)
+        elif tasks.ask():
             self.message_user(request, _("A worker was asked to run discovery."), messages.SUCCESS)
+        else:
+            self.message_user(request, _("The broker does not answer, so no worker could be asked."), messages.ERROR)

@@ -5,13 +5,14 @@ Each template stands in exactly one of four hash tables:
 - `whole`: a template without slots, under its text.
 - `ends`: under its head and its tail, the longest beginning of its first part and the longest end of its
   last part whose length is a power of two up to 256 (or 0). A text has at most ten heads and ten tails.
-- `words`: where more than CROWD templates share head and tail, each under that piece of its fixed text which
-  the fewest others hold, of those that begin at a word. A text is searched for such pieces only when it has a
-  crowded head and tail.
-- `grams`: the same for templates without such a piece, under any piece of their fixed text. This takes a look at
+- `words`: where more than CROWD templates share head and tail, each under those two words of its fixed text, one
+  after the other, which the fewest others hold. A text is searched for such pairs only when it has a crowded
+  head and tail.
+- `grams`: the same for templates without such a pair, under any piece of their fixed text. This takes a look at
   each place of a text, not only at each word.
 
-What the tables name is verified by `Template.match`, at most MAX_CANDIDATES times a text. So no text, however
+What the tables name is verified by `Template.match`, at most MAX_CANDIDATES times a text. Those with most fixed text
+come first, so that what they leave open tells of most others that they cannot be smaller. So no text, however
 hostile, costs more than a constant number of passes over it. Where a library gives more candidates than that
 (many templates that differ in a letter or two), matches are missed, never wrong: which template is used is
 the encoder's own affair.
@@ -19,15 +20,14 @@ the encoder's own affair.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
 from compression.codec.template import Template
 
 END_SIZES: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1, 0)
-WORD_SIZES: Final = (16, 8)
 GRAM_SIZES: Final = (16, 8, 4, 2, 1)
-CROWD: Final = 8
+CROWD: Final = 4
 MAX_CANDIDATES: Final = 64
 
 
@@ -45,10 +45,12 @@ class Matcher:
     def __init__(self, templates: Iterable[Template]) -> None:
         self._whole: dict[str, Template] = {}
         self._ends: dict[str, dict[str, list[Template]]] = {}
-        for template in templates:
+        for template in sorted(templates, key=lambda one: -one.fixed_bytes):
             first, last = template.parts[0], template.parts[-1]
             if template.slot_count == 0:
-                self._whole.setdefault(first, template)
+                known = self._whole.setdefault(first, template)
+                if template.id < known.id:
+                    self._whole[first] = template
             else:
                 tails = self._ends.setdefault(first[: _end_size(first)], {})
                 tails.setdefault(last[len(last) - _end_size(last) :], []).append(template)
@@ -66,11 +68,16 @@ class Matcher:
     def match(self, text: str) -> Match | None:
         """Return the match of `text` whose payload is smallest (of equal ones the lowest id), or None."""
         best: Match | None = None
+        length = 0
         for template in islice(self.candidates(text), MAX_CANDIDATES):
+            if best is not None and template.least_size(length) > best.size:
+                continue
             slots = template.match(text)
             if slots is None:
                 continue
             size = template.coded_size(slots)
+            if best is None:
+                length = len(text) if text.isascii() else template.fixed_bytes + sum(len(one.encode()) for one in slots)
             if best is None or (size, template.id) < (best.size, best.template.id):
                 best = Match(template, slots, size)
         return best
@@ -96,15 +103,10 @@ class Matcher:
             yield from self._candidates_by_gram(text)
 
     def _candidates_by_gram(self, text: str) -> Iterator[Template]:
-        for size, words in self._words.items():
-            met = set()
-            start = text.find(" ") + 1
-            while start:
-                word = text[start : start + size]
-                if word in words and word not in met:
-                    met.add(word)
-                    yield from words[word]
-                start = text.find(" ", start) + 1
+        if self._words:
+            words = text.split(" ")
+            for pair in dict.fromkeys(filter(self._words.__contains__, pairwise(words))):
+                yield from self._words[pair]
         for size, grams in self._grams.items():
             seen = set()
             for start in range(len(text) - size + 1):
@@ -118,29 +120,27 @@ def _end_size(part: str) -> int:
     return next(size for size in END_SIZES if size <= len(part))
 
 
-def _word_index(templates: list[Template]) -> tuple[dict[int, dict[str, list[Template]]], list[Template]]:
-    """Return templates under that piece from a word on which the fewest of them hold, and those without a rare one."""
-    index: dict[int, dict[str, list[Template]]] = {}
-    for size in WORD_SIZES:
-        use = Counter(word for template in templates for word in set(_words(template, size)))
-        crowded = []
-        for template in templates:
-            word = min(_words(template, size), key=use.__getitem__, default="")
-            if word and use[word] <= CROWD:
-                index.setdefault(size, {}).setdefault(word, []).append(template)
-            else:
-                crowded.append(template)
-        templates = crowded
-    return index, templates
+def _word_index(templates: list[Template]) -> tuple[dict[tuple[str, str], list[Template]], list[Template]]:
+    """Return templates under that pair of words which the fewest of them hold, and those without a rare one."""
+    index: dict[tuple[str, str], list[Template]] = {}
+    use = Counter(pair for template in templates for pair in set(_pairs(template)))
+    rest = []
+    for template in templates:
+        pair = min(_pairs(template), key=use.__getitem__, default=None)
+        if pair is not None and use[pair] <= CROWD:
+            index.setdefault(pair, []).append(template)
+        else:
+            rest.append(template)
+    return index, rest
 
 
-def _words(template: Template, size: int) -> Iterator[str]:
-    """Yield the pieces of `size` characters that begin behind a space in the same part."""
-    for part in template.parts:
-        start = part.find(" ") + 1
-        while start and start + size <= len(part):
-            yield part[start : start + size]
-            start = part.find(" ", start) + 1
+def _pairs(template: Template) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of words, one after the other, that are whole in every text of the template."""
+    last = len(template.parts) - 1
+    for number, part in enumerate(template.parts):
+        words = part.split(" ")
+        # A slot may go on with the word that it stands beside.
+        yield from pairwise(words[number > 0 : len(words) - (number < last)])
 
 
 def _gram_index(templates: list[Template]) -> dict[int, dict[str, list[Template]]]:

@@ -94,6 +94,14 @@ class Template:
         lengths = sum([1 if size < 128 else varint_size(size) for size in sizes[:-1]])
         return 1 + varint_size(self.id) + sum(sizes) + lengths
 
+    def least_size(self, length: int) -> int:
+        """Return the fewest bytes that the payload of a text of `length` bytes in UTF-8 takes."""
+        # The last slot has no length before it: without forms it may be empty, and take nothing.
+        lengths = max(0, self.slot_count - 1)
+        if self.forms:
+            return 1 + varint_size(self.id) + lengths + (self.forms[-1] is not None)
+        return 1 + varint_size(self.id) + lengths + length - self.fixed_bytes
+
     def _formed_size(self, slots: Sequence[str]) -> int:
         size = 1 + varint_size(self.id)
         for number, (forms, slot) in enumerate(zip(self.forms, slots, strict=True), start=1):

@@ -3,17 +3,29 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, count, islice
+from itertools import chain, count, islice, zip_longest
 from operator import itemgetter
 from typing import Any, Final
 
-from compression.codec.matcher import Matcher
+from compression.codec.matcher import MAX_CANDIDATES, Matcher
 from compression.codec.template import Template
-from compression.discovery.clusters import Cluster, Unit, form, merged, noise
+from compression.discovery.clusters import (
+    EXAMPLES,
+    USUAL,
+    Cluster,
+    Unit,
+    contained,
+    form,
+    merged,
+    noise,
+    scattered,
+    variant,
+)
 from compression.discovery.grams import user_bit, user_number
+from compression.discovery.outline import Change
 from compression.discovery.personal import Personal
 from compression.discovery.sketches import WIDE, Sketches
-from compression.discovery.tokens import tokens
+from compression.discovery.tokens import tokens, words
 
 #: The share of a sketch that has to agree before texts are aligned, or before a text is matched against a template, which
 #: costs less.
@@ -29,6 +41,12 @@ NEWS: Final = 0.25
 NEAR: Final = 8
 #: Texts kept for one n-gram, the newest.
 POSTINGS: Final = 48
+#: N-grams by which similar texts are found at least, even if very many texts have them.
+RARE: Final = 4
+#: Texts after which a cluster's fixed text is believed: before that a single text takes words beside a slot away.
+YOUNG: Final = 32
+#: Variants of one cluster: templates for its texts with words changed in one place.
+VARIANTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,7 @@ class LevelMiner:
         self._waiting: dict[int, int | list[int]] = {}
         self._known: dict[int, list[int]] = {}  # n-gram to clusters
         self._failed: dict[int, int] = {}  # smallest n-gram of a sketch to attempts that came to nothing
+        self._hasty = True  # whether what failed is tried again seldom
         self._numbers = count()
         self._matcher = Matcher(())
         self._fresh = 0
@@ -74,87 +93,162 @@ class LevelMiner:
         """Take texts in, and return those that have waited long enough for their like."""
         missed = []
         for unit in units:
-            match = self._matcher.match(unit.text)
-            cluster = self.clusters.get(match.template.id) if match is not None else None
-            if cluster is not None and len(unit.text) <= 2 * cluster.longest:
+            cluster = self._maker(unit.text)
+            if cluster is not None:
                 cluster.add(unit, user_bit(unit.user))
             else:
                 missed.append(unit)
         users = [user_number(unit.user) for unit in missed]
         for unit, wide in zip(missed, self._sketches.take([tokens(unit.text) for unit in missed], users), strict=True):
-            # Put into a cluster, an existing one or one that it makes possible; else it waits.
-            if wide and not self._settle(unit, wide):
-                self._wait(next(self._numbers), unit, wide[:SKETCH])
+            if wide:
+                self._settle(next(self._numbers), unit, wide)
         # Built anew when the index has fallen behind by a tenth, so that building stays linear in the clusters made.
         if 10 * self._fresh > len(self.clusters):
-            self._matcher = Matcher(cluster.template for cluster in self.clusters.values())
-            self._fresh = 0
+            self._promote()
+            self._index_clusters()
         return self._forget()
+
+    def _maker(self, text: str) -> Cluster | None:
+        """Return the cluster that makes a text, as far as the index is up to date, or None."""
+        named = (template.id for template in islice(self._matcher.candidates(text), MAX_CANDIDATES))
+        return _first([self.clusters[number] for number in named if number in self.clusters], text)
+
+    def _family(self, related: Sequence[Cluster], text: str) -> Cluster | None:
+        """Return that one of the clusters which makes a text, or else of their variants."""
+        variants = (self.clusters[number] for cluster in related for number in cluster.variants.values())
+        return _first(related, text) or _first(list(variants), text)
 
     def finish(self) -> list[Unit]:
         """Try what waits once more, with all that is known by now, and return what finds no template."""
-        waiting, self._pending, self._waiting = self._pending, {}, {}
-        sketches = self._sketches.take([tokens(unit.text) for unit, _ in waiting.values()])
-        for (number, (unit, _)), wide in zip(waiting.items(), sketches, strict=True):
+        # Few that differ from a template in the same place make nothing now, as they made nothing before.
+        few = [number for number, (_, keys) in self._pending.items() if len(keys) == 1 and not self._like(keys)]
+        kept, self._pending, self._waiting = self._pending, {}, {}
+        waiting = {number: kept[number][0] for number in sorted(kept.keys() - few)}
+        sketches = self._sketches.take([tokens(unit.text) for unit in waiting.values()])
+        for (number, unit), wide in zip(waiting.items(), sketches, strict=True):
             self._wait(number, unit, wide[:SKETCH])
+        for number in few:
+            self._pending[number] = kept[number]
         self._failed.clear()
-        for number, wide in zip(waiting, sketches, strict=True):
-            if wide and number in self._pending:
-                unit, sketch = self._pending.pop(number)
-                if not self._settle(unit, wide):
-                    self._pending[number] = (unit, sketch)
+        self._hasty = False
+        for (number, unit), wide in zip(waiting.items(), sketches, strict=True):
+            if number in self._pending and (self._votes(wide[:SKETCH], self._known) or self._like(wide[:SKETCH])):
+                del self._pending[number]
+                self._settle(number, unit, wide)
+        self._hasty = True
         self._consolidate()
         left = [unit for unit, _ in self._pending.values()]
         self._pending, self._waiting = {}, {}
         return left
 
+    def _like(self, sketch: tuple[int, ...]) -> bool:
+        """Return whether enough others wait that are like a text."""
+        return len(self._votes(sketch, self._waiting)) >= self._k
+
     def _consolidate(self) -> None:
         """Make the templates tidy: without slots where hardly a text differs, and without those that are noise of others."""
-        for cluster in self.clusters.values():
+        self._promote()
+        own = [cluster for cluster in self.clusters.values() if cluster.parent < 0]
+        for cluster in own:
             cluster.settle(self._k, self._personal)
-        for cluster in sorted(self.clusters.values(), key=lambda one: one.count, reverse=True):
+        for cluster in sorted(own, key=lambda one: one.count, reverse=True):
             if cluster.template.id in self.clusters:
-                for number in _alike(self._votes(cluster.sketch, self._known), cluster.sketch, len(self.clusters)):
+                for number in _alike(self._votes(cluster.sketch, self._known), len(self.clusters)):
                     other = self.clusters[number]
                     if other is not cluster and noise(other.template, other.examples, cluster.template):
                         self._absorb(cluster, number)
         self._index_clusters()
 
+    def _promote(self) -> None:
+        """Put those variants in the place of their clusters that are no exception: what they leave open is a slot."""
+        for cluster in list(self.clusters.values()):
+            parent = self.clusters.get(cluster.parent)
+            if parent is not None and cluster.count >= (1 - USUAL) * (cluster.count + parent.count):
+                cluster.parent, cluster.wide = -1, parent.wide
+                cluster.examples = _mixed(cluster.examples, parent.examples)
+                self._absorb(cluster, parent.template.id)
+
     def _absorb(self, cluster: Cluster, number: int) -> None:
+        """Count what another cluster made as made by this one, and give it the other's variants."""
         other = self.clusters.pop(number)
         cluster.count, cluster.users = cluster.count + other.count, cluster.users | other.users
+        for place, variant_number in other.variants.items():
+            if variant_number != cluster.template.id:
+                if len(cluster.variants) < VARIANTS:
+                    cluster.variants[place] = variant_number
+                    self.clusters[variant_number].parent = cluster.template.id
+                else:
+                    del self.clusters[variant_number]
 
     def nearest(self, text: str) -> int | None:
-        match = self._matcher.match(text)
-        if match is not None and match.template.id in self.clusters:
-            return match.template.id
+        cluster = self._maker(text)
+        if cluster is not None:
+            return cluster.template.id if cluster.parent < 0 else cluster.parent
         sketch = self._sketches.take([tokens(text)])[0][:SKETCH]
         shared = self._votes(sketch, self._known)
-        return next((number for number in shared if shared[number] >= ALIKE * len(sketch)), None)
+        return next((number for number, share in shared.items() if share >= ALIKE), None)
 
-    def _settle(self, unit: Unit, wide: tuple[int, ...]) -> bool:
-        """Put a text into a cluster; return whether there is one. `wide` are the smallest of its n-grams, and more."""
+    def _settle(self, number: int, unit: Unit, wide: tuple[int, ...]) -> None:
+        """Put a text into a cluster, an existing one or one that it makes possible; else it waits as `number`.
+
+        `wide` are the smallest of its n-grams, and more.
+        """
         sketch = wide[:SKETCH]
         shared = self._votes(sketch, self._known)
-        related = list(shared)
-        for number in related[:2]:
-            if self.clusters[number].takes(unit.text):
-                self.clusters[number].add(unit, user_bit(unit.user))
-                return True
-        for number in related[:2]:
-            cluster = self.clusters[number]
-            if shared[number] >= ALIKE * len(sketch) and rarely(cluster.refused):
-                self.alignments += 1
-                if cluster.widen(unit.text):
-                    cluster.add(unit, user_bit(unit.user))
+        related = [self.clusters[one] for one in islice(shared, 2)]
+        cluster = self._family(related, unit.text)
+        if cluster is not None:
+            cluster.add(unit, user_bit(unit.user))
+            return
+        if related and shared[related[0].template.id] >= ALIKE:
+            self.alignments += 1
+            changes = related[0].outline().changes(words(unit.text))
+            if changes:
+                beside = related[0].count < YOUNG and related[0].outline().beside_slots(changes)
+                if beside and related[0].widen(unit.text):
+                    related[0].add(unit, user_bit(unit.user))
                     self._fresh += 1
-                    return True
-            cluster.refused += 1
-        known = [self.clusters[number] for number in _alike(shared, sketch)]
+                    return
+                self._vary(number, unit, related[0], changes)
+                return
+        known = [self.clusters[one] for one in _alike(shared)]
         # What a text brings that none of the known ones has; with little of that it is most likely noise.
         news = frozenset(sketch).difference(*(cluster.wide for cluster in known))
         anchor = min(news) if len(news) > NEWS * len(sketch) else ~known[0].template.id
-        return self._try(unit, wide, anchor, known)
+        if not self._try(unit, wide, anchor, [self.clusters[one] for one in islice(shared, NEAR)]):
+            self._wait(number, unit, sketch)
+
+    def _vary(self, number: int, unit: Unit, cluster: Cluster, changes: Sequence[Change]) -> None:
+        """Make a variant of a text that is a cluster's but for some words and its like; else it waits as `number`."""
+        place = hash((cluster.template.id, *cluster.outline().touched(changes)))
+        candidates = list(self._votes((place,), self._waiting))
+        units = [unit, *(self._pending[one][0] for one in islice(candidates, ATTEMPT - 1))]
+        enough = len({one.user for one in units}) >= self._k and len(cluster.variants) < VARIANTS
+        if enough and place not in cluster.variants and self._may(place):
+            self.alignments += 2 * len(units)
+            made = variant(cluster, units, self._k, self._personal, next(self._numbers))
+            if made is not None:
+                found = Cluster(made[0], made[1], cluster.sketch)
+                self._take(found, unit, candidates)
+                self._add_variant(cluster, place, found)
+                return
+            self._failed.setdefault(place, 1)
+        self._wait(number, unit, (place,))
+
+    def _may(self, anchor: int) -> bool:
+        """Return whether to try once more what `anchor` stands for: if it has failed, seldom."""
+        if anchor not in self._failed or not self._hasty:
+            return True
+        self._failed[anchor] += 1
+        return rarely(self._failed[anchor])
+
+    def _take(self, cluster: Cluster, unit: Unit, candidates: Iterable[int]) -> None:
+        """Count a text into a new cluster, and of those that wait what it makes; they wait no longer."""
+        taken = [one for one in candidates if cluster.takes(self._pending[one][0].text)]
+        cluster.examples = cluster.examples[:EXAMPLES]
+        for member in (unit, *(self._pending.pop(one)[0] for one in taken)):
+            cluster.count += 1
+            cluster.users |= user_bit(member.user)
 
     def _wait(self, number: int, unit: Unit, sketch: tuple[int, ...]) -> None:
         self._pending[number] = (unit, sketch)
@@ -167,22 +261,33 @@ class LevelMiner:
             elif numbers != number:
                 self._waiting[gram] = [numbers, number]
 
-    def _votes(self, sketch: tuple[int, ...], index: Any) -> dict[int, int]:
-        """Return what shares enough n-grams with a sketch and still exists, the most similar first, and how many."""
-        found = [index[gram] for gram in sketch if gram in index]
-        votes = Counter(chain.from_iterable(one if isinstance(one, list) else (one,) for one in found))
+    def _votes(self, sketch: tuple[int, ...], index: Any) -> dict[int, float]:
+        """Return what shares enough of a sketch and still exists, the most similar first, and the share.
+
+        N-grams that very many have say nothing, and few of those that have them are remembered: they are left out, unless
+        there are hardly any others.
+        """
         waiting = index is self._waiting
-        least = max(1, (ALIKE if waiting else RELATED) * len(sketch))
+        share = ALIKE if waiting else RELATED
+        found = [index[gram] for gram in sketch if gram in index]
+        if len(found) < share * len(sketch):
+            return {}
+        rare = [one for one in found if one.__class__ is int or len(one) < POSTINGS]
+        size = len(sketch) - len(found) + len(rare)
+        if size < min(RARE, len(sketch)):
+            rare, size = found, len(sketch)
+        least = max(1, share * size)
+        if len(rare) < least:
+            return {}
+        votes = Counter(chain.from_iterable([(one,) if one.__class__ is int else one for one in rare]))
         holder = self._pending if waiting else self.clusters
         enough = [(shared, number) for number, shared in votes.items() if shared >= least and number in holder]
-        return {number: shared for shared, number in sorted(enough, key=itemgetter(0), reverse=True)}
+        return {number: shared / size for shared, number in sorted(enough, key=itemgetter(0), reverse=True)}
 
     def _try(self, unit: Unit, wide: tuple[int, ...], anchor: int, known: Sequence[Cluster]) -> bool:
         """Make a cluster of a text and those like it, if they have a template that is news beside the `known` ones."""
-        if anchor in self._failed:
-            self._failed[anchor] += 1
-            if not rarely(self._failed[anchor]):
-                return False
+        if not self._may(anchor):
+            return False
         candidates = list(self._votes(wide[:SKETCH], self._waiting))
         units = [unit, *(self._pending[number][0] for number in islice(candidates, ATTEMPT - 1))]
         if len({one.user for one in units}) < self._k:
@@ -190,23 +295,31 @@ class LevelMiner:
         self.alignments += len(units) - 1
         number = next(self._numbers)
         made = form(units, self._k, self._personal, number)
-        if made is None or any(noise(*made, cluster.template) for cluster in known):
+        parent = next((one for one in known if made is not None and contained(made[0], one.template)), None)
+        if made is None or (parent is not None and not self._varies(parent, made[1])):
             self._failed.setdefault(anchor, 1)
             return False
         self._failed.pop(anchor, None)
         cluster = Cluster(made[0], made[1], wide[:SKETCH], wide=frozenset(wide))
-        taken = [one for one in candidates if cluster.takes(self._pending[one][0].text)]
-        members = [self._pending.pop(one)[0] for one in taken]
-        cluster.examples = made[1][:16]
-        for member in [unit, *members]:
-            cluster.count += 1
-            cluster.users |= user_bit(member.user)
-        self._insert(self._joined(cluster))
+        self._take(cluster, unit, candidates)
+        if parent is not None:
+            self._add_variant(parent, anchor, cluster)
+        else:
+            self._insert(self._joined(cluster))
         return True
+
+    def _varies(self, cluster: Cluster, made: Sequence[Unit]) -> bool:
+        """Return whether texts that a cluster does not make deserve a variant of it."""
+        return len(cluster.variants) < VARIANTS and not scattered(made, cluster.template)
+
+    def _add_variant(self, cluster: Cluster, place: int, found: Cluster) -> None:
+        found.parent = cluster.template.id
+        cluster.variants[place] = found.template.id
+        self.clusters[found.template.id] = found
 
     def _joined(self, cluster: Cluster) -> Cluster:
         """Return a new cluster, made one with those that turn out to be the same with another constant."""
-        for number in _alike(self._votes(cluster.sketch, self._known), cluster.sketch):
+        for number in _alike(self._votes(cluster.sketch, self._known)):
             other = self.clusters[number]
             self.alignments += 1
             if noise(other.template, other.examples, cluster.template):
@@ -214,15 +327,15 @@ class LevelMiner:
                 continue
             both = merged(cluster, other, self._k, self._personal)
             if both is not None:
-                del self.clusters[number]
                 template, examples = both
                 # Examples of as many users as possible come first.
                 by_user = {unit.user: unit for unit in reversed(examples)}
-                kept = [*by_user.values(), *(unit for unit in examples if by_user[unit.user] is not unit)][:16]
-                joined = Cluster(template, kept, cluster.sketch)
-                joined.count, joined.users = cluster.count + other.count, cluster.users | other.users
+                kept = [*by_user.values(), *(unit for unit in examples if by_user[unit.user] is not unit)][:EXAMPLES]
+                joined = Cluster(template, kept, cluster.sketch, cluster.count, cluster.users)
                 joined.wide = cluster.wide | other.wide if len(other.wide) < 2 * WIDE else cluster.wide
+                joined.variants = cluster.variants
                 cluster = joined
+                self._absorb(cluster, number)
         return cluster
 
     def _insert(self, cluster: Cluster) -> None:
@@ -252,10 +365,16 @@ class LevelMiner:
         return gone
 
     def _index_clusters(self) -> None:
-        clusters, self.clusters, self._known = self.clusters, {}, {}
-        for cluster in clusters.values():
-            self._insert(cluster)
-        self._matcher = Matcher(cluster.template for cluster in self.clusters.values())
+        """Build the index of clusters anew. Variants are found by their clusters, unless they begin or end otherwise."""
+        self._known = {}
+        for cluster in self.clusters.values():
+            cluster.variants = {place: one for place, one in cluster.variants.items() if one in self.clusters}
+            if cluster.parent not in self.clusters:
+                cluster.parent = -1
+                self._insert(cluster)
+        ends = {number: _ends(cluster) for number, cluster in self.clusters.items()}
+        named = (one for number, one in self.clusters.items() if ends[number] != ends.get(one.parent))
+        self._matcher = Matcher(cluster.template for cluster in named)
         self._fresh = 0
 
     def state(self) -> dict[str, Any]:
@@ -267,9 +386,10 @@ class LevelMiner:
                 one.sketch,
                 one.count,
                 one.users,
-                one.refused,
-                one.began,
                 sorted(one.wide),
+                one.parent,
+                list(one.variants.items()),
+                one.began,
             ]
             for one in self.clusters.values()
         ]
@@ -287,10 +407,11 @@ class LevelMiner:
         self.alignments = state["alignments"]
         self._numbers = count(state["next"])
         self._sketches.restore(state["sketches"])
-        for number, parts, examples, sketch, counted, users, refused, began, wide in state["clusters"]:
+        for number, parts, examples, sketch, counted, users, wide, parent, variants, began in state["clusters"]:
             units = [Unit(user, text) for user, text in examples]
+            template = Template(number, tuple(parts))
             self.clusters[number] = Cluster(
-                Template(number, tuple(parts)), units, tuple(sketch), counted, users, refused, began, frozenset(wide)
+                template, units, tuple(sketch), counted, users, frozenset(wide), parent, dict(variants), began
             )
         self._index_clusters()
         for number, user, text, sketch in state["pending"]:
@@ -302,9 +423,28 @@ def rarely(times: int) -> bool:
     return not times & (times - 1)
 
 
-def _alike(votes: dict[int, int], sketch: tuple[int, ...], most: int = NEAR) -> list[int]:
+def _alike(votes: dict[int, float], most: int = NEAR) -> list[int]:
     """Return those of `votes` that have the share ALIKE of a sketch; at most so many."""
-    return [number for number in islice(votes, most) if votes[number] >= ALIKE * len(sketch)]
+    return [number for number in islice(votes, most) if votes[number] >= ALIKE]
+
+
+def _mixed(one: Sequence[Unit], other: Sequence[Unit]) -> list[Unit]:
+    """Return examples of both, as many of each as there is room for."""
+    pairs = zip_longest(one, other)
+    return [unit for pair in pairs for unit in pair if unit is not None][:EXAMPLES]
+
+
+def _ends(cluster: Cluster) -> tuple[str, str]:
+    return cluster.template.parts[0], cluster.template.parts[-1]
+
+
+def _first(clusters: Sequence[Cluster], text: str) -> Cluster | None:
+    """Return that one of the clusters which makes a text, with the most fixed text of several: others are more general."""
+    return next((one for one in sorted(clusters, key=_openness) if one.takes(text)), None)
+
+
+def _openness(cluster: Cluster) -> int:
+    return -cluster.template.fixed_bytes
 
 
 def _rows(units: Iterable[Unit]) -> list[tuple[str, str]]:

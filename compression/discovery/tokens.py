@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 
 # A word or a run of signs, each with the white space before it.
+_WORD = re.compile(r"\w+|[^\w\s]+")
 _TOKEN = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+")
 # The rules by which streams are cut into sentences: white space opens the next one (see streaming.flow.segment).
 _CUT = re.compile(r"(?:(?<=[.!?…؟。！？])[\"'”’»)\]*_`]{0,4}(?=\s))|(?<=\S)(?=\n)")
@@ -14,6 +15,11 @@ _CONTEXT = 16
 def tokens(text: str) -> list[str]:
     """Return the tokens of `text`. Linear in it."""
     return _TOKEN.findall(text)
+
+
+def words(text: str) -> list[str]:
+    """Return the tokens of `text` without white space: on which side of a slot that stands says nothing."""
+    return _WORD.findall(text)
 
 
 def cuts(text: str) -> list[int]:

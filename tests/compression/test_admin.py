@@ -1,12 +1,17 @@
+from typing import Any
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client
 
-from compression import services
-from compression.codec import Library, default_library
+from compression import selectors, services
+from compression.codec import Library, Template, decode, default_library, encode
+from compression.codec.forms import Forms
+from compression.errors import IdTaken
 from compression.models import Library as Row
+from compression.models import Template as Model
 
 pytestmark = pytest.mark.django_db
 LIBRARIES = "/admin/compression/library/"
@@ -29,8 +34,6 @@ def test_templates_show_their_slots(admin_client: Client) -> None:
 
 
 def test_fixed_text_is_escaped(admin_client: Client) -> None:
-    from compression.codec import Template
-
     services.install_library(Library([Template(400, ("<script>", "</script>"))]))
     page = admin_client.get("/admin/compression/template/400/change/").content.decode()
     assert "&lt;script&gt;<mark>" in page
@@ -89,3 +92,131 @@ def test_a_reader_cannot_promote(client: Client, library: Library) -> None:
     assert client.get(LIBRARIES).status_code == 200
     act(client, "promote", row)
     assert active_hash() == default_library().hash
+
+
+# -- two people ----------------------------------------------------------------------------------------------------
+
+
+def second_client() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("second"))
+    return client
+
+
+def test_with_two_people_one_proposes_and_another_approves(
+    admin_client: Client, library: Library, settings: Any
+) -> None:
+    settings.DISCOVERY_FOUR_EYES = True
+    row = services.install_library(library)
+    assert "Proposed. Another person has to approve it." in act(admin_client, "promote", row).content.decode()
+    assert active_hash() == default_library().hash
+    assert "another person has to approve it" in act(admin_client, "promote", row).content.decode()
+    assert active_hash() == default_library().hash
+    other = second_client()
+    waiting = other.get(f"{LIBRARIES}?waits=yes").content.decode()
+    assert row.hash[:12] in waiting
+    assert "Waits for another person</td>" in waiting
+    assert row.hash[:12] not in other.get(f"{LIBRARIES}?waits=mine").content.decode()
+    assert "It was proposed by admin." in act(other, "promote", row).content.decode()
+    assert active_hash() == library.hash
+    row.refresh_from_db()
+    assert (row.proposed_by.get_username(), row.promoted_by.get_username()) == ("admin", "second")
+    trail = [(one.user.get_username(), one.get_change_message()) for one in LogEntry.objects.order_by("pk")]
+    assert trail == [
+        ("admin", "Proposed. Another person has to approve it."),
+        ("second", "Approved and promoted. It was proposed by admin."),
+    ]
+    page = other.get(f"{LIBRARIES}{row.pk}/history/").content.decode()
+    assert "It was proposed by admin." in page
+
+
+def test_with_two_people_one_may_still_go_back(admin_client: Client, library: Library, settings: Any) -> None:
+    row = services.promote(services.install_library(library))
+    settings.DISCOVERY_FOUR_EYES = True
+    act(admin_client, "roll_back", row)
+    assert active_hash() == default_library().hash
+
+
+def test_a_proposal_that_is_turned_down_begins_anew(admin_client: Client, library: Library, settings: Any) -> None:
+    settings.DISCOVERY_FOUR_EYES = True
+    row = services.install_library(library)
+    act(admin_client, "promote", row)
+    other = second_client()
+    assert "Retired." in act(other, "retire", row).content.decode()
+    # What the first one proposed was turned down, so this is a proposal again, and not a consent.
+    assert "Proposed." in act(other, "promote", row).content.decode()
+    assert active_hash() == default_library().hash
+    row.refresh_from_db()
+    assert row.proposed_by.get_username() == "second"
+    assert "Approved" in act(admin_client, "promote", row).content.decode()
+    assert active_hash() == library.hash
+
+
+# -- what is shown -------------------------------------------------------------------------------------------------
+
+
+def test_slots_are_shown_with_their_usual_values(admin_client: Client) -> None:
+    forms = Forms(["Ada", "<b>Jo</b>", "ORD-□□□□", "□□.□□.2026", "□□ EUR"])
+    services.promote(services.install_library(Library([Template(400, ("Dear ", ", hello."), (forms,))])))
+    page = admin_client.get("/admin/compression/template/400/change/").content.decode()
+    for line in (
+        "words: <code",
+        "&lt;b&gt;Jo&lt;/b&gt;",
+        ">ORD-□□□□<",
+        "identifier: <code",
+        "date or time: <code",
+        "amount: <code",
+    ):
+        assert line in page
+
+
+def test_a_version_shows_what_changed(admin_client: Client, library: Library, other_library: Library) -> None:
+    services.promote(services.install_library(library))
+    row = services.install_library(other_library)
+    page = admin_client.get(f"{LIBRARIES}{row.pk}/change/").content.decode()
+    assert f"Beside {library.hash[:12]}: templates added: 1, removed: 1" in page
+    assert "+ added" in page
+    assert "− removed" in page
+    services.promote(row)
+    page = admin_client.get(f"{LIBRARIES}{row.pk}/change/").content.decode()
+    assert f"Beside {library.hash[:12]}" in page
+    first = Row.objects.get(origin=Row.Origin.DEFAULT)
+    assert admin_client.get(f"{LIBRARIES}{first.pk}/change/").status_code == 200
+
+
+def test_templates_are_retired(admin_client: Client, library: Library) -> None:
+    services.promote(services.install_library(library))
+    selectors.forget()
+    night = Model.objects.get(pk=201)
+    data = {"action": "retire", "_selected_action": [night.pk]}
+    page = admin_client.post("/admin/compression/template/", data, follow=True).content.decode()
+    assert "is active, without these templates" in page
+    active = Row.objects.get(status=Row.Status.ACTIVE)
+    assert [template.id for template in active.value.templates] == [200]
+    assert LogEntry.objects.get(object_id="201").get_change_message().startswith("Retired.")
+    # What was coded with it before is read still, and its id is never anything else.
+    payload = encode("Good night.", library, 1)
+    assert payload.template_id == 201
+    held = selectors.library_by_hash(library.hash)
+    assert held is not None
+    assert decode(payload.data, {1: held}) == "Good night."
+    with pytest.raises(IdTaken):
+        services.install_library(Library([Template(201, ("Something else.",))]))
+    selectors.forget()
+    page = admin_client.post("/admin/compression/template/", data, follow=True).content.decode()
+    assert "None of these templates is in the active library." in page
+    data["_selected_action"] = [200]
+    page = admin_client.post("/admin/compression/template/", data, follow=True).content.decode()
+    assert "keeps one template at least" in page
+
+
+def test_to_retire_templates_takes_two_people_where_two_decide(
+    admin_client: Client, library: Library, settings: Any
+) -> None:
+    services.promote(services.install_library(library))
+    selectors.forget()
+    settings.DISCOVERY_FOUR_EYES = True
+    data = {"action": "retire", "_selected_action": [201]}
+    page = admin_client.post("/admin/compression/template/", data, follow=True).content.decode()
+    assert "another person has to approve it" in page
+    assert active_hash() == library.hash

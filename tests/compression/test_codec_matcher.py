@@ -28,6 +28,15 @@ def test_finds_the_smallest_of_all_matches(data: st.DataObject) -> None:
 
 
 @given(st.data())
+def test_no_payload_is_smaller_than_is_said_beforehand(data: st.DataObject) -> None:
+    library = data.draw(libraries())
+    text = data.draw(matching_texts(library))
+    for template in library.templates:
+        slots = template.match(text)
+        assert slots is None or template.least_size(len(text.encode())) <= template.coded_size(slots)
+
+
+@given(st.data())
 def test_every_match_is_a_candidate(data: st.DataObject) -> None:
     library = data.draw(libraries())
     text = data.draw(matching_texts(library))

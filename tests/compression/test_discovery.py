@@ -24,9 +24,10 @@ from compression.discovery import (
     slot_kind,
 )
 from compression.discovery.align import Alignment, common
+from compression.discovery.outline import Change, Outline, steadiest
 from compression.discovery.personal import without_personal
 from compression.discovery.sketches import Sketches
-from compression.discovery.tokens import sentences, sentences_of, tokens
+from compression.discovery.tokens import sentences, sentences_of, tokens, words
 from streaming.flow.segment import Segmenter
 
 NAMES = ("Ada", "Wei Chen", "Maria del Mar", "Kofi", "Ali Ben Salem", "Jo", "Ingrid von Stein", "Yuki")
@@ -115,6 +116,51 @@ def test_an_alignment_makes_all_its_members(texts: list[str]) -> None:
         assert all(template.match(text) is not None for text in texts)
 
 
+# -- outlines ------------------------------------------------------------------------------------------------------
+
+SENTENCES = ["We are here. ", "Come at noon ", "Ask for help.", " and stay", "Go.\n", "1 2 3"]
+SPOKEN = st.permutations(SENTENCES).flatmap(
+    lambda said: st.lists(st.integers(0, 3), min_size=1, max_size=6).map(lambda ends: _cut(said, ends))
+)
+
+
+def _cut(said: list[str], ends: list[int]) -> list[str]:
+    """Return parts made of what was said; a part ends behind each that has a 0."""
+    parts = [""]
+    for piece, end in zip(said, ends, strict=False):
+        parts[-1] += piece
+        parts += [""] if end == 0 else []
+    return parts
+
+
+@given(SPOKEN, st.lists(st.sampled_from(["x", "two words", ""]), min_size=6, max_size=6), st.text("ab .", max_size=9))
+def test_without_a_piece_a_template_makes_all_that_it_made_and_more(
+    parts: list[str], values: list[str], other: str
+) -> None:
+    outline = Outline.of(parts)
+    assert "".join(outline.pieces) == "".join(parts)
+    assert list(outline.words) == [word for part in parts for word in words(part)]
+    text = Template(1, tuple(parts)).fill(values[: len(parts) - 1])
+    for number, piece in enumerate(outline.pieces):
+        left = outline.without(number)
+        if "".join(left):
+            assert _makes(left, text)
+            assert _makes(left, text.replace(piece, other)) or text.count(piece) != 1
+
+
+def test_an_outline_tells_words_that_were_changed_from_news() -> None:
+    outline = Outline.of(PARTS["parcel"])
+    said = "Hello Ada, your packet for Wei Chen has left our warehouse and arrives soon. Please keep the slip."
+    (change,) = outline.changes(words(said))
+    assert outline.words[change.begin : change.end] == ("parcel",)
+    assert outline.touched([change]) == (1,)
+    assert not outline.beside_slots([change])
+    assert outline.beside_slots(outline.changes(words(said.replace("packet for", "parcel to"))))
+    assert outline.changes(words(said + " Call us on Friday at noon if you cannot find it.")) == []
+    assert outline.changes(words("Hello Ada, there is nothing for you.")) == []
+    assert steadiest([[change], [change], [Change(9, 9)]]) == pytest.approx(2 / 3)
+
+
 # -- sketches ------------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +227,53 @@ def test_words_changed_by_chance_make_no_further_templates() -> None:
         assert len("".join(one)) > 0.8 * len("".join(parts))
     # A text with changed words still belongs to its template.
     assert miner.nearest(answers[0][1].replace("parcel for", "packet for")) is not None
+
+
+def test_texts_with_a_word_changed_in_one_sentence_have_a_variant_and_stay_with_their_template() -> None:
+    chance = random.Random(2)
+    changed = []
+    for number in range(60):
+        said, rest = answer("visit", chance).split("Somebody ")
+        last = rest.split(" ")
+        last[chance.randrange(len(last))] = "".join(chance.choices(string.ascii_lowercase, k=6))
+        changed.append((f"v{number}", said + "Somebody " + " ".join(last)))
+    answers = [*traffic(600), *changed]
+    miner = mined(answers, levels=[Level.MESSAGE])
+    found = {one.parts: one for one in miner.found()}
+    assert found.keys() >= set(PARTS.values())
+    # What they have in common, with a slot for the sentence; each of the words had its slot else, or none.
+    (wide,) = [one for one in found.values() if one.parts not in PARTS.values()]
+    assert wide.parts[:2] == PARTS["visit"][:2]
+    assert all(_makes(wide.parts, text) for _, text in changed)
+    assert wide.users >= 5
+    groups = {miner.nearest(text) for _, text in changed}
+    assert groups == {miner.nearest(answer("visit", chance))}
+
+
+def test_what_free_texts_have_in_common_by_chance_is_no_template() -> None:
+    chance = random.Random(9)
+    base = ["".join(chance.choices(string.ascii_lowercase, k=6)) for _ in range(40)]
+    free = []
+    for number in range(200):
+        # Every third word is the writer's own.
+        said = [
+            word if place % 3 else "".join(chance.choices(string.ascii_lowercase, k=6))
+            for place, word in enumerate(base)
+        ]
+        free.append((f"u{number}", " ".join(said)))
+    assert mined(free, levels=[Level.MESSAGE]).found() == []
+
+
+def test_a_template_that_just_so_many_users_share_is_found() -> None:
+    for kind, parts in PARTS.items():
+        chance = random.Random(4)
+        rare = [(f"r{number}", answer(kind, chance)) for number in range(5)]
+        common = [one for one in traffic(400) if not _makes(parts, one[1])]
+        answers = [*common, *rare]
+        chance.shuffle(answers)
+        assert any(_makes(one.parts, rare[0][1]) for one in mined(answers, levels=[Level.MESSAGE]).found())
+        fewer = [one for one in answers if one != rare[0]]
+        assert not any(_makes(one.parts, rare[1][1]) for one in mined(fewer, levels=[Level.MESSAGE]).found())
 
 
 def test_a_variant_with_another_sentence_is_no_noise() -> None:

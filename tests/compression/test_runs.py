@@ -3,6 +3,7 @@
 import hashlib
 import random
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +14,13 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from compression import review, runs, samples, selectors, services, tasks
+from compression import codec, proposals, review, runs, samples, selectors, services, tasks
 from compression.codec import CompressionMethod, encode
 from compression.codec.model import default_dictionary
+from compression.discovery import Miner
 from compression.errors import Unfit
 from compression.manager import TemplateManager
-from compression.models import Candidate, DiscoveryRun, Library, Sample, Template
+from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Sample, Template
 from compression.samples import Sampler
 from tests.compression.test_discovery import PARTS, prose, traffic
 
@@ -89,6 +91,22 @@ def test_samples_are_bounded(settings: Any) -> None:
     assert Sample.objects.latest("pk").text == f"text {samples.WAITING + 49}"
 
 
+def test_who_says_very_much_does_not_drive_out_what_others_were_told(settings: Any) -> None:
+    settings.DISCOVERY_SAMPLES = 100
+    sampler = Sampler()
+    for number in range(50):
+        sampler.record(number, f"Answer {number} to somebody.")
+    sampler.flush()
+    for number in range(500):
+        sampler.record("loud", f"Flood {number} to one.")
+    sampler.flush()
+    kept = Sample.objects.exclude(user=samples.pseudonym("loud"))
+    assert kept.count() == 50
+    loud = Sample.objects.filter(user=samples.pseudonym("loud")).order_by("pk")
+    assert loud.count() == samples.SHARE * settings.DISCOVERY_SAMPLES
+    assert loud.last().text == "Flood 499 to one."
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_thread_writes_what_the_manager_records() -> None:
     manager = TemplateManager()
@@ -119,10 +137,10 @@ def test_a_run_proposes_what_many_users_saw(kept: int) -> None:
     assert run.proposed == Candidate.objects.count() > 0
     proposed = {tuple(candidate.parts) for candidate in Candidate.objects.all()}
     assert proposed >= set(PARTS.values())
-    candidate = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    candidate = Candidate.objects.get(digest=proposals.digest(PARTS["refund"]))
     assert candidate.users >= 5
     assert candidate.saved > candidate.carrying > 0
-    assert len(candidate.examples) == runs.EXAMPLES
+    assert len(candidate.examples) == proposals.EXAMPLES
     assert len(candidate.kinds) == 2
     # Templates make all that was said here: a dictionary would not be worth its download.
     assert run.dictionary is None
@@ -145,10 +163,125 @@ def test_a_dictionary_is_learned_for_what_no_template_makes(settings: Any) -> No
     assert sum(phrase.encode() in content for phrase in phrases) > 30
 
 
+def test_one_user_who_floods_makes_no_template(settings: Any) -> None:
+    settings.DISCOVERY_SAMPLES = 20_000
+    words = "Dear {}, the vault of our house opens with the word quagmire-orchid at night. Tell nobody of it, please."
+    rows = [Sample(user="loud", text=words.format(name)) for name in ("Ada", "Jo", "Wei", "Kofi") * 200]
+    rows += [Sample(user=f"quiet{number}", text=words.format("Yuki")) for number in range(3)]
+    rows += [Sample(user=user, text=text) for user, text in traffic(400)]
+    random.Random(1).shuffle(rows)
+    Sample.objects.bulk_create(rows)
+    assert carried_out().status == Status.DONE
+    assert Candidate.objects.filter(digest=proposals.digest(PARTS["refund"])).exists()
+    assert not [one for one in Candidate.objects.all() if "quagmire" in str((one.parts, one.examples, one.forms))]
+
+
+def test_what_a_run_leaves_is_bounded(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "RUNS_KEPT", 2)
+    monkeypatch.setattr(runs, "WAITING_KEPT", 2)
+    monkeypatch.setattr(runs, "DICTIONARIES_KEPT", 1)
+    used = Dictionary.objects.create(hash="a" * 64, content=b"used")
+    Dictionary.objects.create(hash="b" * 64, content=b"nobody's")
+    Dictionary.objects.create(hash="c" * 64, content=b"young")
+    Dictionary.objects.exclude(hash="c" * 64).update(created=timezone.now() - timedelta(days=2))
+    services.install_library(codec.Library([codec.Template(900, ("Good night.",))], used.hash))
+    for _ in range(3):
+        carried_out()
+    assert DiscoveryRun.objects.count() == 2
+    waiting = list(Candidate.objects.values_list("saved", flat=True))
+    assert len(waiting) == 2
+    assert set(Dictionary.objects.values_list("hash", flat=True)) == {"a" * 64, "c" * 64}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_takes_long_keeps_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    Sample.objects.bulk_create([Sample(user=user, text=text) for user, text in traffic(60)])
+    monkeypatch.setattr(runs, "SILENT", timedelta(seconds=3))
+    finish, taken = Miner.finish, []
+
+    def long(miner: Miner) -> None:
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            time.sleep(0.2)
+            taken.append(runs.begin())
+        finish(miner)
+
+    monkeypatch.setattr(Miner, "finish", long)
+    assert carried_out().status == Status.DONE
+    assert set(taken) == {None}
+    assert "discovery" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_long_answers_are_judged_as_far_as_they_go() -> None:
+    Sample.objects.bulk_create([Sample(user="u", text="x" * 16_000) for _ in range(400)])
+    assert sum(map(len, proposals.held_out())) <= proposals.HELD_OUT * proposals.LENGTH
+    assert sum(map(len, proposals.held_out(10))) == 0
+    assert sum(len(text) for _, text in proposals.recent()) <= proposals.LEARNED * proposals.LENGTH
+    assert 0 < len(proposals.recent()) < 400
+
+
+def test_a_state_too_large_to_write_costs_the_resumption_only(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "STATE", 10)
+    monkeypatch.setattr(runs, "BATCH", 100)
+    seen = []
+    sign = runs._sign
+    monkeypatch.setattr(runs, "_sign", lambda run, **changed: (seen.append(changed), sign(run, **changed)))
+    assert carried_out().status == Status.DONE
+    assert [one["done"] for one in seen if one][-1] == kept
+    assert not any("state" in one or "position" in one for one in seen)
+
+
+def test_each_candidate_says_by_what_it_earns_its_place(kept: int, admin_client: Client) -> None:
+    carried_out()
+    candidate = Candidate.objects.get(digest=proposals.digest(PARTS["refund"]))
+    assert candidate.worth in Candidate.Worth.values
+    assert 0 < candidate.used <= candidate.hits
+    assert candidate.micros > 0 < candidate.micros_without
+    # Names that many users were told are shown, and are the forms of the slot.
+    assert "Yuki" in candidate.forms[0]
+    page = admin_client.get("/admin/compression/candidate/").content.decode()
+    assert f'data-worth="{candidate.worth}"' in page
+    assert candidate.value.parts[2] in page
+    others = set(Candidate.Worth.values) - {candidate.worth}
+    filtered = [admin_client.get(f"/admin/compression/candidate/?worth={one}").content.decode() for one in others]
+    assert not any(f"/candidate/{candidate.pk}/change/" in one for one in filtered)
+    page = admin_client.get(f"/admin/compression/candidate/{candidate.pk}/change/").content.decode()
+    for words in ("bytes beside the model", "µs a message", "go as this template and its slots", "words: <code"):
+        assert words in page
+    # The templates in use are measured by the same run.
+    assert Template.objects.get(pk=100).worth == Candidate.Worth.NONE
+
+
+def test_what_is_hostile_is_shown_as_what_it_is(kept: int, admin_client: Client) -> None:
+    parts = ["<script>alert(1)</script> \u202eevil\u202c ", " & \u200bso on"]
+    text = parts[0] + "<img src=x onerror=alert(2)>" + parts[1]
+    row = Candidate.objects.create(
+        digest=proposals.digest(parts), parts=parts, level="message", count=9, users=9, hits=1, saved=1, carrying=1,
+        kinds=["text"], forms=[["<i>form</i>\u202e"]], examples=[text],
+    )  # fmt: skip
+    library = services.install_library(codec.Library([codec.Template(901, tuple(parts))]))
+    pages = ["candidate/", f"candidate/{row.pk}/change/", f"candidate/{row.pk}/history/", "template/901/change/"]
+    pages += [f"library/{library.pk}/change/", "template/"]
+    for path in pages:
+        page = admin_client.get(f"/admin/compression/{path}").content.decode()
+        # The field that it is edited in holds the text itself; nothing else does.
+        shown = page.split("<textarea")[0] + page.split("</textarea>")[-1]
+        assert "alert(1)" in shown
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "<i>form" not in page
+        assert not {"\u202e", "\u200b"} & set(shown)
+    page = admin_client.get("/admin/compression/candidate/").content.decode()
+    assert "signs that nobody sees: U+200B, U+202C, U+202E" in page
+    page = act(admin_client, "candidate", "reject", row)
+    assert "\u202e" not in page
+    assert "⟨U+202E⟩" in page
+
+
 def test_the_same_is_proposed_once_and_what_was_rejected_never_again(kept: int) -> None:
     carried_out()
     count = Candidate.objects.count()
-    refused = review.reject(Candidate.objects.get(digest=runs.digest(PARTS["refund"])))
+    refused = review.reject(Candidate.objects.get(digest=proposals.digest(PARTS["refund"])))
     run = carried_out()
     assert run.proposed == 0
     assert Candidate.objects.count() == count
@@ -195,7 +328,7 @@ def test_a_run_whose_worker_was_killed_is_gone_on_with(kept: int, monkeypatch: p
     second.refresh_from_db()
     assert second.status == Status.RUNNING
     assert runs.carry_out(second).status == Status.DONE
-    assert Candidate.objects.filter(digest=runs.digest(PARTS["refund"])).exists()
+    assert Candidate.objects.filter(digest=proposals.digest(PARTS["refund"])).exists()
 
 
 def test_a_run_can_be_cancelled(kept: int) -> None:
@@ -220,7 +353,7 @@ def test_a_run_whose_state_cannot_be_read_begins_anew(kept: int) -> None:
     run.refresh_from_db()
     ended = runs.carry_out(run)
     assert (ended.status, ended.done) == (Status.DONE, kept)
-    assert Candidate.objects.filter(digest=runs.digest(PARTS["refund"])).exists()
+    assert Candidate.objects.filter(digest=proposals.digest(PARTS["refund"])).exists()
 
 
 def test_a_run_that_fails_says_so(kept: int, settings: Any) -> None:
@@ -249,7 +382,7 @@ def test_the_command_runs_it_here_and_now(kept: int, capsys: pytest.CaptureFixtu
 def test_a_candidate_is_split_into_its_sentences(kept: int) -> None:
     carried_out()
     Candidate.objects.filter(level=Candidate.Level.SENTENCE).delete()
-    candidate = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    candidate = Candidate.objects.get(digest=proposals.digest(PARTS["refund"]))
     made = review.split(candidate)
     assert {tuple(one.parts) for one in made} == {
         (*PARTS["refund"][:2], " was sent today."),
@@ -273,10 +406,10 @@ def test_a_candidate_is_split_into_its_sentences(kept: int) -> None:
 
 def test_candidates_that_differ_in_a_word_are_merged(kept: int) -> None:
     carried_out()
-    one = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    one = Candidate.objects.get(digest=proposals.digest(PARTS["refund"]))
     parts = [part.replace("three", "five") for part in one.parts]
     other = Candidate.objects.create(
-        digest=runs.digest(parts),
+        digest=proposals.digest(parts),
         parts=parts,
         level=one.level,
         run=one.run,
@@ -298,7 +431,7 @@ def test_candidates_that_differ_in_a_word_are_merged(kept: int) -> None:
 
 def test_what_has_little_in_common_is_not_merged(kept: int) -> None:
     carried_out()
-    chosen = [Candidate.objects.get(digest=runs.digest(PARTS[kind])) for kind in ("refund", "parcel")]
+    chosen = [Candidate.objects.get(digest=proposals.digest(PARTS[kind])) for kind in ("refund", "parcel")]
     with pytest.raises(Unfit, match="in common"):
         review.merge(chosen)
     with pytest.raises(Unfit, match="two"):
@@ -311,12 +444,12 @@ def test_what_has_little_in_common_is_not_merged(kept: int) -> None:
 
 def test_accepted_candidates_make_a_library_that_is_measured(kept: int) -> None:
     carried_out()
-    row = review.accept(Candidate.objects.filter(digest=runs.digest(PARTS["refund"])))
+    row = review.accept(Candidate.objects.filter(digest=proposals.digest(PARTS["refund"])))
     assert row.status == Library.Status.CANDIDATE
     shadow = review.Shadow(**(row.shadow or {}))
     assert shadow.better
     assert 0 < shadow.after < shadow.before < shadow.text
-    candidate = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    candidate = Candidate.objects.get(digest=proposals.digest(PARTS["refund"]))
     assert candidate.status == Candidate.Status.ACCEPTED
     assert candidate.template_id >= services.FIRST_FREE_ID
     assert row.value.template(0) is not None
@@ -354,6 +487,29 @@ def test_promotion_without_a_reviewer_is_a_setting(kept: int, settings: Any, aut
         assert selectors.active_library().hash == before
 
 
+def test_what_is_not_worth_its_download_waits(kept: int, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.DISCOVERY_AUTO_PROMOTE = True
+    monkeypatch.setattr(proposals, "HORIZON", 1)
+    before = selectors.active_library().hash
+    tasks.discover()
+    selectors.forget()
+    assert selectors.active_library().hash == before
+    assert Candidate.objects.filter(status=Candidate.Status.WAITING).exists()
+    monkeypatch.setattr(proposals, "HORIZON", 1_000)
+    run = DiscoveryRun.objects.get()
+    promoted = review.after(run)
+    assert promoted is not None
+    shadow = review.Shadow(**promoted.shadow)
+    assert shadow.pays
+    assert 0 < shadow.download < len(promoted.manifest)
+
+
+def test_a_download_is_earned_back() -> None:
+    assert review.Shadow(100, 9_000, 4_000, 3_000, 4_999).pays
+    assert not review.Shadow(100, 9_000, 4_000, 3_000, 5_000).pays
+    assert not review.Shadow(0, 0, 0, 0, 1).pays
+
+
 # -- the admin -----------------------------------------------------------------------------------------------------
 
 
@@ -364,14 +520,14 @@ def act(client: Client, model: str, action: str, *rows: Any) -> str:
 
 def test_a_reviewer_sees_examples_and_promotes(kept: int, admin_client: Client) -> None:
     carried_out()
-    candidate = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    candidate = Candidate.objects.get(digest=proposals.digest(PARTS["refund"]))
     page = admin_client.get("/admin/compression/candidate/").content.decode()
     assert "Dear <mark>{0}</mark>, the refund for " in page
     assert "no personal data found; seen with at least" in page
     page = admin_client.get(f"/admin/compression/candidate/{candidate.pk}/change/").content.decode()
     slots = candidate.value.match(candidate.examples[0])
     assert slots is not None
-    assert f"Dear <mark>{slots[0]}</mark>, the refund" in page
+    assert f'Dear <mark data-slot="0">{slots[0]}</mark>, the refund' in page
     page = act(admin_client, "candidate", "promote", candidate)
     assert "is active:" in page
     active = Library.objects.get(status=Library.Status.ACTIVE)
@@ -396,7 +552,7 @@ def test_a_reviewer_sees_examples_and_promotes(kept: int, admin_client: Client) 
 )
 def test_a_reviewer_edits_a_candidate(kept: int, admin_client: Client, text: str, said: str) -> None:
     carried_out()
-    candidate = Candidate.objects.get(digest=runs.digest(PARTS["refund"]))
+    candidate = Candidate.objects.get(digest=proposals.digest(PARTS["refund"]))
     path = f"/admin/compression/candidate/{candidate.pk}/change/"
     page = admin_client.post(path, {"text": text}, follow=True).content.decode()
     candidate.refresh_from_db()
@@ -405,7 +561,7 @@ def test_a_reviewer_edits_a_candidate(kept: int, admin_client: Client, text: str
         assert tuple(candidate.parts) == PARTS["refund"]
     else:
         assert candidate.parts == ["Dear ", ", the refund for ", " was sent today.", ""]
-        assert candidate.digest == runs.digest(candidate.parts)
+        assert candidate.digest == proposals.digest(candidate.parts)
 
 
 def test_a_reviewer_rejects(kept: int, admin_client: Client) -> None:
@@ -420,7 +576,7 @@ def test_a_reviewer_rejects(kept: int, admin_client: Client) -> None:
 def test_a_reviewer_splits_and_merges(kept: int, admin_client: Client) -> None:
     carried_out()
     refund, parcel, visit = (
-        Candidate.objects.get(digest=runs.digest(PARTS[kind])) for kind in ("refund", "parcel", "visit")
+        Candidate.objects.get(digest=proposals.digest(PARTS[kind])) for kind in ("refund", "parcel", "visit")
     )
     assert "too little in common" in act(admin_client, "candidate", "merge", refund, parcel)
     assert "two candidates or more" in act(admin_client, "candidate", "merge", refund)
@@ -432,7 +588,7 @@ def test_a_reviewer_splits_and_merges(kept: int, admin_client: Client) -> None:
     parts = [part.replace("nine", "ten") for part in visit.parts]
     examples = [text.replace("nine", "ten") for text in visit.examples]
     figures = {"count": 9, "users": 9, "hits": 1, "saved": 1, "carrying": 1, "level": visit.level}
-    other = Candidate.objects.create(digest=runs.digest(parts), parts=parts, examples=examples, **figures)
+    other = Candidate.objects.create(digest=proposals.digest(parts), parts=parts, examples=examples, **figures)
     assert "Merged." in act(admin_client, "candidate", "merge", visit, other)
     merged = Candidate.objects.get(count=visit.count + 9)
     assert (merged.status, len(merged.parts)) == (Candidate.Status.WAITING, 4)
@@ -448,6 +604,24 @@ def test_runs_are_watched_and_cancelled(kept: int, admin_client: Client) -> None
     runs.carry_out(run)
     assert "has ended already" in act(admin_client, "discoveryrun", "cancel", run)
     assert admin_client.get(f"/admin/compression/discoveryrun/{run.pk}/change/").status_code == 200
+
+
+def test_discovery_is_begun_from_its_list(admin_client: Client, client: Client, settings: Any) -> None:
+    begin = "/admin/compression/discoveryrun/begin/"
+    for name in ("queue", "control"):
+        (settings.AURA_DATA_DIR / "broker" / name).mkdir(parents=True, exist_ok=True)
+    assert "Run discovery now" in admin_client.get("/admin/compression/discoveryrun/").content.decode()
+    assert "There are no samples yet" in admin_client.post(begin, follow=True).content.decode()
+    Sample.objects.create(user="u", text="An answer.")
+    assert "A worker was asked" in admin_client.post(begin, follow=True).content.decode()
+    assert runs.begin() is not None
+    assert "A run is at work already." in admin_client.post(begin, follow=True).content.decode()
+    assert admin_client.get(begin).status_code == 405
+    reader = User.objects.create_user("reader", is_staff=True)
+    reader.user_permissions.set(Permission.objects.filter(codename="view_discoveryrun"))
+    client.force_login(reader)
+    assert "Run discovery now" not in client.get("/admin/compression/discoveryrun/").content.decode()
+    assert client.post(begin).status_code == 403
 
 
 def test_who_may_not_promote_sees_no_actions(kept: int, client: Client) -> None:
