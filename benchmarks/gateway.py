@@ -89,11 +89,13 @@ class Bench:
             "AURA": (self.aura.port, self.aura.key, self.aura.process.pid),
         }
 
-    def visit(self, name: str, model: str, clients: int, requests: int) -> tuple[list[Answer], float]:
+    def visit(
+        self, name: str, model: str, clients: int, requests: int, spread: float = 0.0
+    ) -> tuple[list[Answer], float]:
         """Return the answers, and the milliseconds of CPU that each cost the server."""
         port, key, pid = self.targets[name]
         before = cpu_ms(pid)
-        answers = asyncio.run(run(port, key, model, clients, requests))
+        answers = asyncio.run(run(port, key, model, clients, requests, spread))
         for answer in answers:
             assert answer.status == 200, answer.text
             assert answer.whole
@@ -128,22 +130,30 @@ def measure_cpu(bench: Bench, report: Report, rounds: int, requests: int) -> Non
 
 
 def measure_first_token(bench: Bench, report: Report, rounds: int) -> None:
-    """Milliseconds to the first token above those of the endpoint itself in the same round."""
+    """Milliseconds to the first token above those of the endpoint itself in the same round.
+
+    Sixty-four calls come once all in one moment, so that each waits for those before it, and once evenly over the second
+    that an answer takes, so that so many are under way when the next one comes.
+    """
     model = f"mock-{TOKENS}-5"
     rows = []
-    for clients, requests in ((1, 4), (16, 32), (64, 128)):
+    visits = [
+        ("1", 1, 4, 0.0, "1 at once"),
+        ("", 16, 32, 0.0, "16 at once"),
+        ("64", 64, 128, 0.0, "64 at once"),
+        ("64_under_way", 64, 192, TOKENS * 0.005, "64 under way"),
+    ]
+    for figure, clients, requests, spread, said in visits:
         times: dict[str, list[float]] = {name: [] for name in bench.targets}
         for _ in range(rounds):
             for name in bench.targets:
-                answers = bench.visit(name, model, clients, requests)[0]
+                answers = bench.visit(name, model, clients, requests, spread)[0]
                 times[name] += [answer.first * 1000 for answer in answers]
         direct = median(times["endpoint"])
         for name, values in times.items():
-            rows.append(
-                [f"{name}, {clients} at once", median(values), percentile(values, 0.95), median(values) - direct]
-            )
-        if clients != 16:
-            report.add(f"added_ttft_ms.{clients}", median(times["AURA"]) - direct, "ms")
+            rows.append([f"{name}, {said}", median(values), percentile(values, 0.95), median(values) - direct])
+        if figure:
+            report.add(f"added_ttft_ms.{figure}", median(times["AURA"]) - direct, "ms")
     report.table("Milliseconds to the first token, 5 ms between tokens", ["server", "p50", "p95", "added"], rows)
 
 

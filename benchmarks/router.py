@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.report import Report, interval, options
 from routing_ai import training
-from routing_ai.policy.classifier import assess
+from routing_ai.policy.classifier import assess, level
 from routing_ai.policy.features import features
 
 # Groups with fewer prompts, or next to no gain, say nothing.
@@ -81,7 +81,8 @@ def unseen_scores(rows: Sequence[dict[str, object]]) -> list[float]:
                 continue
             weights = training.fit(mine, used, training.RIDGE[kind])["weights"]
             for n in theirs:
-                scores[n] = sum(w * (seen[n][name] - mean) / scale for name, (mean, scale, w) in weights.items())
+                line = sum(w * (seen[n][name] - mean) / scale for name, (mean, scale, w) in weights.items())
+                scores[n] = line + level(seen[n])
     return scores
 
 

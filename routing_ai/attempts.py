@@ -13,6 +13,7 @@ from routing_ai import catalogue
 from routing_ai.errors import ProviderError, ProviderFailed, ProviderTimeout
 from routing_ai.policy import retry
 from routing_ai.policy.breaker import Breaker
+from routing_ai.policy.tiers import TierSpec
 from routing_ai.providers.base import Call, Part, Token, ToolCalls
 
 log = logging.getLogger(__name__)
@@ -23,9 +24,10 @@ breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
 class Attempt:
     """One call to one provider. `start` gets it to its first part, `parts` yields all of them, `aclose` ends it."""
 
-    def __init__(self, provider: str, call: Call) -> None:
+    def __init__(self, provider: str, call: Call, breaker: Breaker) -> None:
         self._name = provider
         self._call = call
+        self._breaker = breaker
         self._first: Part | None = None
         self._rest: AsyncGenerator[Part] | None = None
 
@@ -45,13 +47,13 @@ class Attempt:
                 if not error.retry or isinstance(error, ProviderTimeout) or attempt > settings.AURA_RETRIES:
                     raise
                 wait = retry.pause(attempt, random.random(), error.retry_after)
-                if wait is None or breakers[self._name].resting(time.monotonic() + wait):
+                if wait is None or self._breaker.resting(time.monotonic() + wait):
                     raise
                 log.info("%s failed, it is asked again in %.2f s: %s", self._name, wait, error)
                 await asyncio.sleep(wait)
 
     async def _try(self) -> None:
-        breaker = breakers[self._name]
+        breaker = self._breaker
         breaker.begin(time.monotonic())
         rest = catalogue.provider(self._name).stream(self._call)
         try:
@@ -72,7 +74,7 @@ class Attempt:
         assert self._first is not None
         assert self._rest is not None
         yield self._first
-        breaker = breakers[self._name]
+        breaker = self._breaker
         try:
             async for part in self._rest:
                 yield part
@@ -85,6 +87,16 @@ class Attempt:
         """End the call upstream, if it has not ended."""
         if self._rest is not None:
             await self._rest.aclose()
+
+
+def breaker_of(spec: TierSpec) -> Breaker:
+    """Return the breaker that counts how calls of a model go: its provider's, if the model belongs to a tier.
+
+    A model that only its caller names counts for nobody else: by asking for models that fail, anybody with a key could keep
+    a provider from everybody.
+    """
+    listed = any(spec.name == one.name for one in catalogue.specs())
+    return breakers[spec.provider] if listed else Breaker()
 
 
 def resting(provider: str) -> float:

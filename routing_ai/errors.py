@@ -7,6 +7,7 @@ RoutingError           has a `code` (the name of a fault in docs/reference/proto
 ├── CannotContinue     the answer broke off, and no model of the tier can go on with it
 └── ProviderError      the model's endpoint
     ├── ProviderFailed     refused, or broke before the first token
+    │   └── ProviderRefused    this request will not do: a wrong parameter, a conversation that is too long for the model
     ├── ProviderCut        broke off in mid-answer
     └── ProviderTimeout    was silent too long
 """
@@ -52,6 +53,12 @@ class ProviderFailed(ProviderError):
     def __init__(self, message: str, *, retry_after: float | None = None, permanent: bool = False) -> None:
         super().__init__(message, retry_after=retry_after)
         self.retry = not permanent
+
+
+class ProviderRefused(ProviderFailed):
+    """The endpoint works, and answers nobody what is asked like this."""
+
+    code = "malformed"
 
 
 class ProviderCut(ProviderError):

@@ -11,7 +11,7 @@ from channels.db import database_sync_to_async
 from django.utils import timezone
 
 from routing_ai.errors import RateLimited
-from routing_ai.models import ApiKey
+from routing_ai.models import ApiKey, Budget
 from routing_ai.policy.rate import Bucket
 
 CACHE_SECONDS = 10.0
@@ -24,13 +24,20 @@ _buckets: dict[tuple[int, str], tuple[int, Bucket]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a key allows. Empty scopes and models stand for all; limits are for a minute, None for none."""
+    """What a key allows. Empty scopes and models stand for all; limits are for a minute, None for none; `budget`: it has
+    one of its own."""
 
     number: int
     scopes: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset()
     requests: int | None = None
     tokens: int | None = None
+    budget: bool = False
+
+    @property
+    def narrowed(self) -> bool:
+        """Return whether the key is good for less than its user, and so for `/v1` alone, where that is looked at."""
+        return bool(self.scopes or self.models or self.budget or self.requests is not None or self.tokens is not None)
 
     def may(self, scope: str) -> bool:
         """Return whether the key is good for that."""
@@ -127,6 +134,7 @@ def _look_up(digest: str) -> Any | None:
         frozenset(key.models_allowed.split()),
         key.requests_a_minute,
         key.tokens_a_minute,
+        Budget.objects.filter(api_key=key).exists(),
     )
     return user
 

@@ -17,6 +17,9 @@ LONG: Final = 2_000
 #: What the reason of an answer says when something was taken out.
 NOTE: Final = "personal data was taken out of what the model was given"
 
+# Texts of a message beside its content, as endpoints give them and get them back.
+_TEXTS: Final = frozenset({"refusal", "reasoning", "reasoning_content"})
+
 _redact: Redact | None = None
 
 
@@ -47,6 +50,12 @@ async def prepared(messages: Messages, provider: str) -> tuple[Messages, bool]:
     return _redacted(messages, _redact)
 
 
+def without_texts(extra: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
+    """Return the parameters as the provider may see them: `prediction` is a text like those of messages, and can be done
+    without."""
+    return {name: extra[name] for name in extra if name != "prediction"} if is_redacted_for(provider) else extra
+
+
 def _size(message: Mapping[str, Any]) -> int:
     content = message.get("content")
     return len(content) if isinstance(content, str) else LONG
@@ -58,7 +67,9 @@ def _redacted(messages: Messages, redact: Redact) -> tuple[Messages, bool]:
 
 
 def _message(message: Mapping[str, Any], redact: Redact) -> dict[str, Any]:
-    cleaned = dict(message)
+    cleaned = {
+        name: redact(text) if name in _TEXTS and isinstance(text, str) else text for name, text in message.items()
+    }
     content = message.get("content")
     if isinstance(content, str):
         cleaned["content"] = redact(content)
@@ -70,9 +81,12 @@ def _message(message: Mapping[str, Any], redact: Redact) -> dict[str, Any]:
 
 
 def _part(part: Any, redact: Redact) -> Any:
-    if isinstance(part, dict) and isinstance(part.get("text"), str):
-        return {**part, "text": redact(part["text"])}
-    return part
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: redact(text) if name in ("text", "refusal") and isinstance(text, str) else text
+        for name, text in part.items()
+    }
 
 
 def _call(call: Any, redact: Redact) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from routing_ai import catalogue
 from routing_ai.policy.quality import Totals, Window
 
 # Models that are watched at once; users may name them.
@@ -77,12 +78,15 @@ class QualityMonitor:
         self.totals.clear()
 
     def _total(self, model: str) -> Totals:
-        # Users may name models: what is beyond the limit is counted together.
-        name = model if model in self.totals or len(self.totals) < LIMIT else "other"
-        return self.totals.setdefault(name, Totals())
+        # Users may name models: what is beyond the limit is counted together, but for those of the tiers.
+        known = (
+            model in self.totals or len(self.totals) < LIMIT or any(model == spec.model for spec in catalogue.specs())
+        )
+        return self.totals.setdefault(model if known else "other", Totals())
 
     def _window(self, model: str, target_ms: float) -> Window:
-        known = self._windows.get(model)
+        # Taken out and put back behind the others: what was asked for longest ago goes first.
+        known = self._windows.pop(model, None)
         if known is None:
             if len(self._windows) >= LIMIT:
                 self._windows.pop(next(iter(self._windows)))

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from routing_ai import catalogue, leaving, tracing
-from routing_ai.attempts import Attempt
+from routing_ai.attempts import Attempt, breaker_of
 from routing_ai.cache import CacheControl
 from routing_ai.errors import ProviderError, RoutingError
 from routing_ai.ledger import Cost, Order, Reservation, ledger
@@ -110,8 +110,9 @@ class Run:
     async def _asked(self) -> Attempt:
         request, spec = self.request, self.spec
         messages, self.redacted = await leaving.prepared(request.all_messages, spec.provider)
-        call = Call(spec.model, messages, request.max_tokens, request.temperature, request.extra, request.gather)
-        attempt = Attempt(spec.provider, call)
+        extra = leaving.without_texts(request.extra, spec.provider)
+        call = Call(spec.model, messages, request.max_tokens, request.temperature, extra, request.gather)
+        attempt = Attempt(spec.provider, call, breaker_of(spec))
         await attempt.start()
         return attempt
 

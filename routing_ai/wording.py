@@ -39,6 +39,14 @@ KNOWN = {
     gettext_noop("sentences"),
     gettext_noop("numbers"),
     gettext_noop("form of the question"),
+    gettext_noop("symbols"),
+    gettext_noop("suppositions"),
+    gettext_noop("a sentence to be completed"),
+    gettext_noop("a case is told"),
+    gettext_noop("one of the options is asked for"),
+    gettext_noop("formulas in the options"),
+    gettext_noop("causes and comparisons in the options"),
+    gettext_noop("length of the words in the options"),
 }
 # What the classifier calls features, in words that say it.
 _FEATURES = {
@@ -47,6 +55,13 @@ _FEATURES = {
     "word length": "length of the words",
     "words": "number of words",
     "question": "form of the question",
+    "supposition": "suppositions",
+    "unfinished": "a sentence to be completed",
+    "a first": "a case is told",
+    "which first": "one of the options is asked for",
+    "option maths": "formulas in the options",
+    "option effects": "causes and comparisons in the options",
+    "option word length": "length of the words in the options",
 }
 _NEED = re.compile(r"need (\d\.\d\d): (.*)", re.DOTALL)
 _COUNT = re.compile(r"(\d+) words")

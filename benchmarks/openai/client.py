@@ -79,16 +79,19 @@ class Connection:
             self._streams = None
 
 
-async def run(port: int, key: str, model: str, clients: int, requests: int) -> list[Answer]:
-    """Return the answers of that many requests by that many clients at once."""
+async def run(port: int, key: str, model: str, clients: int, requests: int, spread: float = 0.0) -> list[Answer]:
+    """Return the answers of that many requests by that many clients, which begin all at once or over `spread` seconds."""
     connections = [Connection(port, key) for _ in range(clients)]
     left = iter(range(requests))
 
-    async def worker(connection: Connection) -> list[Answer]:
+    async def worker(number: int, connection: Connection) -> list[Answer]:
+        await asyncio.sleep(spread * number / clients)
         return [await connection.ask(model, f"Tell me about streams ({number})") for number in left]
 
     try:
-        return [answer for answers in await asyncio.gather(*map(worker, connections)) for answer in answers]
+        return [
+            answer for answers in await asyncio.gather(*map(worker, range(clients), connections)) for answer in answers
+        ]
     finally:
         for connection in connections:
             connection.close()

@@ -6,12 +6,15 @@ from django.db import migrations, models
 from django.db.models import F
 
 
-def to_nano(apps: Any, _schema: Any) -> None:
+def to_nano(apps: Any, schema: Any) -> None:
     spends = apps.get_model("routing_ai", "Spend").objects.all()
     spends.update(renewed=F("created"))
     for spend in spends.exclude(amount=0).iterator():
         spend.nano = int(spend.amount * 10**9)
         spend.save(update_fields=["nano"])
+    if schema.connection.vendor == "postgresql":
+        # Else the checks of rows that were changed twice would wait for the end, and the table could not be altered before.
+        schema.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 class Migration(migrations.Migration):

@@ -45,10 +45,10 @@ def assess(text: str) -> Assessment:
     kind = domain(seen)
     model = _model("choice" if kind == "choice" else "free")
     parts = {name: weight * (seen[name] - mean) / scale for name, (mean, scale, weight) in model.weights.items()}
-    gain = model.gain + sum(parts.values())
+    score = model.gain + sum(parts.values())
     asks = reasoning(text)
     hurry = urgent(text)
-    need, reasons = _need(model, gain, seen, asks, kind)
+    need, reasons = _need(model.place(score), seen, asks, kind)
     reasons += [f"{kind}, {round(math.expm1(seen['words']))} words", *_telling(parts)]
     step = bisect(STEPS, need)
     if hurry and step:
@@ -57,12 +57,11 @@ def assess(text: str) -> Assessment:
     script = language(text)
     if script != "latin":
         reasons.append(f"script {script}")
-    return Assessment(ORDER[step], need, gain, kind, script, hurry, asks > 0, tuple(reasons))
+    return Assessment(ORDER[step], need, score + level(seen), kind, script, hurry, asks > 0, tuple(reasons))
 
 
-def _need(model: "Model", gain: float, seen: Mapping[str, float], asks: int, kind: str) -> tuple[float, list[str]]:
+def _need(place: float, seen: Mapping[str, float], asks: int, kind: str) -> tuple[float, list[str]]:
     """Return the need, and those reasons for it that are plain signs."""
-    place = model.place(gain)
     signs = ["asks for reasoning"] if asks else []
     plain = not asks and kind not in ("code", "maths") and not seen["options"]
     if plain and math.expm1(seen["words"]) <= SMALL_TALK:
@@ -97,7 +96,20 @@ class Model:
 
 
 @cache
+def _data() -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(COEFFICIENTS.read_text())
+    return data
+
+
+def level(seen: Mapping[str, float]) -> float:
+    """Return what questions of this kind gain beyond those that the weights were fitted to, which are maths: code gains more
+    by a stronger model, what one knows or does not gains less."""
+    levels: dict[str, float] = _data()["levels"]
+    return levels.get(domain(seen), 0.0)
+
+
+@cache
 def _model(name: str) -> Model:
-    data: dict[str, Any] = json.loads(COEFFICIENTS.read_text())["models"][name]
+    data: dict[str, Any] = _data()["models"][name]
     weights = {feature: (value[0], value[1], value[2]) for feature, value in data["weights"].items()}
     return Model(weights, data["gain"], data["hundredths"])

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 
 # A question of any length is judged by its beginning: what follows is material. Bounds the work, too (some 2 ms).
 LIMIT = 20_000
@@ -10,6 +10,8 @@ LIMIT = 20_000
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _MATHS = re.compile(r"[=+*/^<>≤≥√∑∫π∞≈±×÷°]|\\[a-z]+|\$")
+# What keyboards lack: signs of logic and mathematics, arrows.
+_SYMBOL = re.compile(r"[¬°±×÷\u2190-\u22ff\u27c0-\u27ff\u2900-\u2aff]")
 _CODE = re.compile(r"```|\bdef |\bclass |\breturn |\bimport |for \(|[{};][ \t]*$|==|!=|->|\w\(\w*\)", re.M)
 _PROGRAMMING = re.compile(
     r"\b(?:sql|regex|python|javascript|typescript|java|rust|golang|c\+\+|bash|html|css|api|algorithm|compiler|unit tests?"
@@ -18,14 +20,17 @@ _PROGRAMMING = re.compile(
 )
 _OPTION = re.compile(r"^[ \t]*\(?([A-Ja-j]|[أ-ي])[.):][ \t]*(\S.*)$", re.M)
 _SENTENCE = re.compile(r"[.!?؟。！？]+(?:\s|$)")
+# What a test form ends in is no part of the question.
+_FORM = re.compile(r"\b(?:answer|الإجابة|الجواب) ?:\Z", re.I)
+_NUMBER_WORD = re.compile(
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|twenty|thirty|forty|fifty|sixty|seventy|eighty"
+    r"|ninety|hundred|thousand|twice|half|double|triple|third|quarter)\b"
+    r"|\b(?:اثنان|اثنين|ثلاثة|أربعة|خمسة|ستة|سبعة|ثمانية|تسعة|عشرة|عشرون|عشرين|مئة|ألف|ضعف|نصف|ثلث|ربع)\b",
+    re.I,
+)
 _ARABIC_WORD = re.compile(r"[\u0620-\u064a]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 # One list a meaning, in English and Arabic; Arabic words are met with the particles that are written onto them.
-_NEGATION = re.compile(
-    r"\b(?:not|except|never|no|none|false|incorrect|least|neither|nor|without|cannot)\b|n't\b"
-    r"|\b(?:ليس|لا|لم|لن|ما عدا|بدون|غير)\b",
-    re.I,
-)
 _REASONING = re.compile(
     r"\b(?:why|explain|prove|derive|show that|compare|analy[sz]e|evaluate|calculate|compute|determine|solve|design|refactor"
     r"|debug|optimi[sz]e|step by step|trade-?offs?|in detail)\b"
@@ -33,9 +38,15 @@ _REASONING = re.compile(
     re.I,
 )
 _FACT = re.compile(r"\b(?:who|when|where|which|what|whose|whom|name)\b|\b(?:من|متى|أين|اين|أي|ما|ماذا|كم)\b", re.I)
-_LOGIC = re.compile(
-    r"\b(?:if|then|all|some|every|each|only|unless|either|both|therefore|because|suppose|assume|given|implies|iff"
-    r"|respectively|statement)\b|\b(?:و|ف)?(?:إذا|اذا|كل|بعض|فقط|لأن|بما أن|افترض|بفرض|يستلزم)\b",
+# What is supposed, and what follows: signs that something must be worked out.
+_SUPPOSITION = re.compile(
+    r"\b(?:if|suppose|assume|imagine|would|were to|let)\b|\b(?:و|ف)?(?:إذا|اذا|لو|افترض|بفرض|ليكن|لنفترض)\b", re.I
+)
+_EFFECT = re.compile(
+    r"\b(?:because|cause[sd]?|result(?:s|ed)? (?:in|from)|effect|leads? to|due to|therefore|increase[sd]?|decrease[sd]?"
+    r"|higher|lower|rises?|falls?|greater|smaller|more|less)\b"
+    r"|\b(?:و|ف)?(?:لأن|بسبب|يسبب|نتيجة|يؤدي|تؤدي|لذلك|يزيد|تزيد|يزداد|تزداد|ينقص|تنقص|زيادة"
+    r"|انخفاض|ارتفاع|أعلى|أدنى|أكثر|أقل|أكبر|أصغر)\b",
     re.I,
 )
 _QUANTITY = re.compile(
@@ -83,13 +94,13 @@ def reasoning(text: str) -> int:
     return len(_REASONING.findall(text[:LIMIT]))
 
 
-def domain(features: dict[str, float]) -> str:
+def domain(features: Mapping[str, float]) -> str:
     """Return what kind of question it is: choice, code, maths, or prose."""
     if features["options"] >= 2:
         return "choice"
     if features["code"] > math.log1p(2) or features["programming"]:
         return "code"
-    if features["maths"] > math.log1p(3) or (features["numbers"] > math.log1p(1) and features["quantity"] > 0):
+    if features["maths"] > math.log1p(3) or (features["figures"] > math.log1p(1) and features["quantity"] > 0):
         return "maths"
     return "prose"
 
@@ -98,55 +109,57 @@ def features(text: str) -> dict[str, float]:
     """Return the numbers by name; counts as logarithms, shares from 0 to 1."""
     text = text[:LIMIT]
     options = [match[2] for match in _OPTION.finditer(text)]
-    stem = _OPTION.sub("", text) if len(options) >= 2 else text
+    stem = _FORM.sub("", (_OPTION.sub("", text) if len(options) >= 2 else text).strip()).strip()
     words = _WORD.findall(stem)
     # Scripts without spaces: some two characters a word.
     # Arabic writes articles, conjunctions and pronouns onto its words: some four words where English has five.
     arabic = len(_ARABIC_WORD.findall(stem))
     count = max(1, len(words) + arabic // 4 + len(_CJK.findall(stem)) // 2)
     numbers = _NUMBER.findall(stem)
+    first = words[0].lower() if words else ""
 
     def found(pattern: re.Pattern[str], within: str = stem) -> float:
         return math.log1p(len(pattern.findall(within)))
 
     return {
         "words": math.log1p(count),
-        "characters": math.log1p(len(text)),
         "word_length": sum(map(len, words)) / count,
-        "long_words": sum(len(word) >= 11 for word in words) / count,
-        "variety": len({word.lower() for word in words}) / count,
         "capitals": sum(word[0].isupper() for word in words[1:]) / count,
         "sentences": found(_SENTENCE),
         "commas": (stem.count(",") + stem.count("،")) / count,
         "brackets": math.log1p(stem.count("(")),
-        "quotes": math.log1p(stem.count('"') + stem.count("“") + stem.count("«")),
+        "symbols": found(_SYMBOL, text),
         "question": float("?" in stem or "؟" in stem),
-        "blank": float("__" in stem),
+        "unfinished": float(bool(stem) and stem[-1] not in ".?!:_؟"),
+        # A case is told ("A man ..."), or one of the options is asked for.
+        "a_first": float(first == "a"),
+        "which_first": float(first in ("which", "أي")),
         "numbers": math.log1p(len(numbers)),
+        "figures": math.log1p(len(numbers) + len(_NUMBER_WORD.findall(stem))),
         "digits": math.log1p(max(map(len, numbers), default=0)),
         "maths": found(_MATHS, text),
         "code": found(_CODE, text),
         "programming": float(bool(_PROGRAMMING.search(stem))),
-        "negation": found(_NEGATION),
-        "reasoning": found(_REASONING),
         "fact": found(_FACT),
-        "logic": found(_LOGIC),
+        "supposition": found(_SUPPOSITION),
         "quantity": found(_QUANTITY),
         "options": float(len(options)) if len(options) >= 2 else 0.0,
-        **_of_options(options, {word.lower() for word in words}),
+        **_of_options(options),
     }
 
 
-def _of_options(options: list[str], stem: set[str]) -> dict[str, float]:
+def _of_options(options: list[str]) -> dict[str, float]:
     if len(options) < 2:
-        return dict.fromkeys(("option_length", "option_numbers", "option_maths", "option_likeness", "option_echo"), 0.0)
-    words = [{word.lower() for word in _WORD.findall(option)} for option in options[:10]]
+        names = ("option_numbers", "option_maths", "option_likeness", "option_effects", "option_word_length")
+        return dict.fromkeys(names, 0.0)
+    listed = [_WORD.findall(option) for option in options[:10]]
+    lengths = [len(word) for found in listed for word in found]
+    words = [{word.lower() for word in found} for found in listed]
     pairs = [(a, b) for number, a in enumerate(words) for b in words[:number]]
-    share: Callable[[set[str], set[str], set[str]], float] = lambda a, b, of: len(a & b) / (len(of) or 1)  # noqa: E731
     return {
-        "option_length": math.log1p(sum(map(len, options)) / len(options)),
         "option_numbers": sum(bool(re.match(r"[\s$€£-]*\d", option)) for option in options) / len(options),
         "option_maths": math.log1p(sum(len(_MATHS.findall(option)) for option in options)),
-        "option_likeness": sum(share(a, b, a | b) for a, b in pairs) / len(pairs),
-        "option_echo": sum(share(a, stem, a) for a in words) / len(words),
+        "option_likeness": sum(len(a & b) / (len(a | b) or 1) for a, b in pairs) / len(pairs),
+        "option_effects": math.log1p(sum(len(_EFFECT.findall(option)) for option in options)),
+        "option_word_length": sum(lengths) / max(1, len(lengths)),
     }

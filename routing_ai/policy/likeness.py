@@ -3,12 +3,18 @@
 import re
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[^\w\s]")
-# What asks politely and changes nothing. No negation is here, no article ("vitamin A"), nothing that could turn an answer.
+# What asks politely and changes nothing, where it can mean nothing else: "Translate: thank you" asks for something. No
+# negation is here, no article ("vitamin A"), nothing that could turn an answer.
 _POLITE = re.compile(
-    r"\b(?:please|kindly|hi|hello|hey|thanks|thank you|(?:can|could|would) you(?: tell me)?|tell me)\b"
-    r"|\b(?:من فضلك|رجاء|لو سمحت|مرحبا|شكرا|هل يمكنك أن تخبرني)\b"
+    r"^(?:(?:(?:hi|hello|hey|thanks|thank you|مرحبا|شكرا)\s*[,.!،]"
+    r"|(?:please|kindly|(?:can|could|would) you(?: tell me)?|tell me|من فضلك|رجاء|لو سمحت"
+    r"|هل يمكنك أن تخبرني)(?=[\s,،]))[\s,،]*)+"
+    r"|(?:[,.!?،؟]\s*(?:please|من فضلك|رجاء|لو سمحت)|[.!?؟]\s*(?:thanks|thank you|شكرا))(?=[\s.!?؟]*$)"
 )
-_MARKS = frozenset("?!.,;:؟،؛…\"'“”‘’«»")
+# Quotes before words, marks behind them and at the end: not the marks of "x != y", "print('x')", ".5" and "5!".
+_MARKS = re.compile(
+    r"""(?<!\S)["'“‘«]+|(?<![\s\d)!=<>])[?!.,;:؟،؛…"'”’»]+(?!\S)|(?<=[\d)])[?.,;:؟،؛…"'”’»]+(?!\S)|\s[?!.؟]+$"""
+)
 # Longer ones are texts to work on: there every mark may matter.
 LIMIT = 400
 
@@ -22,5 +28,4 @@ def form(question: str) -> str:
     if len(question) > LIMIT:
         return question
     folded = " ".join(question.casefold().split())
-    tokens = [token for token in _TOKEN.findall(_POLITE.sub(" ", folded)) if token not in _MARKS]
-    return " ".join(tokens) or folded
+    return " ".join(_TOKEN.findall(_MARKS.sub(" ", _POLITE.sub("", folded)))) or folded

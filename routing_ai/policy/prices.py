@@ -12,6 +12,8 @@ NANO = Decimal(10) ** 9
 TOKENS_A_MESSAGE = 8
 # What an image costs depends on its size and the model: 85 to 1,500 tokens with most, some 37,000 with the dearest.
 TOKENS_AN_IMAGE = 40_000
+# What is named by its address or its number (a file, a film) may fill the longest context that there is.
+TOKENS_A_FILE = 1_000_000
 
 
 def cost_nano(spec: TierSpec, prompt_tokens: int, completion_tokens: int) -> int:
@@ -44,7 +46,9 @@ def _part(part: Any) -> int:
         return len(str(part.get("text", "")).encode(errors="replace"))
     if isinstance(part, Mapping) and part.get("type") == "image_url":
         return TOKENS_AN_IMAGE
-    return _size(part)
+    if isinstance(part, Mapping) and part.get("type") in ("input_audio", "refusal"):
+        return _size(part)
+    return max(_size(part), TOKENS_A_FILE)
 
 
 def _size(value: Any) -> int:

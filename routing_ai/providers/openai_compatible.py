@@ -8,11 +8,13 @@ from typing import Any
 import aiohttp
 import orjson
 
-from routing_ai.errors import ProviderCut, ProviderFailed, ProviderTimeout
+from routing_ai.errors import ProviderCut, ProviderFailed, ProviderRefused, ProviderTimeout
 from routing_ai.providers.base import Call, Part, Token, ToolCalls, Usage
 from routing_ai.providers.sse import EventParser, LineTooLong
 
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
+# Statuses that blame the request, not the key or the endpoint.
+REFUSED = frozenset({400, 413, 422})
 MESSAGE_LIMIT = 300
 TOOLS_LIMIT = 128
 # An endpoint that sends this many characters at once needs no gathering, and the first reads of an answer go on at once:
@@ -66,8 +68,12 @@ class OpenAICompatibleProvider:
         response: aiohttp.ClientResponse | None = None
         try:
             async with asyncio.timeout(self._timeouts.first_token):
+                # The operator named this endpoint, and no other that it may lead to.
                 response = await self._session().post(
-                    f"{self._base_url}/chat/completions", data=orjson.dumps(body), headers=self._headers()
+                    f"{self._base_url}/chat/completions",
+                    data=orjson.dumps(body),
+                    headers=self._headers(),
+                    allow_redirects=False,
                 )
             if response.status != 200:
                 raise await _refusal(self.name, response)
@@ -136,8 +142,10 @@ class OpenAICompatibleProvider:
         """Raise ProviderFailed or ProviderTimeout unless the endpoint lists its models."""
         try:
             async with asyncio.timeout(self._timeouts.connect):
-                async with self._session().get(f"{self._base_url}/models", headers=self._headers()) as response:
-                    if response.status >= 400:
+                async with self._session().get(
+                    f"{self._base_url}/models", headers=self._headers(), allow_redirects=False
+                ) as response:
+                    if response.status >= 300:
                         raise await _refusal(self.name, response)
         except TimeoutError:
             raise ProviderTimeout(f"{self.name} does not answer") from None
@@ -276,4 +284,5 @@ async def _refusal(name: str, response: aiohttp.ClientResponse) -> ProviderFaile
     given = response.headers.get("Retry-After", "")
     retry_after = float(given) if given.isascii() and given.isdigit() else None
     permanent = response.status not in (408, 409, 425, 429) and response.status < 500
-    return ProviderFailed(f"{name} answered {response.status}: {words}", retry_after=retry_after, permanent=permanent)
+    kind = ProviderRefused if response.status in REFUSED else ProviderFailed
+    return kind(f"{name} answered {response.status}: {words}", retry_after=retry_after, permanent=permanent)

@@ -6,20 +6,28 @@ Pure: bytes in, values out, and the other way round. Source: OpenAI's API refere
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from streaming.protocol.codes import FaultCode, Finish
 
+T = TypeVar("T")
+
 DONE = b"data: [DONE]\n\n"
 NAME_LIMIT = 128
+# Tokens that an answer may be asked to have.
+LIMIT = 10_000_000
 
 # What is AURA's own affair, and what says who the end user is: endpoints do not get it.
 _KEPT = frozenset(
     {"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "n", "user"}
     | {"metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"}
 )
+# What would have the endpoint ask other models, or do what has a price of its own: no budget has room for that.
+_DEAR = ("models", "plugins", "web_search_options", "preset", "best_of")
+# What is answered in fields that AURA does not hand on.
+_UNANSWERED = ("logprobs", "top_logprobs", "functions", "function_call", "audio")
 _FINISH = {Finish.STOP: "stop", Finish.LENGTH: "length", Finish.TOOL_CALL: "tool_calls"} | {
     Finish.CONTENT_FILTER: "content_filter",
     Finish.CANCELLED: "stop",
@@ -42,6 +50,9 @@ _ERRORS = {
     FaultCode.INTERRUPTED: (503, "api_error", "interrupted"),
     FaultCode.PROVIDER_TIMEOUT: (504, "api_error", "provider_timeout"),
 }
+
+# What a tool gave back may be nothing; on the record that is said.
+_EMPTY = {"tool": "[nothing]", "function": "[nothing]"}
 
 
 class BadRequest(ValueError):
@@ -76,14 +87,16 @@ def parse(body: bytes) -> Asked:
     if not isinstance(data, dict):
         raise BadRequest("The body must be a JSON object.")
     messages = _messages(data.get("messages"))
+    text = words(messages[-1])
     model = data.get("model", "")
     if not isinstance(model, str) or len(model) > NAME_LIMIT:
         raise BadRequest("Name a model, a tier, or auto.", "model")
-    if data.get("n") not in (None, 1):
+    if data.get("n") not in (None, 1) or data.get("n") is True:
         raise BadRequest("One answer a request: n must be 1.", "n")
-    options = data.get("stream_options") or {}
-    if not isinstance(options, dict):
-        raise BadRequest("stream_options must be an object.", "stream_options")
+    options = _member(data, "stream_options", dict, "an object") or {}
+    wants_usage = _member(options, "include_usage", bool, "true or false")
+    streams = _member(data, "stream", bool, "true or false")
+    _refuse(data)
     extra = {name: value for name, value in data.items() if name not in _KEPT}
     temperature = _number(data, "temperature")
     if temperature is not None and not 0 <= temperature <= 2:
@@ -91,14 +104,37 @@ def parse(body: bytes) -> Asked:
     return Asked(
         model=model,
         messages=messages,
-        text=words(messages[-1]),
+        text=text if text.strip() else _EMPTY.get(messages[-1]["role"], ""),
         record=_record(messages, extra),
-        stream=data.get("stream") is True,
-        include_usage=options.get("include_usage") is True,
+        stream=bool(streams),
+        include_usage=bool(wants_usage),
         max_tokens=_limit(data),
         temperature=temperature,
         extra=extra,
     )
+
+
+def _refuse(data: Mapping[str, Any]) -> None:
+    """Raise BadRequest for what AURA can neither reserve nor answer."""
+    for name in _DEAR:
+        if data.get(name):
+            raise BadRequest(
+                f"{name} is not for use here: budgets hold for the model that is asked, and for nothing else.", name
+            )
+    for name in _UNANSWERED:
+        if data.get(name):
+            raise BadRequest(f"{name} is not passed on by AURA.", name)
+    for number, tool in enumerate(_member(data, "tools", list, "a list") or ()):
+        if not isinstance(tool, dict) or tool.get("type", "function") != "function":
+            raise BadRequest("Tools are functions; those of an endpoint have a price of their own.", f"tools[{number}]")
+
+
+def _member(data: Mapping[str, Any], name: str, kind: type[T], words: str) -> T | None:
+    """Return a member that may be left out or null. Raises BadRequest for one of another kind."""
+    value = data.get(name)
+    if value is None or isinstance(value, kind):
+        return value
+    raise BadRequest(f"{name} is {words}.", name)
 
 
 def _messages(found: Any) -> list[dict[str, Any]]:
@@ -118,7 +154,7 @@ def _limit(data: Mapping[str, Any]) -> int | None:
         value = data.get(name)
         if value is None:
             continue
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= 10_000_000:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LIMIT:
             raise BadRequest(f"{name} is a whole number above 0.", name)
         return value
     return None

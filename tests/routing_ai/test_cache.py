@@ -98,6 +98,14 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         ("Is vitamin A good?", "Is vitamin good?", False),
         ("a - b?", "a + b?", False),
         ("please", "thanks", False),
+        ("Capital of “France”, please!", "capital of France ?", True),
+        ("Is x != y?", "Is x = y?", False),
+        ("What is 5!?", "What is 5?", False),
+        ("Is .5 enough?", "Is 5 enough?", False),
+        ("What does print('a') do?", "What does print(a) do?", False),
+        ("Translate into French: thank you", "Translate into French: hello", False),
+        ("How do I say please in Spanish?", "How do I say in Spanish?", False),
+        ("Hello in Spanish?", "Thanks in Spanish?", False),
     ],
 )
 def test_only_what_asks_the_same_has_the_same_form(one: str, other: str, same: bool) -> None:

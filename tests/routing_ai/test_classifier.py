@@ -1,6 +1,7 @@
 """The classifier and its training."""
 
 import json
+import math
 import random
 from pathlib import Path
 
@@ -87,11 +88,44 @@ def test_the_language_is_that_of_the_script(text: str, found: str) -> None:
         ("أي مما يلي؟\nأ. واحد\nب. اثنان", "choice"),
         (CODE, "code"),
         ("Tom has 3 apples and 14 pears, twice as many as Ann. How many in total?", "maths"),
+        ("Dolly has two books, twice as many as Ann. How many books have both together?", "maths"),
         ("Who wrote Faust?", "prose"),
     ],
 )
 def test_the_domain_is_seen(text: str, found: str) -> None:
     assert domain(features(text)) == found
+
+
+def test_what_options_say_of_each_other_is_seen() -> None:
+    economics = (
+        "If money becomes scarce,\nA. prices fall because interest rises\nB. prices rise\nC. less is lent\nAnswer:"
+    )
+    names = "Which of these painted the Water Lilies?\nA. Monet\nB. Manet\nC. Degas\nAnswer:"
+    worked, known = features(economics), features(names)
+    assert worked["option_effects"] == pytest.approx(math.log1p(5))
+    assert known["option_effects"] == 0
+    assert (worked["unfinished"], known["unfinished"]) == (1, 0)
+    assert (worked["supposition"] > 0, known["which_first"]) == (True, 1)
+    assert assess(economics).gain > assess(names).gain
+    # The words that a test form ends in are no words of the question.
+    assert features(names) == features(names.removesuffix("\nAnswer:"))
+    assert features("The opposite of left is\nA. right\nB. wrong")["unfinished"] == 1
+
+
+def test_code_gains_more_by_a_stronger_model_than_what_one_knows() -> None:
+    assert assess("Write a Python function that reverses a list.").gain > assess("Who wrote the novel Faust?").gain
+
+
+def test_levels_are_read_from_models_of_two_sizes(tmp_path: Path) -> None:
+    kinds = {
+        "Who wrote Faust?": 0.1,
+        "Write a function in Python": 0.9,
+        "Two pens cost half of 4 dollars. How much is one?": 0.5,
+    }
+    rows = [{"prompt": text, "group": "g", "s": 0.0, "t": 0.0, "l": gain, "m": 1.0} for text, gain in kinds.items()]
+    file = tmp_path / "made.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    assert training.levels(file, ["s", "t"], ["l"]) == {"prose": -0.4, "code": 0.4}
 
 
 @given(st.text(max_size=300))
@@ -102,7 +136,8 @@ def test_any_text_has_an_assessment(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["(" * 20_000, "A. " * 20_000, "1,1." * 20_000, "a'" * 20_000, "\n" * 20_000, " " * 50_000]
+    "text",
+    ["(" * 20_000, "A. " * 20_000, "1,1." * 20_000, "a'" * 20_000, "\n" * 20_000, " " * 50_000, "answer " * 3_000],
 )
 def test_no_text_takes_long_because_of_its_shape(text: str) -> None:
     assert assess(text).need >= 0

@@ -83,7 +83,7 @@ async def test_every_text_of_a_message_is_redacted(settings, padding: int) -> No
     messages = [
         {"role": "system", "content": SAID + " " * padding},
         {"role": "user", "content": [{"type": "text", "text": SAID}, picture]},
-        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "assistant", "content": None, "tool_calls": [call], "reasoning_content": SAID},
         {"role": "tool", "tool_call_id": "1", "content": SAID},
     ]
     before = str(messages)
@@ -93,4 +93,9 @@ async def test_every_text_of_a_message_is_redacted(settings, padding: int) -> No
     assert given[0]["content"].rstrip() == GIVEN
     assert given[1]["content"] == [{"type": "text", "text": GIVEN}, picture]
     assert given[2]["tool_calls"][0]["function"] == {"name": "post", "arguments": f'{{"to": "{GIVEN}"}}'}
+    assert given[2]["reasoning_content"] == GIVEN
     assert given[3]["content"] == GIVEN
+    extra = {"prediction": {"type": "content", "content": SAID}, "top_p": 1}
+    assert leaving.without_texts(extra, "openai") == {"top_p": 1}
+    settings.AURA_REDACT_FOR = []
+    assert leaving.without_texts(extra, "openai") == extra

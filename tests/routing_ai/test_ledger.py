@@ -205,6 +205,9 @@ def test_arithmetic_errs_on_the_safe_side() -> None:
     assert 1_000 < prices.worst_prompt_tokens([{"content": [{"type": "text", "text": "what?"}, image]}]) < 100_000
     tools = {"tools": [{"type": "function", "function": {"name": "f", "description": "x" * 500}}]}
     assert prices.worst_prompt_tokens([], tools) > 500
+    # What has an address only may be as long as a model can read.
+    file = {"type": "file", "file": {"file_data": "https://example.org/all.pdf"}}
+    assert prices.worst_prompt_tokens([{"content": [file]}]) >= prices.TOKENS_A_FILE
     account = Account("a", 10, 4)
     assert refusing([account], 6) is None
     assert refusing([account], 7) == account

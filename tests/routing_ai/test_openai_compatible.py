@@ -7,7 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from routing_ai.errors import ProviderCut, ProviderError, ProviderFailed, ProviderTimeout
+from routing_ai import catalogue
+from routing_ai.errors import (
+    NoModel,
+    ProviderCut,
+    ProviderError,
+    ProviderFailed,
+    ProviderRefused,
+    ProviderTimeout,
+)
 from routing_ai.providers.base import Call, Token, ToolCalls, Usage
 from routing_ai.providers.openai_compatible import AT_ONCE, OpenAICompatibleProvider, Timeouts
 from tests.routing_ai.upstream import Upstream
@@ -50,6 +58,8 @@ async def test_an_answer_comes_token_by_token_with_its_usage(
 @pytest.mark.parametrize(
     ("model", "error", "words", "retry"),
     [
+        ("status-400", ProviderRefused, "no luck today", False),
+        ("status-422", ProviderRefused, "no luck today", False),
         ("status-401", ProviderFailed, "no luck today", False),
         ("status-404", ProviderFailed, "404", False),
         ("status-429", ProviderFailed, "429", True),
@@ -68,6 +78,21 @@ async def test_a_failure_before_the_first_token_says_whose_fault_it_is(
     assert caught.value.retry == retry
     if model == "status-429":
         assert caught.value.retry_after == 7
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_an_endpoint_leads_nowhere_else(
+    upstream: Upstream, provider: OpenAICompatibleProvider, status: int
+) -> None:
+    with pytest.raises(ProviderFailed, match=str(status)):
+        [part async for part in provider.stream(call(f"redirect-{status}"))]
+    assert (upstream.began, upstream.elsewhere) == (1, 0)
+
+
+@pytest.mark.parametrize("name", ["http://169.254.169.254/latest", "file:///etc/passwd", "localhost", "127.0.0.1:6379"])
+def test_an_address_in_the_place_of_a_providers_name_is_asked_nothing(name: str) -> None:
+    with pytest.raises(NoModel, match="is not configured"):
+        catalogue.provider(name)
 
 
 @pytest.mark.parametrize(

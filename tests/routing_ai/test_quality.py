@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from routing_ai import services
+from routing_ai import catalogue, services
 from routing_ai.policy.quality import ENOUGH, WINDOW_S, Window, health
 from routing_ai.policy.tiers import Tier, TierSpec
 from routing_ai.quality import LIMIT, QualityMonitor, monitor
@@ -49,6 +49,26 @@ def test_what_is_kept_is_bounded() -> None:
         window.at(float(second)).calls += 1
     assert window.metrics(10_000.0, 100).calls <= WINDOW_S + 20
     assert clock.now == 0
+
+
+def test_strangers_names_do_not_push_out_the_models_of_the_tiers(settings) -> None:
+    settings.FAST_MODEL = "mock:busy"
+    catalogue.reset()
+    watch = QualityMonitor()
+    watch.failed("early", 100)
+    for number in range(LIMIT * 2):
+        watch.failed(f"m{number}", 100)
+        watch.failed("busy", 100)
+    assert "busy" in watch.totals
+    assert "early" not in watch.get_metrics()
+    assert watch.get_metrics()["busy"]["calls"] == LIMIT * 2
+    watch.clear()
+    for number in range(LIMIT):
+        watch.spent(f"m{number}", 1, 1)
+    watch.spent("busy", 1, 1)
+    watch.spent("stranger", 1, 1)
+    assert set(watch.totals) - {f"m{number}" for number in range(LIMIT)} == {"busy", "other"}
+    catalogue.reset()
 
 
 def test_a_model_that_does_badly_is_asked_after_the_others() -> None:

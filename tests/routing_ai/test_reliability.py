@@ -113,6 +113,16 @@ async def test_a_provider_that_keeps_failing_rests_and_the_error_says_for_how_lo
     assert (await answer(user_id))[1].model == "fine"
 
 
+async def test_who_asks_a_model_that_fails_stops_no_provider_for_others(upstream, user_id, settings) -> None:
+    settings.AURA_RETRIES = 0
+    settings.AURA_OPEN_MODELS = True
+    configure(settings, fast="spare:fine@1")
+    for _ in range(FAILURES + 1):
+        with pytest.raises(ProviderFailed, match="answered 503"):
+            await answer(user_id, "spare:status-503")
+    assert (await answer(user_id))[1].model == "fine"
+
+
 async def test_a_slow_model_is_overtaken_by_the_next_and_both_are_accounted_for(upstream, user_id, settings) -> None:
     configure(settings, fast="openai:silent@1/2,spare:fine@1/2")
     text, end = await answer(user_id, hedge_after=0.05)

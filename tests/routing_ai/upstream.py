@@ -21,6 +21,7 @@ class Upstream:
     def __init__(self) -> None:
         self.began = 0
         self.left = 0
+        self.elsewhere = 0
         self.requests: list[dict[str, Any]] = []
         self.url = ""
         self._runner: web.AppRunner | None = None
@@ -29,6 +30,7 @@ class Upstream:
         application = web.Application()
         application.router.add_post("/v1/chat/completions", self._complete)
         application.router.add_get("/v1/models", self._models)
+        application.router.add_route("*", "/v1/elsewhere", self._elsewhere)
         self._runner = web.AppRunner(application, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -41,6 +43,10 @@ class Upstream:
 
     async def _models(self, _request: web.Request) -> web.Response:
         return web.json_response({"data": []})
+
+    async def _elsewhere(self, _request: web.Request) -> web.Response:
+        self.elsewhere += 1
+        return web.json_response({})
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -57,6 +63,8 @@ class Upstream:
             await asyncio.sleep(30)
         if model.startswith("flaky-") and self.began <= int(model[6:]):
             return web.json_response({"error": {"message": "not yet"}}, status=503)
+        if model.startswith("redirect-"):
+            return web.Response(status=int(model[9:]), headers={"Location": f"{self.url}/elsewhere"})
         if model.startswith("status-"):
             error = {"error": {"message": "no luck today"}}
             return web.json_response(error, status=int(model[7:]), headers={"Retry-After": "7"})

@@ -5,13 +5,23 @@ import http.client
 import json
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import openai
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect as websocket
 
+from routing_ai.keys import Credential
+from streaming.protocol import openai_form as form
+from streaming.routing import http_urlpatterns
+from streaming.transports import openai as transport
+from tests.aura_site.test_strangers import REFUSED, private
 from tests.live import LiveServer
 from tests.routing_ai.upstream import ThreadedUpstream
 
@@ -23,8 +33,8 @@ from routing_ai.services import create_key, save_new
 user = get_user_model().objects.get(username="eve")
 made = {}
 for name, fields in {
-    "list": {"scopes": "models"}, "fast": {"models_allowed": "fast fine"}, "slow": {"requests_a_minute": 1},
-    "tokens": {"tokens_a_minute": 1000}, "poor": {},
+    "list": {"scopes": "models"}, "ask": {"scopes": "chat"}, "fast": {"models_allowed": "fast fine"},
+    "slow": {"requests_a_minute": 1}, "tokens": {"tokens_a_minute": 1000}, "poor": {},
 }.items():
     key = ApiKey(user=user, name=name, **fields)
     made[name] = save_new(key)
@@ -144,6 +154,19 @@ def test_tools_and_images_pass_through_and_tool_calls_come_back(served: Served) 
     assert not any(choice.delta.content for choice in deltas)
 
 
+def test_a_tool_may_have_given_nothing(served: Served) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "clear", "arguments": "{}"}}
+    told: list[Any] = [
+        *ASK,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": ""},
+    ]
+    with served.client() as client:
+        answer = client.chat.completions.create(model="fast", messages=told)
+    assert answer.choices[0].message.content
+    assert served.upstream.requests[-1]["body"]["messages"] == told
+
+
 def test_models_are_listed_as_the_key_may_ask_them(served: Served) -> None:
     with served.client() as client, served.client("fast") as narrow:
         assert {model.id for model in client.models.list()} >= {"auto", "nano", "genius", "fine", "long", "mock-20-1"}
@@ -165,6 +188,11 @@ def test_models_are_listed_as_the_key_may_ask_them(served: Served) -> None:
         ("", {"n": 2}, openai.BadRequestError, "invalid_request"),
         ("", {"max_tokens": -1}, openai.BadRequestError, "invalid_request"),
         ("", {"temperature": 3}, openai.BadRequestError, "invalid_request"),
+        ("", {"logprobs": True}, openai.BadRequestError, "invalid_request"),
+        ("", {"tools": [{"type": "web_search"}]}, openai.BadRequestError, "invalid_request"),
+        ("", {"extra_body": {"models": ["fine", "dear"]}}, openai.BadRequestError, "invalid_request"),
+        ("", {"extra_body": {"plugins": [{"id": "web"}]}}, openai.BadRequestError, "invalid_request"),
+        ("", {"model": "openai:status-400"}, openai.BadRequestError, "invalid_request"),
         ("", {"model": "openai:status-500"}, openai.InternalServerError, "provider_failed"),
         ("poor", {"model": "fine"}, openai.RateLimitError, "insufficient_quota"),
     ],
@@ -248,16 +276,69 @@ def test_curl_needs_nothing_but_the_key(served: Served, tmp_path: Path) -> None:
     assert len("".join(texts).split()) == 20
 
 
+async def test_of_strangers_nothing_is_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+    real = transport._respond
+
+    async def respond(scope: Any, user: Any, body: bytes, send: Any) -> None:
+        kept.append(len(body))
+        await real(scope, user, body, send)
+
+    monkeypatch.setattr(transport, "_respond", respond)
+    parts = [{"type": "http.request", "body": b"x" * 1_000_000, "more_body": number < 6} for number in range(7)]
+    sent: list[dict[str, Any]] = []
+    gone = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if not parts:
+            await gone.wait()
+        return parts.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "headers": [],
+        "client": ("127.0.0.1", 1),
+    }
+    await transport.application(scope, receive, send)
+    assert (sent[0]["status"], kept, parts) == (401, [0], [])
+
+
+async def test_a_fault_of_its_own_is_told_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_scope: Any, **_more: Any) -> None:
+        raise RuntimeError("the database is gone")
+
+    monkeypatch.setattr(transport.identity, "user_of", broken)
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b""}
+
+    await transport.application({"type": "http", "method": "GET", "path": "/v1/models", "headers": []}, receive, send)
+    assert sent[0]["status"] == 500
+    error = json.loads(sent[1]["body"])["error"]
+    assert error["code"] == "internal"
+    assert "database" not in error["message"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
         ("POST", "/v1/chat/completions", b"{not json", 400),
         ("POST", "/v1/chat/completions", b"[]", 400),
         ("POST", "/v1/chat/completions", b'{"messages": [{"role": "user", "content": "\\ud800"}]}', 400),
+        ("POST", "/v1/chat/completions", b'{"messages": [{"role": "user", "content": "x"}], "stream": "true"}', 400),
         ("POST", "/v1/chat/completions", b" " * (8 * 1024 * 1024 + 1), 413),
-        ("GET", "/v1/chat/completions", b"", 404),
+        ("GET", "/v1/chat/completions", b"", 405),
         ("POST", "/v1/embeddings", b"{}", 404),
-        ("DELETE", "/v1/models/fine", b"", 404),
+        ("DELETE", "/v1/models/fine", b"", 405),
     ],
 )
 def test_nonsense_is_refused_in_json(served: Served, method: str, path: str, body: bytes, status: int) -> None:
@@ -266,3 +347,84 @@ def test_nonsense_is_refused_in_json(served: Served, method: str, path: str, bod
     response = connection.getresponse()
     assert (response.status, "message" in json.loads(response.read())["error"]) == (status, True)
     connection.close()
+
+
+@pytest.mark.parametrize(("key", "models", "chat"), [("list", 200, 403), ("ask", 403, 200), ("", 200, 200)])
+def test_each_scope_is_good_for_its_own(served: Served, key: str, models: int, chat: int) -> None:
+    secret = served.keys.get(key, served.live.key)
+    asked = {"model": "nano", "messages": [{"role": "user", "content": "Speak"}]}
+    for path, body, status in (
+        ("models", None, models),
+        ("models/nano", None, models),
+        ("chat/completions", asked, chat),
+    ):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{served.live.url}/v1/{path}", data, {"Authorization": f"Bearer {secret}"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                found = answer.status
+        except urllib.error.HTTPError as error:
+            with error:
+                found = error.code
+        assert (path, found) == (path, status)
+
+
+@pytest.mark.parametrize("key", ["list", "ask", "fast", "slow", "tokens", "poor"])
+def test_a_key_that_is_narrowed_opens_nothing_else(served: Served, key: str) -> None:
+    secret = served.keys[key]
+    for path in (*private(), "api/v1/stream/chat?q=Speak&model=nano"):
+        status, _, body = served.live.get(f"/{path}", secret)
+        assert status in REFUSED, path
+        assert "conversations" not in body if isinstance(body, str) else "conversations" not in dict(body)
+    assert served.live.get("/api/v1/conversations", secret)[0] == 403
+    for pattern in http_urlpatterns:
+        path = str(pattern.pattern).replace("<str:job>", "nothing")
+        assert served.live.get(f"/{path}", secret)[0] in (401, 405), path
+    for path in ("chat", "events"):
+        address = f"ws://127.0.0.1:{served.live.port}/ws/{path}/"
+        with websocket(address, additional_headers={"Authorization": f"Bearer {secret}"}) as line:
+            with pytest.raises(ConnectionClosed):
+                line.recv(30)
+            assert line.close_code == 4201
+
+
+async def test_a_key_that_is_narrowed_is_nobodys_over_grpc(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {"headers": [(b"authorization", b"Bearer aura_some")]}
+    for credential, there in (
+        (Credential(1), True), (Credential(1, budget=True), False), (Credential(1, requests=0), False),
+        (Credential(1, tokens=5), False), (Credential(1, frozenset({"chat"})), False),
+        (Credential(1, models=frozenset({"nano"})), False),
+    ):  # fmt: skip
+        user = SimpleNamespace(credential=credential)
+
+        async def verified(_secret: str, user: Any = user) -> Any:
+            return user
+
+        monkeypatch.setattr(transport.identity.routing, "verify_key", verified)
+        assert (await transport.identity.user_of(headers) is user) is there
+        assert await transport.identity.user_of(headers, narrowed=True) is user
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({"n": True}, "n"),
+        ({"stream": 0}, "stream"),
+        ({"stream_options": []}, "stream_options"),
+        ({"stream_options": {"include_usage": 0}}, "include_usage"),
+        ({"tools": ""}, "tools"),
+    ],
+)
+def test_what_is_of_another_kind_is_no_less_wrong_for_being_empty(given: dict[str, Any], param: str) -> None:
+    with pytest.raises(form.BadRequest) as refused:
+        form.parse(json.dumps({"messages": ASK, **given}).encode())
+    assert refused.value.param == param
+    form.parse(json.dumps({"messages": ASK, **dict.fromkeys(given)}).encode())
+
+
+def test_a_path_names_the_method_that_it_takes(served: Served) -> None:
+    for path, method in (("/v1/chat/completions", "POST"), ("/v1/models/fine", "GET")):
+        connection = http.client.HTTPConnection("127.0.0.1", served.live.port, timeout=30)
+        connection.request("PATCH", path, headers={"Authorization": f"Bearer {served.live.key}"})
+        assert connection.getresponse().headers["Allow"] == method
+        connection.close()
