@@ -15,6 +15,8 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from aura_site.bodies import Bodies  # noqa: E402
+from aura_site.headers import Cautious  # noqa: E402
 from aura_site.lifespan import Lifespan  # noqa: E402
 from aura_site.monitoring import endpoint as metrics  # noqa: E402
 from aura_site.monitoring.requests import Requests  # noqa: E402
@@ -30,13 +32,15 @@ http.add_files(str(settings.BASE_DIR / "static"), prefix="static/")
 http.add_files(str(Path(django.contrib.admin.__file__).parent / "static"), prefix="static/")
 
 # What streams in both directions at once stands beside Django, all else behind it.
-web = URLRouter([*http_urlpatterns, re_path("", http)])
+behind: Any = Bodies(http, settings.STREAMING_REQUEST_LIMIT)
+web = URLRouter([*http_urlpatterns, re_path("", behind)])
+programs = Bodies(openai.application, None)
 
 
 async def by_path(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """Programs that speak OpenAI's API, and Prometheus, do not need what browsers need, and do not wait for it."""
     if scope["path"].startswith(openai.PREFIX):
-        await openai.application(scope, receive, send)
+        await programs(scope, receive, send)
     elif scope["path"] == metrics.PATH:
         await metrics.application(scope, receive, send)
     else:
@@ -44,5 +48,9 @@ async def by_path(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 application = Lifespan(
-    Requests(ProtocolTypeRouter({"http": by_path, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}))
+    Requests(
+        ProtocolTypeRouter(
+            {"http": Cautious(by_path), "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}
+        )
+    )
 )

@@ -2,17 +2,23 @@
 
 import logging
 import os
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_postrun, task_prerun, worker_init, worker_ready
+from celery.signals import task_postrun, task_prerun, worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aura_site.settings")
 log = logging.getLogger(__name__)
+# Seconds between two looks at the scheduler.
+SCHEDULER_LOOK = 2.0
+_WATCHER = "scheduler-watch"
+_ending = threading.Event()
 app = Celery("aura")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["aura_site", "streaming", "compression", "audit", "routing_ai"])
@@ -30,6 +36,30 @@ def make_broker_folders(**_kwargs: Any) -> None:
 def show_life(**_kwargs: Any) -> None:
     """Send the first heartbeat at once, through the broker like all others, so that a start is soon seen to be whole."""
     app.send_task("aura_site.tasks.heartbeat")
+
+
+@worker_ready.connect
+def watch_scheduler(sender: Any, **_kwargs: Any) -> None:
+    """End a worker whose scheduler has died: what looks after the worker then starts both again. Celery itself would go on
+    without, and nothing that is due would ever be done."""
+    scheduler = sender.controller.beat
+    # A worker that lost its broker gets ready once more.
+    if scheduler is not None and not any(thread.name == _WATCHER for thread in threading.enumerate()):
+        threading.Thread(target=_watch, args=(scheduler,), name=_WATCHER, daemon=True).start()
+
+
+@worker_shutting_down.connect
+def note_the_end(**_kwargs: Any) -> None:
+    """Note that the scheduler is going to be ended."""
+    _ending.set()
+
+
+def _watch(scheduler: Any) -> None:
+    while not _ending.wait(SCHEDULER_LOOK):
+        if not scheduler.is_alive():
+            log.critical("the scheduler has died, so the worker ends: start it again")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
 
 
 @task_prerun.connect

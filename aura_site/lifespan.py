@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from aura_site.process_lock import AnotherServer
 from aura_site.serving import Serving, rpc_address
+from aura_site.upgrades import UpgradeError
 from streaming.transports.grpc.server import Unbound
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Lifespan:
             if message["type"] == "lifespan.startup":
                 try:
                     await self._startup()
-                except (AnotherServer, Unbound, ImproperlyConfigured) as error:
+                except (AnotherServer, UpgradeError, Unbound, ImproperlyConfigured) as error:
                     log.critical("%s", error)
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
@@ -53,7 +54,7 @@ class Lifespan:
         self._serving = Serving(rpc_address())
         try:
             await self._serving.start()
-        except (AnotherServer, Unbound, ImproperlyConfigured):
+        except (AnotherServer, UpgradeError, Unbound, ImproperlyConfigured):
             await self._serving.stop()
             raise
         self._catch_sigterm(self._serving)

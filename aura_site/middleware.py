@@ -36,6 +36,9 @@ def bearer_keys(get_response: Next) -> Callable[[HttpRequest], Awaitable[HttpRes
         if user is None:
             message = "This API key does not count: make one with ./aura createkey NAME."
             return JsonResponse({"error": {"code": "not_allowed", "message": message}}, status=401)
+        if user.credential.narrowed:
+            message = "This API key is narrowed, so it is good for /v1 alone: take one that may do what its user may."
+            return JsonResponse({"error": {"code": "not_allowed", "message": message}}, status=403)
 
         async def the_user() -> Any:
             return user

@@ -3,13 +3,15 @@
 import hashlib
 import secrets
 from datetime import timedelta
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Any
 
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,6 +19,8 @@ from aura_site.models import Heartbeat, OneTimePassword, SignInLink, TaskCount
 
 LINK_LIFE = timedelta(hours=1)
 FIRST_ADMIN = "admin"
+# Wrong passwords from one address in AXES_COOLOFF_TIME: an office behind one address has more people than one has tries.
+ADDRESS_LIMIT = 64
 
 
 def record_heartbeat(name: str) -> None:
@@ -62,6 +66,33 @@ def use_sign_in_link(token: str) -> Any | None:
         return None
     link = SignInLink.objects.select_related("user").get(digest=_digest(token))
     return link.user if link.user.is_active else None
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """Return whom wrong passwords count against: the caller's address, of IPv6 the network of 64 bits that one line has."""
+    try:
+        address = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((address, 64), strict=False).network_address)
+
+
+def guesses_too_much(request: HttpRequest) -> bool:
+    """Return whether so many wrong passwords came from the caller's address of late, for whatever names, that none is
+    looked at any more: so nobody tries a common one on all names, or has this machine do nothing but hash them.
+
+    This machine's own address is that of everybody when a proxy on it says nothing of callers, so it has no such limit.
+    """
+    address = address_of(request)
+    if address is None or ip_address(address).is_loopback:
+        return False
+    since = timezone.now() - settings.AXES_COOLOFF_TIME
+    recent = AccessAttempt.objects.filter(ip_address=address, attempt_time__gte=since)
+    return int(recent.aggregate(wrong=Sum("failures_since_start"))["wrong"] or 0) >= ADDRESS_LIMIT
 
 
 def forget_attempts(name: str | None = None) -> None:

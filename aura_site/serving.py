@@ -5,13 +5,15 @@ import logging
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db import DatabaseError, connection
 
 from audit.journal import journal
 from audit.records import personal
-from aura_site import selectors
+from aura_site import selectors, upgrades
 from aura_site.monitoring import traces
 from aura_site.process_lock import ProcessLock
 from aura_site.redaction import redacted
+from aura_site.upgrades import UpgradeError
 from compression import tasks as discovery
 from compression.samples import sampler
 from routing_ai import services as routing
@@ -34,8 +36,10 @@ class Serving:
         self._warming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Make the process ready to serve. Raises AnotherServer, and Unbound when gRPC cannot listen."""
+        """Make the process ready to serve. Raises AnotherServer, UpgradeError for a database that lacks what this version
+        needs, and Unbound when gRPC cannot listen."""
         self._lock.take()
+        await asyncio.to_thread(_check_database)
         traces.start()
         try:
             await streaming.startup()
@@ -78,6 +82,26 @@ class Serving:
 def rpc_address() -> tuple[str, int] | None:
     """Return where the settings want gRPC beside the web server, None for nowhere."""
     return (settings.AURA_GRPC_HOST, settings.AURA_GRPC_PORT) if settings.AURA_GRPC_PORT else None
+
+
+def _check_database() -> None:
+    """Raise UpgradeError when the database has not been upgraded. A newer one is served: in a rolling upgrade what still
+    runs, or is started again, is of the version before."""
+    try:
+        found = upgrades.standing()
+    except DatabaseError:
+        # As it is when a server runs: /health says so until it is back.
+        log.exception("the database does not answer")
+        return
+    finally:
+        connection.close()
+    if found.pending:
+        raise UpgradeError(
+            f"The database lacks {len(found.pending)} migrations of this version (first {found.pending[0]}): run"
+            " manage.py upgrade, which ./aura up does by itself."
+        )
+    if found.unknown:
+        log.warning("the database is of a newer version of AURA: it has %s", ", ".join(found.unknown))
 
 
 async def _is_ready() -> bool:

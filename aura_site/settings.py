@@ -46,6 +46,7 @@ SECRET_KEY = secret_files.read_or_create("AURA_SECRET_KEY", AURA_DATA_DIR / "key
 OPERATOR_TOKEN_FILE = AURA_DATA_DIR / "keys" / "operator_token"
 OPERATOR_TOKEN = secret_files.read_or_create("AURA_OPERATOR_TOKEN", OPERATOR_TOKEN_FILE)
 ALLOWED_HOSTS = env.list("AURA_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", AURA_HOST])
+CSRF_FAILURE_VIEW = "aura_site.views.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("AURA_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
@@ -56,7 +57,7 @@ INSTALLED_APPS = [
     "audit",
     "routing_ai",
     "channels",
-    "django.contrib.admin",
+    "aura_site.administration.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -106,6 +107,8 @@ TEMPLATES = [
 DATABASES = {"default": env.db_url("DATABASE_URL", f"sqlite:///{AURA_DATA_DIR / 'aura.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["ENGINE"] = "aura_site.sqlite3"
+    # Secrets make the folder, unless all of them come from the environment.
+    AURA_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
         # IMMEDIATE takes the write lock when a transaction begins, so that two writers wait for each other
         # instead of failing half way; WAL lets readers go on meanwhile.
@@ -150,6 +153,7 @@ CELERY_BEAT_SCHEDULE = {
     "examine-turns": {"task": "audit.tasks.examine", "schedule": 60.0},
     "search-names": {"task": "audit.tasks.search_names", "schedule": 60.0},
     "forget-attempts": {"task": "aura_site.tasks.forget_attempts", "schedule": 3600.0},
+    "forget-backups": {"task": "aura_site.tasks.forget_backups", "schedule": 3600.0},
     "finish-erasures": {"task": "audit.tasks.finish_erasures", "schedule": 300.0},
     "retention": {"task": "audit.tasks.apply_retention", "schedule": 3600.0},
     # What the trigger missed: a broker that was away, a run whose worker was killed.
@@ -159,6 +163,7 @@ CELERY_BEAT_SCHEDULE = {
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Wrong passwords for one name from one address; behind a proxy the server must know the caller's (FORWARDED_ALLOW_IPS).
 AXES_FAILURE_LIMIT = 8
+AXES_CLIENT_IP_CALLABLE = "aura_site.services.address_of"
 AXES_COOLOFF_TIME = timedelta(minutes=5)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "aura_site.views.locked_out"
@@ -184,6 +189,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ar", "العربية")]
+FORMAT_MODULE_PATH = "aura_site.formats"
 LOCALE_PATHS = [BASE_DIR / "templates" / "locale"]
 TIME_ZONE = env.str("AURA_TIME_ZONE", "UTC")
 USE_TZ = True
@@ -348,10 +354,16 @@ DISCOVERY_EVERY = env.int("DISCOVERY_EVERY", 1_000)
 DISCOVERY_USERS = env.int("DISCOVERY_USERS", 5)
 DISCOVERY_SAMPLES = env.int("DISCOVERY_SAMPLES", 20_000)
 DISCOVERY_AUTO_PROMOTE = env.bool("DISCOVERY_AUTO_PROMOTE", False)
+# A library that was never in use is proposed by one person and approved by another.
+DISCOVERY_FOUR_EYES = env.bool("DISCOVERY_FOUR_EYES", False)
 DISCOVERY_TEMPLATES = env.int("DISCOVERY_TEMPLATES", 2_000)
 DISCOVERY_DICTIONARY = env.int("DISCOVERY_DICTIONARY", 128 * 1024)
 if DISCOVERY_USERS < 2:
     raise ImproperlyConfigured("DISCOVERY_USERS is at least 2: text of a single user must never become a template.")
+if DISCOVERY_FOUR_EYES and DISCOVERY_AUTO_PROMOTE:
+    raise ImproperlyConfigured(
+        "With DISCOVERY_FOUR_EYES two people promote, with DISCOVERY_AUTO_PROMOTE nobody: set one."
+    )
 STREAMING_STREAMS_PER_PROGRAM = env.int("STREAMING_STREAMS_PER_PROGRAM", 256)
 STREAMING_REQUEST_LIMIT = env.int("STREAMING_REQUEST_LIMIT", 8 * 1024 * 1024)
 
@@ -367,7 +379,10 @@ AURA_LOG_REQUESTS = env.bool("AURA_LOG_REQUESTS", False)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request": {"()": "aura_site.monitoring.logs.RequestIds"}},
+    "filters": {
+        "request": {"()": "aura_site.monitoring.logs.RequestIds"},
+        "bounded": {"()": "aura_site.monitoring.logs.Bounded"},
+    },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name} {request_id} {message}", "style": "{"},
         "json": {"()": "aura_site.monitoring.logs.JsonLines"},
@@ -376,7 +391,7 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "json" if AURA_LOG_JSON else "line",
-            "filters": ["request"],
+            "filters": ["request", "bounded"],
         }
     },
     # The server's own lines come by the same way, and so in the same form.

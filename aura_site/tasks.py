@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from aura_site import services
+from aura_site import services, upgrades
 
 
 @shared_task(name="aura_site.tasks.heartbeat")
@@ -15,3 +15,9 @@ def heartbeat() -> None:
 def forget_attempts() -> None:
     """Forget wrong passwords that no longer count against anybody."""
     services.forget_attempts()
+
+
+@shared_task(name="aura_site.tasks.forget_backups")
+def forget_backups() -> None:
+    """Delete what upgrades backed up long ago."""
+    upgrades.forget_backups()

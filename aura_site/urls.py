@@ -25,8 +25,11 @@ urlpatterns = [
     path("second-factor/", views.second_factor_page, name="second-factor"),
     path("admin/login/", views.admin_sign_in),
     path("admin/", admin.site.urls),
+    path("api/openapi.json", views.description, name="description"),
     path("", include("aura_site.documentation.urls")),
     path("", include("compression.urls")),
     path("", include("audit.urls")),
     path("", include("streaming.urls")),
 ]
+
+handler404 = "aura_site.views.not_found"

@@ -11,19 +11,22 @@ from django.contrib.auth import login, views
 from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views import csrf
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
+from django.views.defaults import page_not_found
 from django_otp import login as otp_login
 
 from aura_site import privacy as privacy_facts
 from aura_site import second_factor, selectors, services
 from aura_site.forms import CodeForm
 from aura_site.models import OneTimePassword
+from aura_site.openapi import document
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -32,6 +35,38 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 async def live(_request: HttpRequest) -> JsonResponse:
     """Return 200 as long as the process answers at all."""
     return JsonResponse({"live": True})
+
+
+@require_GET
+async def description(_request: HttpRequest) -> HttpResponse:
+    """Return what programs may ask of AURA, as OpenAPI 3.1; for everybody, like the documentation."""
+    return HttpResponse(document.written(), content_type="application/json")
+
+
+# Where programs ask, who read errors as JSON.
+_FOR_PROGRAMS = ("/api/", "/ai/", "/deep_tree_echo/")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for a path that leads nowhere: programs with JSON, people with a page."""
+    if not request.path.startswith(_FOR_PROGRAMS):
+        return page_not_found(request, exception)
+    return _refused("unknown_stream", "There is nothing at this path: docs/reference/endpoints.md has all.", 404)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """Refuse what comes with neither an API key nor a form's token: who is not signed in lacks a key, not a token."""
+    if not request.path.startswith(_FOR_PROGRAMS):
+        return csrf.csrf_failure(request, reason)
+    if request.user.is_authenticated:
+        return _refused("not_allowed", "Send the page's CSRF token, or an API key as a bearer token.", 403)
+    response = _refused("not_allowed", "Sign in, or send an API key as a bearer token.", 401)
+    response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _refused(code: str, message: str, status: int) -> JsonResponse:
+    return JsonResponse({"error": {"code": code, "message": message}}, status=status)
 
 
 @never_cache
@@ -86,6 +121,12 @@ class SignIn(views.LoginView):
 
     template_name = "aura_site/sign_in.html"
     redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if services.guesses_too_much(request):
+            return locked_out(request)
+        response: HttpResponse = super().post(request, *args, **kwargs)
+        return response
 
     def form_valid(self, form: Any) -> HttpResponse:
         return _sign_in(self.request, form.get_user(), self.get_success_url(), by_password=True)

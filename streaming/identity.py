@@ -9,11 +9,15 @@ from django.http.request import HttpRequest, validate_host
 from routing_ai import services as routing
 
 
-async def user_of(scope: dict[str, Any]) -> Any | None:
-    """Return the active user of an ASGI scope: by API key (`Authorization: Bearer`), else by the browser's session."""
+async def user_of(scope: dict[str, Any], *, narrowed: bool = False) -> Any | None:
+    """Return the active user of an ASGI scope: by API key (`Authorization: Bearer`), else by the browser's session.
+
+    A key that is narrowed counts only where `narrowed` says that its limits are looked at.
+    """
     authorization = _header(scope, b"authorization")
     if authorization.lower().startswith("bearer "):
-        return await routing.verify_key(authorization[7:].strip())
+        by_key = await routing.verify_key(authorization[7:].strip())
+        return by_key if by_key is None or narrowed or not by_key.credential.narrowed else None
     user = scope.get("user")
     if user is None or not user.is_authenticated or not user.is_active:
         return None

@@ -3,8 +3,11 @@
 import fcntl
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -15,8 +18,10 @@ from aura_site.launcher.config import Config
 from aura_site.launcher.console import complain, say, step
 from aura_site.launcher.errors import LauncherError
 from aura_site.launcher.stopping import asked
+from aura_site.launcher.watching import Backoff, trim
 
-RESTARTS_A_MINUTE = 5
+# Before what a management command says to people, and not of itself.
+_SENTENCE = "CommandError: "
 Children = list[tuple[str, "subprocess.Popen[bytes]"]]
 
 
@@ -34,10 +39,17 @@ def only_one(config: Config) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            _refuse_twice(config)
             raise LauncherError(
                 "Another ./aura is starting or running AURA here: use ./aura status or ./aura down."
             ) from None
         yield
+
+
+def _refuse_twice(config: Config) -> None:
+    """Raise LauncherError when AURA runs already."""
+    if processes.running(config):
+        raise LauncherError(f"AURA runs already at {config.url}: use ./aura link to sign in, ./aura down to stop it.")
 
 
 def manage(config: Config, *arguments: str) -> str:
@@ -53,6 +65,8 @@ def manage(config: Config, *arguments: str) -> str:
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         words = lines[-1] if lines else "no reason was given"
+        if words.startswith(_SENTENCE):
+            raise LauncherError(words.removeprefix(_SENTENCE))
         if "No space left" in done.stderr or "disk is full" in done.stderr:
             raise LauncherError(f"The disk is full: make room in {config.data} and start again.")
         raise LauncherError(f"{arguments[0]} failed: {words}")
@@ -60,26 +74,89 @@ def manage(config: Config, *arguments: str) -> str:
 
 
 def up(config: Config, *, detach: bool) -> None:
-    """Install, migrate, start, wait until ready, say where; then watch over the parts, or leave with `detach`."""
+    """Install, migrate, start, wait until ready, say where; then look after the parts, with `detach` in a process that
+    stays behind."""
     with only_one(config):
-        if processes.running(config):
-            raise LauncherError(
-                f"AURA runs already at {config.url}: use ./aura link to sign in, ./aura down to stop it."
-            )
+        _refuse_twice(config)
         processes.check_port(config)
         installation.prepare(config)
         with step("Preparing the database"):
             first = _bootstrap(config)
+        if backup := first.get("backup"):
+            say(f"The data was of an earlier version and has been upgraded; as it was before: {backup}")
+        if detach:
+            _stay_behind(config, first)
+            return
         with _started(config) as children:
-            say("")
-            say(f"AURA is ready at {config.url}")
-            if first.get("password"):
-                say(f"Administrator: {first['user']}   one-time password: {first['password']}")
-            say(f"Sign in (once, within an hour): {config.url}{first['link']}")
-            if detach:
-                return
+            _welcome(config, first)
             say("Press Ctrl-C to stop.")
             _watch(config, children)
+
+
+def _welcome(config: Config, first: dict[str, Any]) -> None:
+    say("")
+    say(f"AURA is ready at {config.url}")
+    if first.get("password"):
+        say(f"Administrator: {first['user']}   one-time password: {first['password']}")
+    say(f"Sign in (once, within an hour): {config.url}{first['link']}")
+
+
+def _stay_behind(config: Config, first: dict[str, Any]) -> None:
+    """Return when AURA is ready; a process in a session of its own, which holds the data folder on, starts the parts and
+    looks after them. Raises SystemExit when it could not start them; it has said why."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    told, telling = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(told)
+        os._exit(_keeper(config, first, telling))
+    os.close(telling)
+    try:
+        ready = os.read(told, 1)
+    except BaseException:
+        # A signal for this process is for all of them.
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+        raise
+    finally:
+        os.close(told)
+    if not ready:
+        os.waitpid(pid, 0)
+        raise SystemExit(1)
+
+
+def _keeper(config: Config, first: dict[str, Any], telling: int) -> int:
+    """Start the parts, write a byte to `telling` when they are ready, and look after them; return the exit status."""
+    os.setsid()
+    try:
+        with _started(config) as children:
+            _welcome(config, first)
+            _into_log(config)
+            # Before anybody hears that it is ready: who then asks what runs is told of this process too.
+            processes.remember(config, children, watched=True)
+            os.write(telling, b"+")
+            os.close(telling)
+            _watch(config, children)
+    except LauncherError as error:
+        complain(str(error))
+        return 1
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 1
+    except OSError as error:
+        complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        return 1
+    return 0
+
+
+def _into_log(config: Config) -> None:
+    """Have what this process says go to its own log: the terminal is not its own any more."""
+    log = os.open(config.data / "logs" / f"{processes.LAUNCHER}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, file in ((0, nothing), (1, log), (2, log)):
+        os.dup2(file, number)
+    os.close(log)
+    os.close(nothing)
 
 
 def _bootstrap(config: Config) -> dict[str, Any]:
@@ -105,24 +182,40 @@ def _started(config: Config, *, reload: bool = False) -> Iterator[Children]:
 
 
 def _watch(config: Config, children: Children) -> None:
-    """Start again what dies, until a signal asks to stop."""
-    deaths: list[float] = []
+    """Start again what dies, the oftener the later, and keep the logs bounded, until a signal asks to stop."""
+    restarts: Counter[str] = Counter()
+    backoffs = {name: Backoff(time.monotonic()) for name, _ in children}
+    due: dict[str, float] = {}
     processes.remember(config, children, watched=True)
     with suppress(SystemExit), asked.held():
         while not asked.number:
             time.sleep(0.2)
             for place, (name, process) in enumerate(children):
+                _trim(config, name)
                 if process.poll() is None or asked.number:
                     continue
-                deaths = [*(moment for moment in deaths if moment > time.monotonic() - 60), time.monotonic()]
-                if len(deaths) > RESTARTS_A_MINUTE:
-                    raise LauncherError(f"The {name} keeps dying, so AURA stops: {processes.log_tail(config, name)}")
-                processes.end_orphans(process.pid)
-                complain(f"The {name} ended with status {process.returncode}; starting it again.")
+                now = time.monotonic()
+                if name not in due:
+                    processes.end_orphans(process.pid)
+                    due[name] = now + (wait := backoffs[name].died(now))
+                    soon = f"in {wait:.0f} s" if wait else "now"
+                    why = processes.log_tail(config, name)
+                    complain(f"The {name} ended with status {process.returncode}; starting it again {soon}. {why}")
+                if now < due[name]:
+                    continue
+                del due[name]
+                restarts[name] += 1
                 children[place] = (name, processes.start(config, name, processes.commands(config)[name]))
-                processes.remember(config, children, watched=True)
+                processes.remember(config, children, watched=True, restarts=restarts)
+            _trim(config, processes.LAUNCHER)
     say("Stopping ...")
     processes.stop(processes.running(config))
+
+
+def _trim(config: Config, name: str) -> None:
+    # A full disk is no reason to stop looking after the parts.
+    with suppress(OSError):
+        trim(config.data / "logs" / f"{name}.log")
 
 
 def down(config: Config) -> None:
@@ -134,15 +227,22 @@ def down(config: Config) -> None:
     if not children:
         say("AURA does not run.")
         return
-    with step("Stopping " + " and ".join(child.name for child in children)):
+    parts = " and ".join(child.name for child in children if child.name != processes.LAUNCHER)
+    with step(f"Stopping {parts or 'AURA'}"):
         processes.stop(children)
 
 
 def status(config: Config) -> bool:
-    """Say what runs and how it is; return whether all is well."""
+    """Say what runs, how often it has been started again, and how it is; return whether all is well."""
     children = processes.running(config)
+    names = {child.name for child in children}
     for child in children:
-        say(f"{child.name:14} runs, process {child.pid}")
+        say(f"{child.name:14} runs, process {child.pid}{_again(child.restarts)}")
+    away = [child for child in processes.remembered(config) if child.name not in {*names, processes.LAUNCHER}]
+    for child in away if children else ():
+        say(f"{child.name:14} DOES NOT RUN{_again(child.restarts)}")
+    if children and processes.LAUNCHER not in names:
+        say("Nothing that dies now is started again: ./aura down, then ./aura up --detach.")
     state = processes.health(config) if children else None
     checks = state.get("checks") if state else None
     if not isinstance(checks, dict):
@@ -151,7 +251,11 @@ def status(config: Config) -> bool:
     for name, check in checks.items():
         say(f"{name:14} {'well' if check['ok'] else 'NOT WELL'}: {check.get('message', '')}")
     say(f"{'address':14} {config.url}")
-    return bool(state and state.get("ready"))
+    return bool(state and state.get("ready")) and not away
+
+
+def _again(restarts: int) -> str:
+    return f", started again {restarts} time{'s' if restarts > 1 else ''}" if restarts else ""
 
 
 def link(config: Config) -> None:

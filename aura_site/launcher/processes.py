@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,15 +19,19 @@ from aura_site.launcher.errors import LauncherError
 
 STOP_PATIENCE = 15.0  # seconds between TERM and KILL
 READY_PATIENCE = 90.0
+# The name under which the process is remembered that looks after the parts.
+LAUNCHER = "launcher"
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A running part. `began` tells it from a stranger that got its number later."""
+    """A running part. `began` tells it from a stranger that got its number later; `restarts` counts how often it has been
+    started again since `up`."""
 
     name: str
     pid: int
     began: str
+    restarts: int = 0
 
     def alive(self) -> bool:
         return _began(self.pid) == self.began
@@ -88,12 +93,18 @@ def start(config: Config, name: str, command: list[str]) -> "subprocess.Popen[by
         )
 
 
-def remember(config: Config, children: "list[tuple[str, subprocess.Popen[bytes]]]", *, watched: bool = False) -> None:
-    """Write down what runs, for `down` and `status`; with `watched` this process too, which would start it again."""
-    pids = [(name, process.pid) for name, process in children]
+def remember(
+    config: Config,
+    children: "list[tuple[str, subprocess.Popen[bytes]]]",
+    *,
+    watched: bool = False,
+    restarts: Mapping[str, int] | None = None,
+) -> None:
+    """Write down what runs, for `down` and `status`; with `watched` this process too, which starts it again, and how often
+    it did so by the part's name."""
+    found = [Child(name, process.pid, _began(process.pid), (restarts or {}).get(name, 0)) for name, process in children]
     if watched:
-        pids.insert(0, ("launcher", os.getpid()))
-    found = [Child(name, pid, _began(pid)) for name, pid in pids]
+        found.insert(0, Child(LAUNCHER, os.getpid(), _began(os.getpid())))
     draft = config.data / "processes.json.new"
     draft.write_text(json.dumps([asdict(child) for child in found]))
     draft.replace(config.data / "processes.json")

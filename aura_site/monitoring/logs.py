@@ -2,12 +2,19 @@
 
 import json
 import logging
+import threading
+import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 # The id of the request or connection that is being answered; tasks begun for it inherit it.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+# The logger of AURA_LOG_REQUESTS.
+REQUESTS = "aura.requests"
+CLIENT_ERROR, SERVER_ERROR = 400, 500
+CALLERS_WORDS = 300
 # What code may say of a line beside its words, by `extra=`. Other extras are not written: Django's hold whole requests.
 FIELDS = ("method", "path", "status", "duration_ms", "client", "stream", "model", "code")
 
@@ -18,6 +25,51 @@ class RequestIds(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get() or "-"
         return True
+
+
+class Bounded(logging.Filter):
+    """Keeps what strangers do from filling the log.
+
+    From one place in the code at most `limit` lines pass in `period` seconds; the next that does says how many did not.
+    What a caller did wrong (Django's lines of a status below 500, and of its security) is one line without a traceback, of
+    at most CALLERS_WORDS characters. Lines of requests are what AURA_LOG_REQUESTS asks for, and all pass.
+    """
+
+    def __init__(self, limit: int = 60, period: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._limit, self._period, self._clock = limit, period, clock
+        # By place, so bounded by the code: when its period began, lines that passed, lines that did not.
+        self._places: dict[tuple[str, int, str, int], tuple[float, int, int]] = {}
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == REQUESTS:
+            return True
+        left_out = self._count((record.name, record.levelno, record.pathname, record.lineno))
+        if left_out is None:
+            return False
+        if (
+            record.name.startswith("django.security")
+            or CLIENT_ERROR <= getattr(record, "status_code", 0) < SERVER_ERROR
+        ):
+            record.msg, record.args = record.getMessage()[:CALLERS_WORDS], None
+            record.exc_info = record.exc_text = None
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more like this were left out)", None
+        return True
+
+    def _count(self, place: tuple[str, int, str, int]) -> int | None:
+        """Return how many lines were left out before this one, None when it is left out itself."""
+        now = self._clock()
+        with self._lock:
+            began, passed, left_out = self._places.get(place, (now, 0, 0))
+            if now - began >= self._period:
+                began, passed = now, 0
+            if passed >= self._limit:
+                self._places[place] = (began, passed, left_out + 1)
+                return None
+            self._places[place] = (began, passed + 1, 0)
+            return left_out
 
 
 class JsonLines(logging.Formatter):

@@ -11,10 +11,10 @@ from typing import Any
 from django.conf import settings
 
 from aura_site.monitoring import traces
-from aura_site.monitoring.logs import request_id
+from aura_site.monitoring.logs import REQUESTS, request_id
 from streaming import origin
 
-log = logging.getLogger("aura.requests")
+log = logging.getLogger(REQUESTS)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

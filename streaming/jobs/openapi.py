@@ -4,6 +4,7 @@ from typing import Any
 
 from streaming.datasets.envelope import NAME
 from streaming.datasets.parameters import COMMON, ENDPOINTS, Endpoint, Parameter
+from streaming.protocol.codes import FaultCode
 
 JOB = "6f1c1f0e-6d7a-4a55-9d3c-0d3d6f0a2b11"
 ID = f"{JOB.replace('-', '')}:1:16384"
@@ -61,7 +62,7 @@ _ERROR: dict[str, Any] = {
             "type": "object",
             "required": ["code", "message"],
             "properties": {
-                "code": {"type": "string"},
+                "code": {"enum": sorted(code.label for code in FaultCode)},
                 "message": {"type": "string"},
                 "parameter": {"type": "string", "description": "What is out of range."},
                 "allowed": {

@@ -57,13 +57,18 @@ class Refused(Exception):
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request; it ends at once when its client leaves, and with it the call of the model."""
     try:
-        body = await _body(scope, receive)
+        user = await identity.user_of({**scope, "user": None}, narrowed=True)
+        # Of who has no key nothing is kept, or strangers could fill the memory.
+        body = await _body(receive, keep=user is not None)
     except Left:
         return
     except Refused as refused:
         await _send(send, refused.status, refused.body, refused.headers)
         return
-    work = asyncio.ensure_future(_respond(scope, body, send))
+    except Exception:
+        await _failed(send)
+        return
+    work = asyncio.ensure_future(_respond(scope, user, body, send))
     gone = asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -81,7 +86,7 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes:
+async def _body(receive: Receive, *, keep: bool) -> bytes:
     limit = settings.STREAMING_REQUEST_LIMIT
     parts, size = [], 0
     while True:
@@ -91,15 +96,45 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
-            raise Refused(413, form.error(FaultCode.TOO_LARGE, f"A request has at most {limit} bytes."))
-        parts.append(part)
+            error = form.error(FaultCode.TOO_LARGE, f"A request has at most {limit} bytes.")
+            # The rest is not read.
+            raise Refused(413, error, [(b"connection", b"close")])
+        if keep:
+            parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
 
 
-async def _respond(scope: Scope, body: bytes, send: Send) -> None:
+async def _respond(scope: Scope, user: Any, body: bytes, send: Send) -> None:
+    sending = _Sending(send)
     try:
-        user = await identity.user_of({**scope, "user": None})
+        await _answer(scope, user, body, sending)
+    except Exception:
+        # A client of this API reads errors as JSON; who has half an answer sees it break off.
+        if sending.begun:
+            raise
+        await _failed(send)
+
+
+async def _failed(send: Send) -> None:
+    log.exception("a request failed")
+    await _send(send, 500, form.error(FaultCode.INTERNAL, "AURA failed at this; its log says why."))
+
+
+class _Sending:
+    """`send` that knows whether an answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        self.begun = True
+        await self._send(message)
+
+
+async def _answer(scope: Scope, user: Any, body: bytes, send: Send) -> None:
+    try:
         if user is None:
             error = form.error(FaultCode.NOT_ALLOWED, _NO_KEY).replace(b"permission_denied", b"invalid_api_key")
             raise Refused(401, error, [(b"www-authenticate", b"Bearer")])
@@ -113,6 +148,10 @@ async def _respond(scope: Scope, body: bytes, send: Send) -> None:
                 _need(user, "models")
                 await _send(send, 200, _model(user, path.removeprefix("/v1/models/")))
             case method, path:
+                allowed = _method(path)
+                if allowed:
+                    words = f"Ask {path} with {allowed}."
+                    raise Refused(405, form.error(FaultCode.MALFORMED, words), [(b"allow", allowed.encode())])
                 raise Refused(404, form.error(FaultCode.UNKNOWN_STREAM, f"There is no {method} {path} here."))
     except Refused as refused:
         await _send(send, refused.status, refused.body, refused.headers)
@@ -125,6 +164,13 @@ async def _respond(scope: Scope, body: bytes, send: Send) -> None:
     except AuditError as error:
         log.warning("a request was refused: %s", error)
         await _refuse(send, FaultCode.named(getattr(error, "code", "")), str(error), None)
+
+
+def _method(path: str) -> str:
+    """Return the method that a path is for, nothing for no path of ours."""
+    if path == "/v1/chat/completions":
+        return "POST"
+    return "GET" if path == "/v1/models" or path.startswith("/v1/models/") else ""
 
 
 def _need(user: Any, scope: str) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth import get_user_model
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from aura_site import services
@@ -82,6 +82,39 @@ def test_guessing_is_stopped_for_that_name_and_address(admin, settings, path: st
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(days=1))
     services.forget_attempts()
     assert not AccessAttempt.objects.filter(username="x").exists()
+
+
+def test_one_address_cannot_try_a_password_on_all_names(admin) -> None:
+    user, password = admin
+    right = {"username": user.username, "password": password}
+    for address, name in (("2001:db8::1", "a"), ("2001:db8::ffff:2", "b"), ("2001:db8::1", "c")):
+        seen = services.address_of(RequestFactory().get("/", REMOTE_ADDR=address))
+        AccessAttempt.objects.create(username=name, ip_address=seen, failures_since_start=services.ADDRESS_LIMIT // 3)
+    # Not yet so many; then one more, from the same line by another of its addresses.
+    assert Client().post("/sign-in/", {**right, "password": "wrong"}, REMOTE_ADDR="2001:db8::3").status_code == 200
+    refused = Client().post("/sign-in/", right, REMOTE_ADDR="2001:db8::4")
+    assert (refused.status_code, refused["Retry-After"]) == (429, "300")
+    assert Client().post("/sign-in/", right, REMOTE_ADDR="2001:db8:0:1::4").status_code == 302
+    # Behind a proxy on this machine that says nothing of callers one address is everybody's.
+    AccessAttempt.objects.create(username="d", ip_address="127.0.0.1", failures_since_start=services.ADDRESS_LIMIT)
+    assert Client().post("/sign-in/", right, REMOTE_ADDR="127.0.0.1").status_code == 302
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=6))
+    assert Client().post("/sign-in/", right, REMOTE_ADDR="2001:db8::4").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("10.0.0.9", "10.0.0.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("::ffff:10.0.0.9", "10.0.0.9"),
+        ("fe80::1%eth0", "fe80::"),
+        ("", None),
+        ("testclient", None),
+    ],
+)
+def test_whom_a_wrong_password_counts_against(address: str, counted: str | None) -> None:
+    assert services.address_of(RequestFactory().get("/", REMOTE_ADDR=address)) == counted
 
 
 def test_the_admin_leads_to_the_one_sign_in_page(admin, client: Client) -> None:

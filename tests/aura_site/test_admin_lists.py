@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.test import Client
 from django.utils import translation
 
+from aura_site.administration import ORDER
 from aura_site.templatetags.lists import ABOUT
 from tests.audit.scenario import user_named
 
@@ -33,3 +34,11 @@ def test_an_empty_list_says_so_and_a_search_without_result_leads_back() -> None:
     sought = client.get("/admin/auth/user/?q=nobody-of-that-name").content.decode()
     assert "Nothing fits what you look for." in sought
     assert "There is nothing here yet." not in client.get("/admin/auth/user/").content.decode()
+
+
+def test_what_people_come_for_stands_first() -> None:
+    user_named("root", is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(user_named("root"))
+    listed = [app["app_label"] for app in client.get("/admin/").context["app_list"]]
+    assert listed[: len(ORDER)] == list(ORDER)

@@ -3,14 +3,16 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from aura_site.launcher import checks, installation, processes
+from aura_site.launcher import checks, installation, processes, watching
 from aura_site.launcher.config import Config
 from aura_site.launcher.errors import LauncherError
 from tests import cluster
@@ -60,16 +62,82 @@ def test_up_status_key_demo_link_down(tmp_path: Path) -> None:
         assert "the chain is whole" in demo.stdout
         best = demo.stdout.split("Best: ")[1]
         assert float(best.split()[1].split(":")[0]) >= 5
-        # A worker that is killed is noticed.
-        worker = next(line for line in status.stdout.splitlines() if line.startswith("worker"))
-        os.kill(int(worker.split("process ")[1]), signal.SIGKILL)
-        assert "worker" not in aura(settings, "status").stdout.split("database")[0]
+        # What is killed is started again, and told.
+        config = Config(ROOT, tmp_path, "127.0.0.1", int(settings["AURA_PORT"]), settings)
+        log = tmp_path / "logs" / "launcher.log"
+        for part in ("worker", "server", "worker"):
+            (killed,) = (child for child in processes.running(config) if child.name == part)
+            os.kill(killed.pid, signal.SIGKILL)
+            _wait(lambda killed=killed: _restarts(config).get(killed.name, 0) > killed.restarts, log)
+        _wait(lambda: (processes.health(config) or {}).get("ready") is True, log)
+        status = aura(settings, "status")
+        assert status.returncode == 0, status.stdout
+        assert [line.split(", ")[2:] for line in status.stdout.splitlines()[:3]] == [
+            [], ["started again 1 time"], ["started again 2 times"]
+        ]  # fmt: skip
+        assert "The worker ended with status -9; starting it again in 1 s." in log.read_text()
     finally:
         down = aura(settings, "down")
     assert "Stopping server" in down.stdout
     _nothing_is_left(tmp_path)
     assert aura(settings, "status").returncode == 1
     assert aura(settings, "down").stdout == "AURA does not run.\n"
+
+
+def _restarts(config: Config) -> dict[str, int]:
+    return {child.name: child.restarts for child in processes.running(config)}
+
+
+def test_detached_parts_whose_launcher_is_gone_go_on_and_it_is_told(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    try:
+        assert aura(settings, "up", "--detach").returncode == 0
+        (launcher, *parts) = processes.running(Config(ROOT, tmp_path, "", 0, {}))
+        assert (launcher.name, [part.name for part in parts]) == ("launcher", ["server", "worker"])
+        os.kill(launcher.pid, signal.SIGKILL)
+        os.kill(parts[1].pid, signal.SIGKILL)
+        status = aura(settings, "status")
+        assert status.returncode == 1
+        assert "Nothing that dies now is started again" in status.stdout
+        assert "worker         DOES NOT RUN" in status.stdout
+    finally:
+        aura(settings, "down")
+    _nothing_is_left(tmp_path)
+
+
+def test_a_start_that_fails_is_explained_and_leaves_nothing(tmp_path: Path) -> None:
+    # The models are looked for when the server starts, after the database has been prepared.
+    done = aura(environment(tmp_path, REDIS_URL="nonsense://"), "up", "--detach")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "ready" not in done.stdout
+    _nothing_is_left(tmp_path)
+
+
+def test_what_keeps_dying_is_started_ever_later_and_what_was_well_at_once() -> None:
+    backoff = watching.Backoff(0.0)
+    now, waits = 1.0, []
+    for _ in range(9):
+        waits.append(backoff.died(now))
+        now += waits[-1] + 1
+    assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+    # It is well from when it is started, not from when it died.
+    assert backoff.died(now + watching.WELL_AFTER - 2) == 60
+    assert backoff.died(now + 60 + 2 * watching.WELL_AFTER) == 0
+
+
+def test_a_log_of_some_size_is_put_aside_and_its_writer_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "server.log"
+    assert not watching.trim(path)
+    with path.open("ab", buffering=0) as log:
+        for letter in b"ab":
+            log.write(bytes([letter]) * 10)
+            assert not watching.trim(path, 11)
+            assert watching.trim(path, 10)
+            assert (tmp_path / "server.log.1").read_bytes() == bytes([letter]) * 10
+        log.write(b"more")
+    assert path.read_bytes() == b"more"
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["server.log", "server.log.1"]
 
 
 def test_up_with_daphne(tmp_path: Path) -> None:
@@ -122,6 +190,30 @@ def test_in_the_foreground_a_part_that_dies_is_started_again_and_a_signal_stops_
         launcher.wait(60)
     assert not any(child.alive() for child in processes.running(config))
     _nothing_is_left(tmp_path)
+
+
+def test_a_worker_does_not_outlive_its_scheduler(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    assert aura(settings, "run", "manage", "upgrade").returncode == 0
+    log = tmp_path / "worker.log"
+    with log.open("w") as output:
+        worker = subprocess.Popen(["./aura", "run", "worker"], cwd=ROOT, env=settings, stdout=output, stderr=output)
+    try:
+        _wait(lambda: _children(worker.pid), log)
+        with closing(sqlite3.connect(tmp_path / "aura.sqlite3")) as database:
+            _wait(lambda: database.execute("SELECT count(*) FROM aura_site_heartbeat").fetchone()[0], log)
+        for child in _children(worker.pid):
+            os.kill(child, signal.SIGKILL)
+        assert worker.wait(60) == 0
+        assert "the scheduler has died" in log.read_text()
+    finally:
+        worker.kill()
+        worker.wait()
+    _nothing_is_left(tmp_path)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
@@ -288,7 +380,7 @@ def test_the_summary_says_how_to_get_what_is_missing(
     monkeypatch.setenv("AURA_VENV", sys.prefix)
     monkeypatch.delenv("AURA_CHROMIUM", raising=False)
     monkeypatch.setattr(checks.shutil, "which", lambda _name, path=None: None)
-    monkeypatch.setattr(checks, "_passes", lambda *_arguments: True)
+    monkeypatch.setattr(checks, "_run", lambda *_arguments: 0)
     config = Config(ROOT, tmp_path / "var", "127.0.0.1", 8000, dict(os.environ))
     assert checks.run(config, require_all=False, pytest_arguments=[])
     told = capsys.readouterr().out
@@ -302,6 +394,20 @@ def test_the_summary_says_how_to_get_what_is_missing(
     told = capsys.readouterr().out
     assert "skipped: no PostgreSQL" in told
     assert "Chromium" not in told
+
+
+def test_a_check_that_could_ask_nobody_has_not_passed_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AURA_VENV", sys.prefix)
+    monkeypatch.setenv("AURA_CHROMIUM", "chromium")
+    asking = checks.Check("advisories", [sys.executable, "-c", f"raise SystemExit({checks.NOT_ASKED})"])
+    monkeypatch.setattr(checks, "checks", lambda *_arguments: [asking])
+    config = Config(ROOT, tmp_path / "var", "127.0.0.1", 8000, dict(os.environ))
+    assert checks.run(config, require_all=True, pytest_arguments=[])
+    told = capsys.readouterr().out
+    assert "NOT RUN: nobody who knows of vulnerabilities can be reached" in told
+    assert "Not everything was checked" in told
 
 
 def test_what_runs_on_the_cluster_is_there() -> None:
@@ -334,5 +440,5 @@ def test_late():
     pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:django"]
     check = checks.Check("pytest", [*pytest_, *command], again=pytest_)
     config = Config(tmp_path, tmp_path / "var", "127.0.0.1", 8000, dict(os.environ))
-    assert checks._passes(config, check, require_all=True) is passes
+    assert (checks._run(config, check, require_all=True) == 0) is passes
     assert ("once more" in capsys.readouterr().out) is (command == ["-n", "2"])

@@ -4,15 +4,20 @@ import os
 import re
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from importlib import metadata
 from pathlib import Path
 
 import pytest
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from packaging.version import Version
@@ -123,6 +128,84 @@ def test_which_pages_may_open_a_websocket(settings, origin: str, https: bool, fi
     settings.SESSION_COOKIE_SECURE = https
     scope = {"headers": [(b"host", b"localhost"), (b"origin", origin.encode())]}
     assert identity.origin_allowed(scope) is fine
+
+
+@pytest.mark.django_db
+def test_a_session_is_new_at_sign_in_over_at_sign_out_and_its_cookie_is_guarded(client: Client, settings) -> None:
+    settings.SESSION_COOKIE_SECURE = True
+    get_user_model().objects.create_user("ada", password="a long passphrase")
+    client.cookies["sessionid"] = "chosen-by-somebody-else"
+    answer = client.post("/sign-in/", {"username": "ada", "password": "a long passphrase"}, secure=True)
+    cookie = answer.cookies["sessionid"]
+    assert cookie.value != "chosen-by-somebody-else"
+    assert (cookie["httponly"], cookie["secure"], cookie["samesite"]) == (True, True, "Lax")
+    assert client.get("/api/v1/conversations", secure=True).status_code == 200
+    client.post("/sign-out/", secure=True)
+    client.cookies["sessionid"] = cookie.value
+    assert client.get("/api/v1/conversations", secure=True).status_code == 401
+
+
+@pytest.mark.parametrize("password", ["short", "elevenchars", "1q2w3e4r5t6y", "ada.lovelace"])
+def test_a_password_is_long_and_not_a_common_one(password: str) -> None:
+    user = get_user_model()(username="ada.lovelace")
+    with pytest.raises(ValidationError):
+        validate_password(password, user)
+    validate_password("ünë phrase, pasted \u0627", user)
+
+
+def test_passwords_are_kept_by_a_slow_hash() -> None:
+    # The tests themselves have a quick one.
+    assert PBKDF2PasswordHasher().iterations >= 600_000  # OWASP's figure of 2023
+    assert global_settings.PASSWORD_HASHERS[0].endswith("PBKDF2PasswordHasher")
+    assert "PASSWORD_HASHERS" not in (ROOT / "aura_site" / "settings.py").read_text()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../manage.py", "/static/%2e%2e/manage.py", "/static/..%2f..%2fmanage.py", "/static//etc/passwd",
+        "/docs/en/../../LICENSE.html", "/docs/en/..%2f..%2fREADME.html", "/docs/../../LICENSE", "/docs/en/%00.html",
+        "/api/compression/libraries/..%2f..%2fmanage.py", "/deep_tree_echo/jobs/..%2f..%2fkeys",
+    ],
+)  # fmt: skip
+def test_no_path_leads_out_of_its_folder(live: LiveServer, path: str) -> None:
+    assert live.get(path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/ai/chat"), ("POST", "/v1/chat/completions"), ("POST", "/deep_tree_echo/jobs"),
+        ("PATCH", "/api/v1/conversations/00000000-0000-4000-8000-000000000000"), ("POST", "/api/v1/topics/a"),
+        ("POST", "/api/v1/webrtc/offer"),
+    ],
+)  # fmt: skip
+def test_what_is_nested_too_deep_is_refused(live: LiveServer, method: str, path: str) -> None:
+    headers = {"Authorization": f"Bearer {live.key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(live.url + path, b"[" * 30_000, headers, method=method)
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request):
+        pass
+    with refused.value:
+        assert refused.value.code in (400, 422)
+
+
+# Lines that no test can show: who designs, and what stands before AURA.
+WITHOUT_TESTS = ("1.1", "9.1")
+
+
+def test_every_evidence_of_the_checklist_is_there() -> None:
+    page = (ROOT / "docs" / "reference" / "asvs.md").read_text()
+    sources = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    defined = set(re.findall(r"^(?:async )?def (test_\w+)", sources, re.MULTILINE))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named - defined == set()
+    assert len(named) > 30
+    for path in re.findall(r"`([\w/]+/[\w/]+\.\w+)`", page):
+        assert (ROOT / path).exists(), path
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if re.match(r"\| \d", line)]
+    assert len(rows) > 25
+    bare = [cells[0] for cells in rows if cells[1].startswith("yes") and "`test_" not in cells[2]]
+    assert [line for line in bare if not line.startswith(WITHOUT_TESTS)] == []
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -83,6 +83,14 @@ def test_the_server_is_probed_drained_and_protected() -> None:
     assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 
+def test_the_data_is_upgraded_as_by_compose_and_by_no_bare_migration() -> None:
+    (upgrading,) = only("Job", "-1")["spec"]["template"]["spec"]["containers"]
+    compose = yaml.safe_load((ROOT / "deploy" / "docker" / "compose.yml").read_text())
+    assert (
+        upgrading["args"][:3] == compose["services"]["migrate"]["command"] == ["manage", "upgrade", "--without-backup"]
+    )
+
+
 def test_secrets_come_from_a_secret_alone_and_settings_are_known() -> None:
     assert not [one for one in OBJECTS if one["kind"] == "Secret"]
     known = (ROOT / "docs" / "reference" / "settings.md").read_text()

@@ -1,21 +1,23 @@
-"""`manage.py bootstrap`: migrates, makes the first administrator, and prints a sign-in link, as one line of JSON."""
+"""`manage.py bootstrap`: upgrades the database, makes the first administrator, prints a sign-in link, as a line of JSON."""
 
 import json
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from aura_site import secret_files, services
+from aura_site import secret_files, services, upgrades
 
 
 class Command(BaseCommand):
     help = "Prepare the database and print a one-time sign-in link for the first administrator as JSON."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        call_command("migrate", verbosity=0, interactive=False)
+        try:
+            backup = upgrades.upgrade()
+        except upgrades.UpgradeError as error:
+            raise CommandError(str(error)) from None
         secret_files.kept(settings.OPERATOR_TOKEN_FILE)
         made = services.create_first_admin()
         users = get_user_model()._default_manager
@@ -26,4 +28,6 @@ class Command(BaseCommand):
         }
         if made is not None:
             told["password"] = made[1]
+        if backup is not None:
+            told["backup"] = str(backup)
         self.stdout.write(json.dumps(told))

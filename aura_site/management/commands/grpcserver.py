@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from aura_site.process_lock import AnotherServer
 from aura_site.serving import Serving
+from aura_site.upgrades import UpgradeError
 from streaming.transports.grpc.server import Unbound
 
 DEFAULT_PORT = 50_051
@@ -25,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             asyncio.run(self._serve(options["host"], options["port"]))
-        except (AnotherServer, Unbound) as error:
+        except (AnotherServer, UpgradeError, Unbound) as error:
             raise CommandError(str(error)) from None
 
     async def _serve(self, host: str, port: int) -> None:

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         for path in before:
             self.stdout.write(f"What was there before: {path}")
         # In processes of their own: this one has read the old keys.
-        self._manage("migrate", "--verbosity", "0")
+        self._manage("upgrade", "--without-backup", "--verbosity", "0")
         self._manage("verify_audit")
 
     def _manage(self, *arguments: str) -> None:

@@ -1,0 +1,235 @@
+"""The Dockerfile's last stage by hand: its files and no others, the packages of its lock and no others, its variables, its
+command, as a user who may write nothing but the volume. What an image would lack is missing here too."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+
+from tests.advisories import canonical
+from tests.live import ROOT, free_port
+from tests.services import postgres_service, redis_service
+
+DOCKERFILE = (ROOT / "deploy" / "docker" / "Dockerfile").read_text().replace("\\\n", " ")
+LAST = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
+USER = 10_001
+EXAMPLE = (ROOT / "deploy" / "docker" / "env.example").read_text()
+SECRETS = {
+    "POSTGRES_PASSWORD": "a-password",
+    **{f"AURA_{name}_KEY": f"a-long-secret-for-{name}-" * 3 for name in ("SECRET", "RECORD", "SIGNING")},
+}
+# Who may not become somebody else tries it as who they are.
+AS_USER = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def instructions(name: str) -> list[str]:
+    """Return what the instructions of that name say in the last stage."""
+    return [line.split(" ", 1)[1] for line in LAST.splitlines() if line.startswith(f"{name} ")]
+
+
+def interpreter(folder: Path) -> str:
+    """Return a Python of this version that the user may run: root's own is for root."""
+    minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for found in (getattr(sys, "_base_executable", sys.executable), f"/usr/local/bin/{minor}", f"/usr/bin/{minor}"):
+        try:
+            subprocess.run([found, "-c", "import ssl, sqlite3"], check=True, cwd=folder, capture_output=True, **AS_USER)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return str(found)
+    raise AssertionError(f"no {minor} that user {USER} may run: install Debian's package {minor}")
+
+
+def environment_of(lock: str, python: str, folder: Path) -> None:
+    """Make a virtual environment of the packages in a lock, from those that are installed here."""
+    subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (site,) = (folder / "lib").glob("python*/site-packages")
+    wanted = {canonical(name) for name in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[\w,]+\])?==", lock, re.MULTILINE)}
+    here = Path(sysconfig.get_path("purelib")).resolve()
+    for found in metadata.distributions():
+        if canonical(found.name) not in wanted:
+            continue
+        for file in found.files or []:
+            if ".." in file.parts or file.suffix == ".pyc":
+                continue
+            target = site / file
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.link(here / file, target) if _same_disk(here, site) else shutil.copy2(here / file, target)
+
+
+def _same_disk(one: Path, other: Path) -> bool:
+    return one.stat().st_dev == other.stat().st_dev
+
+
+class Image:
+    """A container's file system below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.work = self.at(instructions("WORKDIR")[-1])
+        self.work.mkdir(parents=True)
+        for line in instructions("COPY"):
+            if line.startswith("--from"):
+                continue
+            *names, target = line.split()
+            for name in names:
+                self._copy(ROOT / name, self.work / (name if target == "./" else target))
+        self.data = self.at(instructions("VOLUME")[0])
+        self.data.mkdir(parents=True, mode=0o700)
+        self.temporary = root / "tmp"
+        self.temporary.mkdir(mode=0o700)
+        if AS_USER:
+            os.chown(self.data, USER, USER)
+            os.chown(self.temporary, USER, USER)
+        environment_of((ROOT / "requirements.txt").read_text(), interpreter(root), self.at("/opt/venv"))
+        self.port = free_port()
+        self.environment = {"TMPDIR": str(self.temporary), "LANG": "C.UTF-8"}
+        for line in instructions("ENV"):
+            self.environment |= dict(word.split("=", 1) for word in shlex.split(line))
+        for name in ("AURA_VENV", "AURA_DATA_DIR"):
+            self.environment[name] = str(self.at(self.environment[name]))
+        path = self.environment["PATH"].replace("/opt/venv", str(self.at("/opt/venv")))
+        self.environment["PATH"] = path.replace("$PATH", "/usr/local/bin:/usr/bin:/bin")
+        self.environment["AURA_PORT"] = str(self.port)
+
+    def at(self, path: str) -> Path:
+        """Return where a path of the image stands here."""
+        return self.root / path.lstrip("/")
+
+    def _copy(self, source: Path, target: Path) -> None:
+        # .dockerignore lets these stay away.
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, target)
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return what a container runs with these arguments, or with none."""
+        (entry,) = instructions("ENTRYPOINT")
+        (usual,) = instructions("CMD") if not arguments else ("[]",)
+        return [*json.loads(entry), *json.loads(usual), *arguments]
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a container to its end."""
+        return subprocess.run(
+            self.command(*arguments), cwd=self.work, env=self.environment, capture_output=True, text=True, check=False,
+            **AS_USER,
+        )  # fmt: skip
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """Run a container, and stop it as Docker does."""
+        log = self.root / f"{arguments[0] if arguments else 'server'}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                self.command(*arguments), cwd=self.work, env=self.environment, stdout=output, stderr=output, **AS_USER
+            )
+        try:
+            yield process
+            process.send_signal(getattr(signal, instructions("STOPSIGNAL")[0]))
+            assert process.wait(60) in (0, -signal.SIGTERM, 128 + signal.SIGTERM), log.read_text()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def healthy(self) -> bool:
+        """Do what the HEALTHCHECK does, at the port that the test has."""
+        said = instructions("HEALTHCHECK")[0]
+        command = json.loads(said[said.index("[") :].replace(":8000/", f":{self.port}/"))
+        return (
+            subprocess.run(
+                command, cwd=self.work, env=self.environment, check=False, capture_output=True, **AS_USER
+            ).returncode
+            == 0
+        )
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Image]:
+    # Not pytest's own folder: that is for who runs the tests alone.
+    with tempfile.TemporaryDirectory(prefix="aura-image-") as name:
+        Path(name).chmod(0o755)
+        yield Image(Path(name))
+
+
+MOCK = {"ALLOW_MOCK_LLM": "true"} | {f"{tier}_MODEL": "mock:echo" for tier in ("NANO", "FAST", "SMART", "GENIUS")}
+
+
+def serves(image: Image) -> None:
+    """Start what compose and the chart start, use it, and stop it as they do."""
+    upgraded = image.run("manage", "upgrade", "--without-backup")
+    assert upgraded.returncode == 0, upgraded.stderr
+    first = image.run("manage", "bootstrap")
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["link"].startswith("/sign-in/link/")
+    with image.running() as server, image.running("worker") as worker:
+        _wait(image.healthy, server, image)
+        _wait(lambda: _get(image.port, "/health/ready")[0] == 200, server, image)
+        assert worker.poll() is None
+        status, body = _get(image.port, "/docs/en/")
+        assert (status, b"AURA" in body) == (200, True)
+        assert _get(image.port, "/static/aura/icon.svg")[0] == 200
+        assert _get(image.port, "/sign-in/")[0] == 200
+
+
+def test_the_image_serves_as_a_user_who_may_write_its_volume_alone(image: Image) -> None:
+    assert instructions("USER") == [f"{USER}:{USER}"]
+    image.environment |= MOCK
+    serves(image)
+    if AS_USER:
+        written = [path for path in image.root.rglob("*") if path.lstat().st_uid == USER]
+        places = (image.data, image.temporary)
+        assert [path for path in written if not any(path.is_relative_to(place) for place in places)] == []
+
+
+def test_the_image_serves_with_what_compose_gives_it(image: Image, tmp_path: Path) -> None:
+    """The environment of compose.yml, filled in as env.example says; its database and Redis are of this machine."""
+    services = yaml.safe_load((ROOT / "deploy" / "docker" / "compose.yml").read_text())["services"]
+    given = {**dict(line.split("=", 1) for line in EXAMPLE.splitlines() if re.match(r"\w+=", line)), **SECRETS}
+
+    def filled(text: str) -> str:
+        return re.sub(r"\$\{(\w+)(?::[-?]([^}]*))?\}", lambda found: given.get(found[1]) or found[2] or "", text)
+
+    environment = {name: filled(value) for name, value in services["server"]["environment"].items()}
+    assert services["worker"]["environment"] == services["migrate"]["environment"] == services["server"]["environment"]
+    assert environment["DATABASE_URL"] == "postgres://aura:a-password@database/aura"
+    with postgres_service() as postgres, redis_service(tmp_path) as redis:
+        environment |= {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url, **MOCK}
+        image.environment |= environment
+        assert services["migrate"]["command"] == ["manage", "upgrade", "--without-backup"]
+        serves(image)
+        with psycopg.connect(postgres.url) as database:
+            assert database.execute("SELECT username FROM auth_user").fetchall() == [("admin",)]
+
+
+def _get(port: int, path: str) -> tuple[int, bytes]:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        told = b"".join(iter(lambda: line.recv(65_536), b""))
+    return int(told.split()[1]), told
+
+
+def _wait(wanted, process: "subprocess.Popen[bytes]", image: Image) -> None:
+    end = time.monotonic() + 90
+    while not wanted():
+        logs = "".join(path.read_text() for path in image.root.glob("*.log"))
+        assert process.poll() is None, logs
+        assert time.monotonic() < end, logs
+        time.sleep(0.2)
