@@ -23,6 +23,9 @@ from streaming.streams import Stream
 
 log = logging.getLogger(__name__)
 
+# Seconds for which the bytes in memory count as known: to add up thousands of streams at each question would take longer
+# than to answer it.
+SIZE_AGE = 0.1
 # Seconds of silence after which a reader in another process no longer counts.
 REMOTE_READER_EXPIRY = 10.0
 
@@ -41,6 +44,7 @@ class Registry:
         self.handlers: dict[str, Callable[[dict[str, Any]], None]] = {}
         self.draining = False
         self.opened = 0
+        self._held, self._held_at = 0, -SIZE_AGE
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -94,9 +98,10 @@ class Registry:
         self._mirrored[stream.message.user_id, stream.name] = stream
 
     def discard(self, stream: Stream) -> None:
-        """Stop to count a stream that has ended, or that nobody reads here. One that has ended is kept for a moment."""
+        """Stop to count a stream that has ended, or that nobody reads here. One whose end is on the record is kept for a
+        moment."""
         key = (stream.message.user_id, stream.name)
-        if stream.ended:
+        if stream.ended and stream.end_is_recorded:
             self.ended.keep(stream)
         self._mirrored.pop(key, None)
         if self._streams.pop(key, None) is not None:
@@ -111,7 +116,10 @@ class Registry:
         limit = settings.STREAMING_STREAMS_PER_PROGRAM if message.by_program else settings.STREAMING_STREAMS_PER_USER
         if self._per_user[_asker(message)] >= limit:
             raise TooManyStreams(f"{limit} answers are being written for you already: wait for one or stop one")
-        load.admit(message.user_id, message.priority, self.size, by_program=message.by_program)
+        now = time.monotonic()
+        if now - self._held_at > SIZE_AGE:
+            self._held, self._held_at = self.size, now
+        load.admit(message.user_id, message.priority, self._held, by_program=message.by_program)
 
     def _new(self, message: Message, epoch: int = 1) -> Stream:
         return Stream(

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
@@ -15,18 +15,17 @@ from audit.errors import AuditError
 from compression import selectors as compression
 from compression.codec.errors import CodecError
 from compression.codec.library import Library
-from compression.codec.payload import CompressionMethod, Encoded
-from streaming import chat, coding, delivery, subscriptions
+from compression.codec.payload import CompressionMethod
+from streaming import chat, coding, subscriptions
+from streaming.channels import Channels, Transmit
 from streaming.errors import StreamingError
-from streaming.load import load
 from streaming.messages import Message
 from streaming.protocol import frames, openai_form, pictures
-from streaming.protocol.codec import SessionCodec, encode_raw, text_check
+from streaming.protocol.codec import SessionCodec, text_check
 from streaming.protocol.codes import Action, FaultCode, Finish, LibraryAction, Priority
 from streaming.protocol.errors import FaultError
 from streaming.protocol.frames import Frame
 from streaming.protocol.issued import Issued
-from streaming.protocol.pieces import PieceWriter
 from streaming.protocol.requests import (
     Acked,
     Asked,
@@ -41,11 +40,8 @@ from streaming.protocol.requests import (
     SubscribeAsked,
     VoiceCame,
 )
-from streaming.protocol.session import Group, ServerSession
-from streaming.recorded import RecordedStream
+from streaming.protocol.session import ServerSession
 from streaming.registry import registry
-from streaming.streams import Stream
-from streaming.subscriptions import Subscription
 from streaming.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -70,18 +66,6 @@ class Voice(Protocol):
         ...
 
 
-class Reader:
-    """One channel of a session: what it reads, the task that reads it, what went over the wire."""
-
-    def __init__(self, stream: Stream | RecordedStream | Subscription, message: Message) -> None:
-        self.stream = stream
-        self.message = message
-        self.task: asyncio.Task[None] | None = None
-        self.room = asyncio.Event()
-        self.tally = Tally()
-        self.pieces: PieceWriter | None = None
-
-
 class Session:
     """One client over one connection.
 
@@ -89,28 +73,26 @@ class Session:
     waits as long as the client's line is full, and never with two at a time.
     """
 
-    def __init__(self, user: Any, transmit: Callable[[list[Frame]], Awaitable[int]], *, plain: bool = False) -> None:
+    def __init__(self, user: Any, transmit: Transmit, *, plain: bool = False) -> None:
         self.user = user
         self.name = secrets.token_bytes(16)
         # A plain client codes nothing and grants no credit; its transport alone holds the server back.
         self.protocol = ServerSession(self.name, flow=not plain)
         self.codec = SessionCodec(settings.STREAMING_MESSAGE_LIMIT, plain)
-        self.tally = Tally()
         self.client = ""
         self.voice: Voice | None = None
-        # Set whenever frames have gone out.
-        self.moved = asyncio.Event()
-        self._transmit = transmit
-        self._readers: dict[int, Reader] = {}
+        self._channels = Channels(user, self.name, self.protocol, self.codec, transmit)
         self._issued = Issued(self.codec)
         self._publishing: set[asyncio.Task[None]] = set()
-        self._writer: asyncio.Task[None] | None = None
-        self._again = False
-        self._left = False
 
     @property
     def channels(self) -> int:
-        return len(self._readers)
+        return len(self._channels)
+
+    @property
+    def tally(self) -> Tally:
+        """Return what went over the wire."""
+        return self._channels.tally
 
     # -- from the client ---------------------------------------------------------------------------------------
 
@@ -121,7 +103,7 @@ class Session:
                 await self._act(event)
         except FaultError as error:
             self.protocol.fault(error)
-        self._wake()
+        self._channels.wake()
 
     async def _act(self, event: SessionEvent) -> None:
         match event:
@@ -136,9 +118,9 @@ class Session:
             case PublishAsked():
                 self._publish(event.frame)
             case Acked():
-                reader = self._readers.get(event.channel)
-                if reader is not None and isinstance(reader.stream, Subscription):
-                    reader.stream.acknowledge(event.offset)
+                subscription = self._channels.subscription(event.channel)
+                if subscription is not None:
+                    subscription.acknowledge(event.offset)
             case CancelAsked():
                 await self._cancel(event)
             case LibraryAcked():
@@ -160,15 +142,11 @@ class Session:
         """Send frames that need no credit."""
         for frame in out:
             self.protocol.send(frame)
-        self._wake()
+        self._channels.wake()
 
     async def room(self, limit: int) -> None:
         """Return when fewer than `limit` frames wait for the line. Raises OSError when it is gone."""
-        while self.protocol.waiting >= limit:
-            if self._left:
-                raise ConnectionError("the line is gone")
-            self.moved.clear()
-            await self.moved.wait()
+        await self._channels.room(limit)
 
     async def _greet(self, hello: frames.Hello) -> None:
         library = await compression.active_library_async()
@@ -189,7 +167,7 @@ class Session:
     def offer(self, library: Library) -> None:
         """Go over to another library: as soon as the client has it, between two messages. Costs nothing if it is in use."""
         if self._issued.wanted and self._offer(library):
-            self._wake()
+            self._channels.wake()
 
     def _offer(self, library: Library) -> bool:
         notices = [] if self.codec.plain else self._issued.offer(library)
@@ -238,14 +216,13 @@ class Session:
             stream = await chat.ask(message, self.user)
         # A prompt that was sent before belongs to the conversation that it was sent to then.
         own = replace(message, conversation=stream.conversation)
-        self._open(prompt.channel, stream, own, 0, priority=own.priority)
+        self._channels.open(prompt.channel, stream, own, 0, priority=own.priority)
 
     async def _cancel(self, event: CancelAsked) -> None:
         """End an answer, or a subscription, which is the session's own."""
-        reader = self._readers.get(event.channel)
-        if reader is not None and isinstance(reader.stream, Subscription):
+        if self._channels.subscription(event.channel) is not None:
             offset = self.protocol.close(event.channel)
-            self._finish(event.channel)
+            self._channels.finish(event.channel)
             self.protocol.send(frames.Done(event.channel, offset=offset, finish=Finish.CANCELLED))
             return
         stream = registry.get(self.user.pk, UUID(bytes=event.stream))
@@ -258,7 +235,7 @@ class Session:
         with _as_faults(frame.channel):
             subscription = await subscriptions.subscribe(self.user, frame, event.reliability)
         message = Message(self.user.pk, self.user.get_username(), subscription.name, subscription.name, "")
-        self._open(frame.channel, subscription, message, subscription.start, frame.topic, event.priority)
+        self._channels.open(frame.channel, subscription, message, subscription.start, frame.topic, event.priority)
 
     def _publish(self, frame: frames.Publish) -> None:
         """Have an event published; events that arrive meanwhile do not wait for its commit."""
@@ -278,7 +255,7 @@ class Session:
             self.protocol.fault(error)
         else:
             self.protocol.send(frames.Publish(0, frame.id, epoch=epoch, offset=offset))
-        self._wake()
+        self._channels.wake()
 
     async def _text_of(self, prompt: frames.Prompt | frames.Publish) -> str:
         """Return the text of a prompt. Raises FaultError when it is damaged, too large or not there."""
@@ -301,168 +278,9 @@ class Session:
         with _as_faults(event.channel):
             stream.check(event.offset, event.epoch)
         message = Message(self.user.pk, self.user.get_username(), stream.conversation, name, "")
-        self._open(event.channel, stream, message, event.offset, priority=event.priority)
-
-    # -- streams to frames -------------------------------------------------------------------------------------
-
-    def _open(
-        self,
-        channel: int,
-        stream: Stream | RecordedStream | Subscription,
-        message: Message,
-        offset: int,
-        topic: str = "",
-        priority: Priority = Priority.NORMAL,
-    ) -> None:
-        before = self._readers.pop(channel, None)
-        if before is not None:
-            self._account(before)
-            if before.task is not None:
-                before.task.cancel()
-            if isinstance(before.stream, Subscription):
-                before.stream.release(leaving=True)
-        conversation = b"" if topic else stream.conversation.bytes
-        model = self.codec.models.get(self.codec.active)
-        index = self.protocol.open(
-            channel,
-            stream.name.bytes,
-            stream.epoch,
-            offset,
-            conversation,
-            topic=topic,
-            priority=priority,
-            index=self.codec.active if model is not None else 0,
-        )
-        reader = self._readers[channel] = Reader(stream, message)
-        if index and model is not None:
-            reader.pieces = PieceWriter(model, stream.name.bytes, stream.epoch, offset)
-        reader.task = asyncio.create_task(self._read(channel, reader, offset))
-
-    async def _read(self, channel: int, reader: Reader, offset: int) -> None:
-        """Feed the protocol from the stream while it wants more; what is not fed holds the stream back."""
-        try:
-            async with aclosing(reader.stream.read(offset)) as events:
-                async for event in events:
-                    while not self.protocol.wants(channel):
-                        reader.room.clear()
-                        await reader.room.wait()
-                    self.protocol.feed(channel, event, _draft(reader.stream, event.offset))
-                    self._wake()
-        except Exception as error:
-            fault = _read_fault(error, channel, reader.stream.name)
-            self.protocol.close(channel)
-            self._finish(channel)
-            self.protocol.fault(fault)
-            self._wake()
-
-    def _wake(self) -> None:
-        """Have what waits sent. The task that sends lives only while there is something: idle sessions stay small."""
-        for reader in self._readers.values():
-            reader.room.set()
-        self._again = True
-        if self._writer is None and not self._left:
-            self._writer = asyncio.create_task(self._write())
-
-    async def _write(self) -> None:
-        try:
-            while self._again:
-                self._again = False
-                await self._send(self.protocol.control_frames())
-                for item in self.protocol.groups():
-                    # A channel that was opened while the line was full: its OPEN goes before its first chunk.
-                    await self._send(self.protocol.control_frames())
-                    if isinstance(item, Group):
-                        await self._send_group(item)
-                    else:
-                        reader = self._readers.get(item.channel)
-                        await self._send([item])
-                        # While the end went out, a RESUME may have opened the channel anew.
-                        if self._readers.get(item.channel) is reader:
-                            self._finish(item.channel)
-                for reader in self._readers.values():
-                    reader.room.set()
-        except OSError:
-            log.debug("session %s: the line is gone", self.name.hex())
-        finally:
-            self._writer = None
-
-    async def _send(self, out: list[Frame]) -> int:
-        if not out:
-            return 0
-        size = await self._transmit(out)
-        self.moved.set()
-        self.tally.frames += len(out)
-        self.tally.frame_bytes += size
-        wait = load.debt(self.user.pk, size)
-        if wait:
-            await asyncio.sleep(wait)
-        return size
-
-    async def _send_group(self, group: Group) -> None:
-        if group.tentative:
-            return await self._send_tentative(group)
-        reader = self._readers.get(group.channel)
-        text = group.text.encode()
-        pieces = reader.pieces if reader is not None else None
-        piece = pieces.put(group.text) if pieces and group.piece and len(text) <= coding.MODEL_INLINE_LIMIT else None
-        if piece is not None:
-            size = await self._send([frames.Piece(group.channel, piece)])
-            self._count(group, reader, size, CompressionMethod.MODEL, len(text), len(piece))
-            return
-        if pieces is not None:
-            pieces.note(group.text, group.count)
-        encoded = await self._encode(group, reader)
-        check = frames.chunk_check(group.stream, group.epoch, group.offset, group.count, text)
-        frame: Frame = (
-            frames.Event(group.channel, group.passed, check, encoded.data)
-            if group.topic
-            else frames.Chunk(group.channel, check, encoded.data, group.count)
-        )
-        size = await self._send([frame])
-        self._count(group, reader, size, encoded.method, len(text), len(encoded.data))
-
-    async def _send_tentative(self, group: Group) -> None:
-        encoded = await coding.encode(self.codec, group.text) if group.text else encode_raw("")
-        check = frames.chunk_check(group.stream, group.epoch, group.offset, 0, group.text.encode())
-        size = await self._send([frames.Tentative(group.channel, check, encoded.data)])
-        self.protocol.spend(group.channel, size)
-        # It costs bytes and says nothing: only the first is counted.
-        self.tally.wire_bytes += len(encoded.data)
-        reader = self._readers.get(group.channel)
-        if reader is not None:
-            reader.tally.wire_bytes += len(encoded.data)
-
-    def _count(
-        self, group: Group, reader: Reader | None, size: int, method: CompressionMethod, text: int, payload: int
-    ) -> None:
-        """Count a frame of `size` bytes, whose payload has so many and stands for that many of text."""
-        self.protocol.spend(group.channel, size)
-        self.tally.add(method, text, payload)
-        if reader is not None:
-            reader.tally.add(method, text, payload)
-
-    async def _encode(self, group: Group, reader: Reader | None) -> Encoded:
-        if group.raw:
-            return encode_raw(group.text)
-        if reader is not None and isinstance(reader.stream, Subscription):
-            return await reader.stream.topic.coded(group.offset, group.text, self.codec)
-        return await coding.encode(self.codec, group.text)
+        self._channels.open(event.channel, stream, message, event.offset, priority=event.priority)
 
     # -- the end -----------------------------------------------------------------------------------------------
-
-    def _finish(self, channel: int) -> None:
-        """Account for a stream that this session has sent to its end."""
-        reader = self._readers.pop(channel, None)
-        if reader is not None:
-            self._account(reader)
-            if isinstance(reader.stream, Subscription):
-                if reader.task is not None:
-                    reader.task.cancel()
-                reader.stream.release(leaving=True)
-
-    def _account(self, reader: Reader) -> None:
-        """Put on the record what went over the wire."""
-        delivery.account(reader.message, self.name.hex(), reader.tally)
 
     def ping(self) -> bool:
         """Queue a PING; return False when the client has answered none of the last two."""
@@ -470,43 +288,21 @@ class Session:
             return False
         self.protocol.unheard_pings += 1
         self.protocol.send(frames.Ping())
-        self._wake()
+        self._channels.wake()
         return True
 
     def drain(self) -> None:
         """Ask the client to go on elsewhere."""
         self.protocol.send(frames.Control(0, Action.DRAIN))
-        self._wake()
+        self._channels.wake()
 
     async def leave(self, *, leaving: bool) -> None:
         """End the session: `leaving` when the client said goodbye, not when its line broke."""
-        self._left = True
-        self.moved.set()
-        readers, self._readers = self._readers, {}
-        tasks = [reader.task for reader in readers.values() if reader.task is not None]
-        if self._writer is not None:
-            tasks.append(self._writer)
-        tasks += self._publishing
-        for task in tasks:
+        for task in self._publishing:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        for reader in readers.values():
-            reader.stream.release(leaving=leaving)
-            self._account(reader)
-
-
-def _draft(stream: Stream | RecordedStream | Subscription, offset: int) -> str:
-    """Return what will probably follow the event with that offset."""
-    return stream.tentative_behind(offset) if isinstance(stream, Stream) else ""
-
-
-def _read_fault(error: Exception, channel: int, name: UUID) -> FaultError:
-    """Return the FAULT that ends a channel whose stream could not be read on."""
-    if isinstance(error, StreamingError):
-        return FaultError(error.code, str(error), channel)
-    log.error("stream %s could not be read", name, exc_info=error)
-    return FaultError(FaultCode.INTERNAL, "AURA could not read this answer. Try again.", channel)
+        if self._publishing:
+            await asyncio.wait(self._publishing)
+        await self._channels.leave(leaving=leaving)
 
 
 _CODEC_FAULTS = {

@@ -57,6 +57,8 @@ class Stream(Feed):
         self.writer: Writer | None = None
         self.stop_reason: StreamFault | None = None
         self.handed_over = False
+        # False once readers were told of an end that the record does not have: whoever asks again goes on from the record.
+        self.end_is_recorded = True
         # Tools that the model wants called, and the offset from which the text only says so for the record.
         self.tool_calls: Sequence[Mapping[str, Any]] = ()
         self.tools_from: int | None = None
@@ -97,6 +99,7 @@ class Stream(Feed):
             raise
         except AuditError:
             log.critical("the end of stream %s is not on the record", self.name, exc_info=True)
+            self.end_is_recorded = False
             self.publish([StreamFault(event.offset, FaultCode.INTERNAL, UNRECORDED)])
 
     async def _write(self, events: Sequence[StreamEvent], tentative: str = "") -> None:

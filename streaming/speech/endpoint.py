@@ -76,7 +76,9 @@ class Endpoint:
             form.add_field("timestamp_granularities[]", "word")
         if language:
             form.add_field("language", language)
-        async with self._session().post(f"{self._url}/audio/transcriptions", data=form) as response:
+        async with self._session().post(
+            f"{self._url}/audio/transcriptions", data=form, allow_redirects=False
+        ) as response:
             data = await _body(response)
         try:
             answer = orjson.loads(data)
@@ -90,7 +92,7 @@ class Endpoint:
 
     async def _speak(self, text: str) -> Speech:
         body = {"model": self._speech, "voice": self._voice, "input": text, "response_format": "pcm"}
-        async with self._session().post(f"{self._url}/audio/speech", json=body) as response:
+        async with self._session().post(f"{self._url}/audio/speech", json=body, allow_redirects=False) as response:
             data = await _body(response)
         if data[:4] == b"RIFF":
             return from_wav(data)

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
@@ -19,6 +20,9 @@ from tests.line import Line
 from tests.live import ROOT, free_port
 
 RABBIT = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+
+
+Running = TypeVar("Running", bound="Place")
 
 
 class Place:
@@ -303,6 +307,13 @@ class PubSub(Lined):
     def command(self) -> Sequence[str]:
         module = "tests.streaming.bridges.pubsub_server"
         return [sys.executable, "-W", "ignore", "-m", module, str(self.inner), str(self.folder / "messages")]
+
+
+def started(place: Running) -> Iterator[Running]:
+    """Start a broker, yield it, and stop it: the body of a fixture."""
+    place.start()
+    yield place
+    place.stop()
 
 
 PLACES = {

@@ -19,7 +19,7 @@ from streaming.bridges.base import Message
 from streaming.client import ChatClient
 from streaming.protocol.client import Published
 from tests.live import ROOT, LiveServer
-from tests.streaming.bridges.places import Kafka, RabbitMQ
+from tests.streaming.bridges.places import Kafka, RabbitMQ, started
 from tests.streaming.test_topics import until
 
 ROUTES = """
@@ -34,19 +34,8 @@ Route(name="orders", source="topic:shop/orders", target="work:orders", user=ada,
 
 
 @pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    place = Kafka(tmp_path_factory.mktemp("kafka"), lined=False)
-    place.start()
-    yield place
-    place.stop()
-
-
-@pytest.fixture(scope="module")
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
-    place = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), lined=False)
-    place.start()
-    yield place
-    place.stop()
+    yield from started(RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), lined=False))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from rstream import AMQPMessage, Producer
 
 from streaming.bridges import brokers
 from streaming.bridges.base import Delivery, Message
-from tests.streaming.bridges.places import Kafka, Nats, Place, RabbitMQ
+from tests.streaming.bridges.places import Kafka, Nats, Place, RabbitMQ, started
 
 # rstream leaves the socket of a broken connection to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -20,12 +20,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path
-
-
-def started(place: Place) -> Iterator[Place]:
-    place.start()
-    yield place
-    place.stop()
 
 
 @pytest.fixture
