@@ -11,7 +11,7 @@ from django.utils import timezone
 from audit.models import Checkpoint, Conversation, Entry, Flag, Review, Rule, Summary
 
 DAYS = 30
-WIDTH, HEIGHT, FOOT, HEAD = 600, 120, 16, 14
+WIDTH, HEIGHT, FOOT, HEAD = 600, 120, 24, 22
 # As many bars have room for labels of their own.
 LABELLED = 8
 
@@ -31,7 +31,7 @@ class Bar:
     @property
     def over(self) -> float:
         """Where a text stands on top of it."""
-        return self.y - 3
+        return self.y - 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Chart:
 
     @property
     def foot(self) -> int:
-        return self.height - 3
+        return self.height - 5
 
 
 def chart(title: Any, values: Sequence[tuple[str, float]], form: str = "{:,.0f}") -> Chart:

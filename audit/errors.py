@@ -24,7 +24,7 @@ class OnHold(AuditError):
 
 
 class NotFound(AuditError):
-    code = "not_found"
+    code = "unknown_stream"
 
 
 class Conflict(AuditError):

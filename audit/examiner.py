@@ -8,6 +8,7 @@ killed process leaves, `examine_pending` finds (a Celery task runs it). Names ta
 import atexit
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ QUEUE_LIMIT = 10_000
 BATCH = 50
 # Seconds to wait for more when a stream has ended: one visit to the database for many costs a fraction of one for each.
 PAUSE = 1.0
+# Rest for every second of work: who reads an answer waits for the interpreter meanwhile. A process that cannot keep up with
+# a twentieth of a core leaves turns to `examine_pending`, which runs in a worker.
+REST = 19
 # What the flags of names are called.
 RULE = "names"
 
@@ -79,10 +83,13 @@ class Examiner:
                     some = [self._streams.popleft() for _ in range(min(BATCH, len(self._streams)))]
                 if not some:
                     return
+                begun = time.thread_time()
                 try:
                     examine_streams(some)
                 except Exception:
                     log.exception("%d turns could not be examined now", len(some))
+                with self._wake:
+                    self._wake.wait_for(lambda: self._closing, REST * (time.thread_time() - begun))
         finally:
             connections.close_all()
 

@@ -24,8 +24,12 @@ SEARCH_LIMIT = 200
 PAGE = 100
 
 
-def _error(message: str, status: int) -> JsonResponse:
-    return JsonResponse({"error": {"message": message}}, status=status)
+# The status of an error's code; all else is the record's own trouble, which passes.
+_STATUS = {NotAllowed.code: 403, NotFound.code: 404}
+
+
+def _error(code: str, message: str, status: int) -> JsonResponse:
+    return JsonResponse({"error": {"code": code, "message": message}}, status=status)
 
 
 def for_users(view: View) -> View:
@@ -34,15 +38,11 @@ def for_users(view: View) -> View:
     @wraps(view)
     def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return _error("Sign in, or send an API key as a bearer token.", 401)
+            return _error("not_allowed", "Sign in, or send an API key as a bearer token.", 401)
         try:
             return view(request, **kwargs)
-        except NotFound as error:
-            return _error(str(error), 404)
-        except NotAllowed as error:
-            return _error(str(error), 403)
         except AuditError as error:
-            return _error(str(error), 503)
+            return _error(error.code, str(error), _STATUS.get(error.code, 503))
 
     return wrapped
 
@@ -51,14 +51,14 @@ def for_users(view: View) -> View:
 @for_users
 def conversations(request: HttpRequest) -> HttpResponseBase:
     """Return the list of the user's conversations, the newest first: `?q=` searches, `?before=` goes on behind a page."""
+    try:
+        before = _time(request.GET.get("before", ""))
+    except ValueError:
+        return _error("malformed", "before: not a time with its zone (ISO 8601)", 422)
     text = request.GET.get("q", "")[:SEARCH_LIMIT]
     if text.strip():
         found = search.on_list(request.user, text, PAGE)
         return JsonResponse({"conversations": [_item(one) for one in found], "more": False})
-    try:
-        before = _time(request.GET.get("before", ""))
-    except ValueError:
-        return _error("before: not a time with its zone (ISO 8601)", 422)
     listed = selectors.conversations(request.user, PAGE + 1, before)
     return JsonResponse({"conversations": [_item(one) for one in listed[:PAGE]], "more": len(listed) > PAGE})
 
@@ -70,15 +70,15 @@ def conversation(request: HttpRequest, identifier: UUID) -> HttpResponseBase:
     if request.method == "PATCH":
         try:
             title, listed = _wishes(request)
-        except (ValueError, RequestDataTooBig):
-            return _error('send {"title": "..."} or {"listed": true or false}', 422)
+        except (ValueError, RecursionError, RequestDataTooBig):
+            return _error("malformed", 'send {"title": "..."} or {"listed": true or false}', 422)
         if title is not None:
             listing.rename(request.user, identifier, title)
         if listed is not None:
             (listing.restore if listed else listing.shelve)(request.user, identifier)
     found = selectors.conversation(request.user, identifier)
     if found is None:
-        return _error("There is no such conversation of yours.", 404)
+        raise NotFound("there is no such conversation of yours")
     if request.method == "PATCH":
         return JsonResponse(_item(found))
     turns = [turn_form(turn) for turn in selectors.transcript(request.user, identifier)]
@@ -90,7 +90,7 @@ def conversation(request: HttpRequest, identifier: UUID) -> HttpResponseBase:
 def shares(request: HttpRequest, identifier: UUID) -> HttpResponseBase:
     """Return the links to a conversation of the user that count; POST makes one."""
     if selectors.conversation(request.user, identifier) is None:
-        return _error("There is no such conversation of yours.", 404)
+        raise NotFound("there is no such conversation of yours")
     if request.method == "POST":
         return JsonResponse(_link(sharing.share(request.user, identifier)), status=201)
     return JsonResponse({"shares": [_link(one) for one in sharing.standing(identifier)]})

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_noop
 from audit import access, charts, guard, reviews, search, selectors
 from audit.admin import filters
 from audit.admin.base import PURPOSE, LookedAt, ask_purpose, must, purpose, told
-from audit.admin.wording import PURPOSES, told_purpose
+from audit.admin.wording import PURPOSES, told_methods, told_purpose
 from audit.errors import AuditError, NotFound
 from audit.exports import bundle
 from audit.models import Conversation, Flag, Note, Review, SavedFilter
@@ -312,14 +312,20 @@ def described(turn: Turn) -> dict[str, Any]:
         "at": datetime.fromtimestamp(turn.at / 1_000_000, UTC),
         "cost": turn.cost_nano / 1_000_000_000,
         **gain(turn.text_bytes, turn.wire_bytes),
-        "methods": ", ".join(f"{name} {count}" for name, count in sorted(turn.methods.items())),
+        "methods": told_methods(turn.methods),
     }
 
 
-def gain(text: int, wire: int) -> dict[str, int | None]:
-    """Return the percents saved on the wire, and for what got larger the percents more."""
-    saved = round(100 * (1 - wire / text)) if text else None
-    return {"saved": saved, "more": -saved if saved is not None else None}
+def gain(text: int, wire: int) -> dict[str, float | None]:
+    """Return the percents saved on the wire, and for what got larger the percents more; None for what was not coded.
+
+    Below one percent with a decimal: a byte less is not "0 % saved".
+    """
+    if not text or wire == text:
+        return {"saved": None, "more": None}
+    percent = 100 * (1 - wire / text)
+    saved = round(percent, 1) if abs(percent) < 1 else round(percent)
+    return {"saved": saved, "more": -saved}
 
 
 def totals(items: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import selectors
 from audit.admin.base import LookedAt, ReadOnlyAdmin, conversation_link
-from audit.admin.wording import told_act, told_purpose
+from audit.admin.wording import told_act, told_details, told_purpose
 from audit.models import Checkpoint, Conversation, Entry
 from audit.records.event import NOWHERE, SYSTEM, Kind, content_bytes
 from audit.summaries import moment
 
 # Links to conversations of one export that a list shows.
 _SHOWN = 5
+_SYSTEM = frozenset(kind.value for kind in SYSTEM)
 
 
 @admin.register(Entry)
@@ -34,7 +35,7 @@ class EntryAdmin(LookedAt):
     list_select_related = ("content", "subject")
     show_full_result_count = False
     fields = (
-        "seq", "kind", "when", "subject", "where", "stream", "epoch", "offset", "body",
+        "seq", "kind", "when", "subject", "where", "stream", "epoch", "offset", "body", "details",
         "content_hash_hex", "previous_hash_hex", "hash_hex",
     )  # fmt: skip
     readonly_fields = fields
@@ -50,14 +51,12 @@ class EntryAdmin(LookedAt):
 
     @admin.display(description=_("time"), ordering="at")
     def when(self, obj: Entry) -> str:
-        return f"{datetime.fromtimestamp(obj.at / 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return _moment(datetime.fromtimestamp(obj.at / 1_000_000, UTC))
 
     @admin.display(description=_("what"))
     def what(self, obj: Entry) -> str:
         """What an entry of the record itself says; what users said is not shown in a list."""
-        if obj.kind not in [kind.value for kind in SYSTEM]:
-            return ""
-        event = selectors.event_of(obj)
+        event = selectors.event_of(obj) if obj.kind in _SYSTEM else None
         if event is None:
             return ""
         why = event.meta.get("why", "")
@@ -86,7 +85,24 @@ class EntryAdmin(LookedAt):
         event = selectors.event_of(obj)
         if event is None:
             return str(_("erased"))
-        return format_html('<bdi dir="auto">{}</bdi>', content_bytes(event.text, event.meta).decode())
+        said = told_act(event.text) if obj.kind in _SYSTEM else event.text
+        return format_html('<div class="record-text" dir="auto">{}</div>', said) if said else "-"
+
+    @admin.display(description=_("details"))
+    def details(self, obj: Entry) -> str:
+        """The details with their names in the language of the reader, and the bytes that are hashed for who checks them."""
+        event = selectors.event_of(obj)
+        if event is None:
+            return ""
+        stored = content_bytes(event.text, event.meta).decode()
+        rows = format_html_join("", '<dt>{}</dt><dd dir="auto">{}</dd>', told_details(event.meta))
+        return format_html(
+            '<dl class="record-details">{}</dl>'
+            '<details><summary>{}</summary><pre class="record-note" dir="ltr">{}</pre></details>',
+            rows,
+            _("As it is stored"),
+            stored,
+        )
 
     @admin.display(description=_("hash"))
     def hash_hex(self, obj: Entry) -> str:
@@ -99,6 +115,11 @@ class EntryAdmin(LookedAt):
     @admin.display(description=_("hash of the content"))
     def content_hash_hex(self, obj: Entry) -> str:
         return bytes(obj.content_hash).hex()
+
+
+def _moment(at: datetime) -> str:
+    """Return a time that is read from the left in every language."""
+    return format_html('<bdi dir="ltr">{}</bdi>', f"{at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _link(model: str, identifier: UUID) -> str:
@@ -116,4 +137,4 @@ class CheckpointAdmin(ReadOnlyAdmin):
     @admin.display(description=_("time"))
     def when(self, obj: Checkpoint) -> str:
         signed = re.search(r"^time=(\d{1,17})$", obj.note, re.MULTILINE)
-        return moment(int(signed[1])).strftime("%Y-%m-%d %H:%M:%S UTC") if signed else ""
+        return _moment(moment(int(signed[1]))) if signed else ""

@@ -1,5 +1,6 @@
 """What the log of the record says, in the language of who reads it. On the record it stands in English, whoever wrote it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.apps import apps
@@ -61,3 +62,120 @@ def told_act(text: str) -> str:
     if verb in _BECAME and name in apps.all_models["audit"]:
         return f"{apps.get_model('audit', name)._meta.verbose_name}: {_BECAME[verb]}"
     return str(_LOGGED.get(text, text))
+
+
+_METHODS: dict[str, Any] = {
+    "raw": _("raw"),
+    "template": _("template"),
+    "brotli": _("Brotli"),
+    "model": _("model"),
+}
+# The details of entries by their names (docs/reference/record.md, section 1).
+_DETAILS: dict[str, Any] = {
+    "why": _("purpose"),
+    "conversations": _("conversations"),
+    "subject": _("subject"),
+    "entry": _("entry"),
+    "query": _("filter"),
+    "words": _("words searched for"),
+    "share": _("shared link"),
+    "rows": _("rows that were written"),
+    "through": _("up to entry"),
+    "entries": _("entries"),
+    "receipt": _("erasure receipt"),
+    "requested_model": _("model asked for"),
+    "method": _("method"),
+    "methods": _("methods"),
+    "text_bytes": _("bytes of text"),
+    "wire_bytes": _("bytes on the wire"),
+    "after": _("stands behind"),
+    "pictures": _("pictures"),
+    "transport": _("transport"),
+    "key": _("API key"),
+    "finish": _("end"),
+    "model": _("model"),
+    "tier": _("tier"),
+    "prompt_tokens": _("tokens of the prompt"),
+    "completion_tokens": _("tokens of the answer"),
+    "cost": _("cost"),
+    "check": _("check value"),
+    "first_token_ms": _("first token after"),
+    "duration_ms": _("all after"),
+    "reason": _("reason"),
+    "code": _("code of the fault"),
+    "retry_after_ms": _("try again after"),
+    "action": _("action"),
+    "session": _("session"),
+    "direction": _("direction"),
+    "job": _("dataset job"),
+    "endpoint": _("endpoint"),
+    "parameters": _("parameters"),
+    "size": _("size"),
+    "sha256": _("SHA-256"),
+    "position": _("position"),
+    "by": _("by"),
+    "voice": _("voice"),
+    "heard_ms": _("heard"),
+    "spoken_ms": _("spoken"),
+    "topic": _("topic"),
+}
+# What stands in a detail of one of a few words.
+_VALUES: dict[str, Any] = {
+    **_METHODS,
+    "up": _("to the server"),
+    "down": _("to the client"),
+    "stop": _("complete"),
+    "length": _("cut at its greatest length"),
+    "cancel": _("stopped by the user"),
+    "cancelled": _("stopped by the user"),
+    "barge_in": _("interrupted by voice"),
+    "dataset_started": _("started"),
+    "dataset_received": _("received"),
+    "dataset_resumed": _("resumed"),
+    "dataset_done": _("done"),
+    "dataset_failed": _("failed"),
+    "dataset_cancelled": _("cancelled"),
+}
+_WORDED = frozenset({"method", "direction", "finish", "action"})
+
+
+def told_methods(counts: Mapping[str, int]) -> str:
+    """Return counts by coding method as the chat shows them: `Brotli, raw ×10`."""
+    named = ((str(_METHODS.get(name, name)), count) for name, count in sorted(counts.items()))
+    return str(_(", ")).join(f"{name} ×{count}" if count > 1 else name for name, count in named)
+
+
+def told_details(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the details of an entry as labels and values, in the language of the reader.
+
+    Names that are not known here stay as the record has them, so that nothing of an entry is left out.
+    """
+    return [(str(_DETAILS.get(name, name)), _told(name, value)) for name, value in meta.items()]
+
+
+def _told(name: str, value: Any) -> str:
+    if name == "why":
+        return told_purpose(str(value))
+    if name == "methods" and isinstance(value, dict):
+        return told_methods(value)
+    if name == "cost" and isinstance(value, int):
+        return f"${value / 1_000_000_000:.9f}".rstrip("0").rstrip(".")
+    if name.endswith("_ms") and isinstance(value, int | float):
+        return str(_("%(value)s ms")) % {"value": value}
+    if name in _WORDED:
+        return str(_VALUES.get(str(value), value))
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
+    """Return what JSON can hold in a line that people read."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    if isinstance(value, dict):
+        return "; ".join(f"{_DETAILS.get(name, name)}: {_plain(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        rows = (item if isinstance(item, list) else [item] for item in value)
+        return "\n".join(" ".join(_plain(part) for part in row) for row in rows)
+    return str(value)

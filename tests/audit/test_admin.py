@@ -1,19 +1,24 @@
 """The record in the admin: who may what, the log of who looked, review by two, and the rights of subjects."""
 
+import html
 import io
 import json
 import zipfile
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from audit import examiner, reviews, roles, selectors
+from audit import examiner, reviews, roles, selectors, services
+from audit.admin.conversation import gain
+from audit.admin.wording import told_details
+from audit.journal import journal
 from audit.models import Entry, Flag, Hold, Note, Receipt, RetentionPolicy, Review, Rule, SavedFilter, Subject
+from audit.records.event import Event, Kind, content_bytes
 from tests.audit.scenario import converse, user_named
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,7 +69,7 @@ def test_a_conversation_opens_once_a_purpose_was_stated_and_every_look_is_logged
         "Keep it to yourself",
         "mock-1",
         "$0.020000",
-        "brotli 2, raw 1",
+        "Brotli ×2, raw",
         "card numbers 1",
         "case 7",
     ):
@@ -376,3 +381,54 @@ def test_the_pages_speak_arabic(conversation: UUID) -> None:
     for words in ("مراجعة", "إجازة", "بيانات شخصية (سؤال: أرقام بطاقات 1)", "شكوى: case 7"):
         assert words in text, words
     assert "مسح" not in text
+
+
+def test_an_entry_is_shown_readable_in_both_languages_with_its_stored_form_behind(conversation: UUID) -> None:
+    someone("abe", "reviewer")
+    client = with_purpose(someone("abe", "auditor"))
+    done = Entry.objects.get(kind="done", conversation_id=conversation)
+    english = client.get(f"/admin/audit/entry/{done.pk}/change/").content.decode()
+    assert "<dt>cost</dt>" in english
+    assert "$0.02" in english
+    client.cookies["django_language"] = "ar"
+    arabic = client.get(f"/admin/audit/entry/{done.pk}/change/").content.decode()
+    assert "<dt>التكلفة</dt>" in arabic
+    # What is hashed stays as it is.
+    event = selectors.event_of(done)
+    assert event is not None
+    stored = html.escape(content_bytes(event.text, event.meta).decode())
+    assert stored in english
+    assert stored in arabic
+    looked = Entry.objects.filter(kind="access").order_by("seq").last()
+    assert looked is not None
+    assert "اطّلع" in client.get(f"/admin/audit/entry/{looked.pk}/change/").content.decode()
+
+
+def test_nothing_of_an_entry_is_left_out() -> None:
+    meta = {
+        "why": "list",
+        "never heard of": [["a", 1, None], ["b", 2, True]],
+        "methods": {"raw": 10, "brotli": 1},
+        "cost": 1_500,
+    }
+    told = told_details(meta)
+    assert told[1] == ("never heard of", "a 1 -\nb 2 yes")
+    assert [value for _, value in told][2:] == ["Brotli, raw ×10", "$0.0000015"]
+    assert told_details({"first_token_ms": 12, "finish": "length"}) == [
+        ("first token after", "12 ms"),
+        ("end", "cut at its greatest length"),
+    ]
+
+
+def test_what_was_not_coded_is_not_said_to_have_been_saved() -> None:
+    assert gain(0, 0) == gain(30, 30) == {"saved": None, "more": None}
+    assert gain(1_000, 999) == {"saved": 0.1, "more": -0.1}
+    assert gain(30, 31) == {"saved": -3, "more": 3}
+    where, stream = uuid4(), uuid4()
+    services.open_conversation(user_named("ada"), where, "As it is")
+    sizes = {"method": "raw", "text_bytes": 8, "wire_bytes": 8}
+    journal().submit([Event(Kind.PROMPT, where, stream, 1, 0, "ada", 1, "As it is", sizes)]).result(20)
+    page = with_purpose(someone("rae", "reviewer")).get(page_of(where)).content.decode()
+    facts = page.partition("record-facts")[2].partition("record-pair")[0]
+    assert "8\xa0bytes → 8\xa0bytes" in facts
+    assert "%" not in facts

@@ -10,6 +10,7 @@ from audit import erasure, examiner, listing, search, selectors
 from audit.errors import NotFound
 from audit.models import Entry, Shelved
 from audit.records.event import Kind
+from streaming.protocol.codes import FaultCode
 from tests.audit.scenario import converse, user_named
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,6 +101,20 @@ def test_the_list_comes_in_pages(ada: Client, monkeypatch: pytest.MonkeyPatch) -
     assert ada.get("/api/v1/conversations", {"before": "yesterday"}).status_code == 422
     naive = datetime.now(UTC).replace(tzinfo=None).isoformat()
     assert ada.get("/api/v1/conversations", {"before": naive}).status_code == 422
+    # A search has no pages; what is wrong with it is said all the same.
+    assert ada.get("/api/v1/conversations", {"before": "yesterday", "q": "falcons"}).status_code == 422
+
+
+def test_errors_have_codes_of_the_protocol(ada: Client) -> None:
+    nothing = f"/api/v1/conversations/{uuid4()}"
+    refused = [
+        (ada.get("/api/v1/conversations", {"before": "yesterday"}), FaultCode.MALFORMED),
+        (ada.get(nothing), FaultCode.UNKNOWN_STREAM),
+        (ada.patch(nothing, "{}", content_type="application/json"), FaultCode.MALFORMED),
+        (ada.delete(f"/api/v1/shares/{uuid4()}"), FaultCode.UNKNOWN_STREAM),
+        (Client().get(nothing), FaultCode.NOT_ALLOWED),
+    ]
+    assert [answer.json()["error"]["code"] for answer, _ in refused] == [code.label for _, code in refused]
 
 
 def test_a_patch_names_and_shelves_and_says_what_it_cannot_read(ada: Client) -> None:
