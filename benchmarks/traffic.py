@@ -25,11 +25,15 @@ _FAMILIES = "Chen Silva Haddad Larsen Novak Okafor Rossi Smith Patel Garcia Kim 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, its user, and the number of the template it was made from; -1 for one that was improvised."""
+    """An answer, its user, and the number of the template it was made from, -1 for one that was improvised.
+
+    `changed` is whether words of it were changed, so that its template does not make it.
+    """
 
     user: str
     text: str
     template: int
+    changed: bool = False
 
 
 class Desk:
@@ -53,9 +57,8 @@ class Desk:
                 yield Answer(user, " ".join(self._sentence() for _ in range(self._chance.randint(2, 6))), -1)
                 continue
             text = "".join(part if isinstance(part, str) else part() for part in self.templates[number])
-            if self._chance.random() < self._noise:
-                text = self._disturbed(text)
-            yield Answer(user, text, number)
+            changed = self._chance.random() < self._noise
+            yield Answer(user, self._disturbed(text) if changed else text, number, changed)
 
     def _template(self) -> list[str | Callable[[], str]]:
         chance = self._chance

@@ -1,5 +1,7 @@
 /** The line under a ClientSession: opened, watched, opened again. A WebSocket, or what behaves like one (webrtc.js). */
 
+import { hex, unhex } from "./bytes.js";
+import { ready } from "./codec/brotli.js";
 import { Downloads } from "./downloads.js";
 import { duty } from "./protocol/codes.js";
 import { decode, encode, SUBPROTOCOL } from "./protocol/frames.js";
@@ -21,9 +23,6 @@ const OVERLAP = 1_000;
 const MOVED = 4000;
 const STALE = 4001;
 
-const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-
 /**
  * Keeps a session connected. Dispatches `state` (detail: {state, wait, code, reason}) with state connecting, connected,
  * waiting, offline or refused (`wait` is the time until the next try), `session` with each event of the ClientSession as
@@ -39,6 +38,7 @@ export class Connection extends EventTarget {
   #received = 0;
   #welcomedAt = 0;
   #greeted = false;
+  #prepared = false;
   #closed = false;
 
   /**
@@ -61,10 +61,11 @@ export class Connection extends EventTarget {
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.now());
   }
 
-  /** Open the line. */
+  /** Open the line, and meanwhile prepare to decode what comes. */
   async open() {
-    await this.#remembered();
+    const preparing = this.#prepare();
     this.#connect();
+    await preparing;
   }
 
   /** Send what the session has to say; when there is no line it waits for the next one. */
@@ -101,15 +102,22 @@ export class Connection extends EventTarget {
     this.#greeted = false;
     this.#welcomedAt = 0;
     this.#watchFor(GREETING, () => this.#abandon(socket));
-    socket.addEventListener("open", () => {
-      if (socket !== this.#socket) return;
-      // Prompts that were asked while there was no line wait in the session as streams that have not ended.
-      this.session.connect((this.#downloads?.hashes() ?? []).map(unhex));
-      this.#greeted = true;
-      this.flush();
-    });
+    socket.addEventListener("open", () => void this.#greet(socket));
     socket.addEventListener("message", (message) => this.#receive(socket, message.data));
     socket.addEventListener("close", (event) => this.#over(socket, event));
+  }
+
+  async #greet(socket) {
+    if (!this.#prepared) await this.#prepare();
+    if (socket !== this.#socket) return;
+    if (!this.#prepared) {
+      this.#abandon(socket);
+      return;
+    }
+    // Prompts that were asked while there was no line wait in the session as streams that have not ended.
+    this.session.connect((this.#downloads?.hashes() ?? []).map(unhex));
+    this.#greeted = true;
+    this.flush();
   }
 
   #watchFor(time, then) {
@@ -195,9 +203,14 @@ export class Connection extends EventTarget {
     this.flush();
   }
 
-  /** Load the library of the last visit, which the browser's cache holds, so that the first answer is coded with it. */
-  async #remembered() {
-    await this.#downloads?.remembered();
+  /** Load the decoder, and the library of the last visit, which the browser's cache holds, so that the first answer is coded with it. */
+  async #prepare() {
+    try {
+      await Promise.all([ready(), this.#downloads?.remembered()]);
+      this.#prepared = true;
+    } catch (error) {
+      console.warn("the decoder could not be loaded; it is tried again with the next line", error);
+    }
   }
 
   #moveOn() {
@@ -231,5 +244,3 @@ function webSocket(url) {
   socket.binaryType = "arraybuffer";
   return socket;
 }
-
-export { hex, unhex };

@@ -1,5 +1,6 @@
 /** Libraries and dictionaries by their hashes: fetched once, new versions as what is new in them (wire-format.md, section 8). */
 
+import { hex } from "./bytes.js";
 import { patch } from "./codec/delta.js";
 import { Library } from "./codec/library.js";
 import { MAX_DICTIONARY } from "./codec/model.js";
@@ -11,8 +12,6 @@ import { keep, keepBytes, recall, recallBytes } from "./store.js";
 const MAX_MANIFEST = 16 << 20;
 const DELTA = "application/vnd.aura.delta";
 const HASH = /^[0-9a-f]{64}$/;
-
-const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** Dispatches `library` (detail: {bytes}) with the bytes of each download that the browser did not have yet. */
 export class Downloads extends EventTarget {

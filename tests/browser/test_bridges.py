@@ -19,14 +19,6 @@ EXAMPLE = GUIDE.partition("## A Kafka topic in the browser")[2].partition("\n## 
 
 
 @pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    place = Kafka(tmp_path_factory.mktemp("kafka"), lined=False)
-    place.start()
-    yield place
-    place.stop()
-
-
-@pytest.fixture(scope="module")
 def bridged(tmp_path_factory: pytest.TempPathFactory, kafka: Kafka) -> Iterator[LiveServer]:
     brokers = f'{{"events": "{kafka.address}"}}'
     server = LiveServer(tmp_path_factory.mktemp("bridged"), AURA_BROKERS=brokers)

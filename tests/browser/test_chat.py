@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import signed_in
+from tests.browser.visits import say_why
 from tests.live import LiveServer
 
 pytestmark = pytest.mark.browser
@@ -190,15 +191,6 @@ def test_a_phone_shows_it_all(page: Page) -> None:
     expect(page.locator("#side")).to_be_visible()
 
 
-def say_why(page: Page) -> None:
-    """State a purpose, which the admin asks for once a session before it opens what somebody said."""
-    expect(page.locator(".record-text, input[name=why]").first).to_be_visible()
-    if "/purpose/" not in page.url:
-        return
-    page.get_by_label("Review of flagged conversations").check()
-    page.get_by_role("button", name="Go on").click()
-
-
 def test_the_admin_shows_the_same_words(page: Page) -> None:
     open_chat(page)
     ask(page, "Is this on the record?", "fast")
@@ -351,6 +343,10 @@ def test_a_question_is_edited_in_its_place_and_one_goes_back_to_the_version_befo
     expect(page.locator(".versions")).to_have_text("‹1/2›")
     page.get_by_role("button", name="Version after this one").click()
     expect(page.locator(".turn.user .words")).to_have_text(["One", "Three of them, now"])
+    # What was looked at last is shown again.
+    page.reload()
+    expect(page.locator(".turn.user .words")).to_have_text(["One", "Three of them, now"])
+    expect(page.locator(".versions")).to_have_text("‹2/2›")
     # The record keeps it all, and says which is which.
     page.goto("/admin/audit/conversation/")
     page.get_by_role("link", name="One", exact=True).first.click()

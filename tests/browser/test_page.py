@@ -117,7 +117,7 @@ def test_a_damaged_frame_is_never_shown_and_comes_again(page: Page) -> None:
     expect(page.locator("#line")).to_have_attribute("data-state", "connected")
 
 
-@pytest.mark.environment(SMART_MODEL="mock:mock-1500-10")
+@pytest.mark.environment(SMART_MODEL="mock:mock-1500-30")
 def test_a_stop_without_a_line_counts_when_the_line_is_back(own_page: Page) -> None:
     page = own_page
     sockets: list[tuple[WebSocketRoute, WebSocketRoute]] = []

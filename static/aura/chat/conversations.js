@@ -1,7 +1,7 @@
 /** The list of conversations, and the search in it. */
 
 import { element } from "./element.js";
-import { say } from "./strings.js";
+import { moment, say } from "./strings.js";
 
 /** Who types a word does not search for each of its letters. */
 const PAUSE = 200;
@@ -89,7 +89,7 @@ export class Conversations {
   }
 
   #link({ id, title, updated_at: updated }) {
-    const when = new Date(updated).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+    const when = moment(updated);
     const link = element("a", { text: title || say("untitled"), href: `?c=${id}`, dir: "auto", title: when });
     link.dataset.conversation = id;
     link.addEventListener("click", (event) => {

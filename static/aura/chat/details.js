@@ -3,9 +3,9 @@
 import { request } from "./api.js";
 import { element } from "./element.js";
 import { proven } from "./proof.js";
-import { say } from "./strings.js";
+import { LOCALE, moment, say } from "./strings.js";
 
-const number = (value) => value.toLocaleString(document.documentElement.lang);
+const number = (value) => value.toLocaleString(LOCALE);
 
 /** Return the node of the details of an answer; it is filled when they have come. */
 export function details(stream) {
@@ -32,7 +32,7 @@ async function fill(list, stream) {
     ["cost", turn.cost_nano > 0 ? `$${(turn.cost_nano / 1e9).toFixed(6)}` : say("free")],
     ["times", say("timesOf", { first: number(turn.first_token_ms), whole: number(turn.duration_ms) })],
     ["wire", turn.text_bytes > 0 ? say("bytes", { before: number(turn.text_bytes), after: number(turn.wire_bytes) }) : ""],
-    ["asked", new Date(turn.at / 1000).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" })],
+    ["asked", moment(turn.at / 1000, { seconds: true })],
   ];
   const known = rows.filter(([, value]) => value);
   const nodes = known.flatMap(([name, value]) => [element("dt", { text: say(`detail_${name}`) }), element("dd", { text: value, dir: "auto" })]);
@@ -43,7 +43,7 @@ async function fill(list, stream) {
 function proofOf(proof) {
   if (proof === null) return [element("dd", { text: say("noProof") })];
   const whole = proven(proof);
-  const when = new Date(proof.at / 1000).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
+  const when = moment(proof.at / 1000, { seconds: true });
   const values = { count: number(proof.entries.length), all: number(proof.all), size: number(proof.size), when };
   const words = element("dd", { className: whole ? "proven" : "unproven", text: say(whole ? "isProven" : "notProven", values) });
   return [words, element("dd", {}, element("code", { text: proof.root, dir: "ltr" }))];

@@ -9,7 +9,8 @@ let reader = null;
  * something in it that is not known here. `display` is for one that stands by itself.
  */
 export function formula(tex, display, source) {
-  const node = element("span", { className: display ? "tex display" : "tex", text: source });
+  // A long one is scrolled sideways, also by key.
+  const node = element("span", display ? { className: "tex display", text: source, tabindex: "0", role: "group" } : { className: "tex", text: source });
   if (reader !== null) fill(node, tex, display);
   else {
     void import("./tex.js").then((module) => {

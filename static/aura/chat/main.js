@@ -1,13 +1,14 @@
 /** The chat page: conversations, the composer, and the answers as they stream. */
 
+import { fromUuid, random16, uuid } from "../bytes.js";
 import { utf8Size } from "../codec/utf8.js";
-import { Connection, hex, unhex } from "../connection.js";
+import { Connection } from "../connection.js";
 import { ClientSession } from "../protocol/client.js";
 import { Action, FaultCode } from "../protocol/codes.js";
 import { keep, recall } from "../store.js";
 import { Announcer } from "./announcer.js";
 import { Attachments } from "./attach.js";
-import { Branches } from "./branches.js";
+import { choose, chosenIn } from "./chosen.js";
 import { Composer, Follower } from "./composer.js";
 import { Conversations } from "./conversations.js";
 import { isOpen } from "./dialog.js";
@@ -17,8 +18,9 @@ import { Keys } from "./keys.js";
 import { LineState } from "./line.js";
 import { Menu } from "./menu.js";
 import { Notice } from "./notice.js";
+import { Savings } from "./savings.js";
 import { say } from "./strings.js";
-import { Answer, Question, bytesWords, restored } from "./turns.js";
+import { Thread } from "./thread.js";
 import { VoiceDoor } from "./voice_door.js";
 
 const byId = (id) => document.getElementById(id);
@@ -26,12 +28,6 @@ const app = byId("app");
 const FINISH = ["stop", "length", "cancelled", "tool_call", "content_filter"];
 const SENTENCE = "1";
 
-const uuid = (bytes) => hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-const fromUuid = (text) => unhex(text.replaceAll("-", ""));
-const random16 = () => crypto.getRandomValues(new Uint8Array(16));
-const EMPTY = new Uint8Array(0);
-/** Where the first question of a conversation stands. */
-const BEGINNING = new Uint8Array(16);
 const named = () => new URLSearchParams(location.search).get("c") ?? "";
 
 /** Return `{dial}` for a Connection when `?transport=webrtc` was asked for, now or before; `?transport=websocket` ends it. */
@@ -58,12 +54,14 @@ class Chat {
       ...line,
     });
     this.answers = new Map(); // channel -> {answer, fresh}
-    this.branches = new Branches();
-    this.kept = new Map(); // stream -> {asked, answered}: what the record has of a question and its answer
-    this.pairs = new Map(); // stream -> {question, answer}, as far as they were shown
-    this.shown = ""; // the last question of the branch that is shown
+    this.thread = new Thread(byId("turns"), {
+      onAsk: (words, how) => this.send(words, how),
+      onOpen: (stream, turn, answer) => this.follow(fromUuid(stream), turn, answer),
+      onTurn: (number, count) => this.turned(number, count),
+      busy: () => this.answers.size > 0,
+    });
     this.reread = new Set(); // streams whose answers were taken from the record
-    this.totals = { before: 0, after: 0, library: 0 };
+    this.savings = new Savings(byId("saved"));
     this.conversation = named();
     this.announcer = new Announcer(byId("spoken"), byId("announcer"));
     this.follower = new Follower(byId("main"));
@@ -75,7 +73,7 @@ class Chat {
     this.menu = new Menu(app, byId("menu"), byId("side"));
     this.voice = new VoiceDoor(byId("voice"), app, {
       conversation: () => this.conversation || (this.unspoken ??= uuid(random16())),
-      after: () => this.placeBehind(this.shown),
+      after: () => this.thread.told(this.thread.shown),
       model: () => byId("tier").value,
       // The page's language is a hint only where it is what people write in.
       language: "",
@@ -109,9 +107,12 @@ class Chat {
 
   async start() {
     this.listen();
+    // What was typed before this could be sent no earlier.
+    this.busy();
+    const opened = this.connection.open();
     void this.list.load();
     if (this.conversation) await this.load(this.conversation);
-    await this.connection.open();
+    await opened;
   }
 
   listen() {
@@ -123,10 +124,7 @@ class Chat {
     this.connection.addEventListener("session", ({ detail }) => {
       if (detail.type === "primed") byId("line").dataset.primed = "true";
     });
-    this.connection.addEventListener("library", ({ detail }) => {
-      this.totals.library += detail.bytes;
-      this.count(0, 0);
-    });
+    this.connection.addEventListener("library", ({ detail }) => this.savings.download(detail.bytes));
     byId("stop").addEventListener("click", () => this.stop());
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !isOpen() && !this.menu.close() && !byId("stop").hidden) this.stop();
@@ -177,10 +175,7 @@ class Chat {
 
   async load(identifier) {
     this.answers.clear();
-    this.branches.clear();
-    this.kept.clear();
-    this.pairs.clear();
-    this.show("");
+    this.thread.clear();
     byId("welcome").hidden = identifier !== "";
     this.list.mark(identifier);
     this.heading.show(identifier, this.list.title(identifier));
@@ -189,55 +184,17 @@ class Chat {
     const body = await this.fetch(identifier);
     if (identifier !== this.conversation || body === null) return;
     this.heading.show(identifier, body.title || say("untitled"));
-    for (const turn of body.turns) {
-      if (turn.role !== "user") {
-        this.kept.set(turn.stream, { ...this.kept.get(turn.stream), answered: turn });
-        continue;
-      }
-      this.branches.add(turn.stream, turn.after ?? "");
-      this.kept.set(turn.stream, { asked: turn });
-    }
-    this.show(this.branches.newest);
+    this.thread.read(body.turns, chosenIn(identifier));
     this.busy();
     this.follower.jump();
   }
 
-  /** Show the branch that ends with that question; what it has in common with the one before stays as it is. */
-  show(stream) {
-    this.shown = stream;
-    const path = this.branches.path(stream);
-    for (const name of path) if (!this.pairs.has(name)) this.restore(name);
-    const wanted = path.flatMap((name) => Object.values(this.pairs.get(name)).map(({ root }) => root));
-    const turns = byId("turns");
-    let same = 0;
-    while (same < wanted.length && turns.children[same] === wanted[same]) same += 1;
-    while (turns.children.length > same) turns.lastChild.remove();
-    turns.append(...wanted.slice(same));
-    for (const name of path) {
-      const versions = this.branches.versions(name);
-      this.pairs.get(name).question.place(versions.indexOf(name) + 1, versions.length);
-    }
-  }
-
-  /** Show the version of a question before it or behind it, with what followed. */
-  turn(stream, step) {
-    const versions = this.branches.versions(stream);
-    const number = versions.indexOf(stream) + step;
-    const chosen = versions[number];
-    if (chosen === undefined) return;
-    this.show(this.branches.end(chosen));
+  /** Another version of a question is shown now: remember that, and say so. */
+  turned(number, count) {
+    const { shown, newest } = this.thread;
+    choose(this.conversation, shown === newest ? "" : shown);
     this.voice.changed();
-    const { question } = this.pairs.get(chosen);
-    question.focusVersion(step);
-    question.root.scrollIntoView({ block: "nearest" });
-    this.announcer.tell(say("versionOf", { number: number + 1, count: versions.length }));
-  }
-
-  /** Return what the server is told of where a question stands: nothing when that is behind the newest one. */
-  placeBehind(stream) {
-    const ground = this.branches.ground(stream);
-    if (ground === this.branches.newest) return EMPTY;
-    return ground ? fromUuid(ground) : BEGINNING;
+    this.announcer.tell(say("versionOf", { number, count }));
   }
 
   /** Return a conversation of the record, null when there is none; say so when it could not be had. */
@@ -254,35 +211,15 @@ class Chat {
     return null;
   }
 
-  /** Make of a question and its answer on the record what can be shown; go on reading an answer that is still being written. */
-  restore(name) {
-    const { asked, answered: turn } = this.kept.get(name);
-    const { question, answer } = this.addPair(name, asked.text, { answered: turn !== undefined });
-    question.account(asked.text_bytes, asked.wire_bytes, asked.methods);
-    if (turn?.state === "open") {
-      const stream = fromUuid(name);
-      // Who comes back to a conversation that this page is reading all the while has more of it than the record said.
-      const reading = this.session.find(stream) ?? this.session.resume(stream, turn.epoch, turn.next_offset, turn.text);
-      answer.show(reading.text);
-      answer.waitFor(this.connection.state === "connected");
-      this.announcer.begin(reading.text.length);
-      this.answers.set(reading.channel, { answer, fresh: false });
-      this.connection.flush();
-    } else if (turn !== undefined) restored(answer, turn);
-  }
-
-  /** Make a question and its answer, if it has one; return them. */
-  addPair(stream, text, { answered = true, pictures = [] } = {}) {
-    const question = new Question(text, {
-      pictures,
-      onAsk: (words) => this.send(words, { instead: stream, pictures }),
-      onVersion: (step) => this.turn(stream, step),
-      busy: () => this.answers.size > 0,
-    });
-    const pair = { question };
-    if (answered) pair.answer = new Answer({ stream, onRetry: () => this.send(question.text, { instead: stream, pictures }) });
-    this.pairs.set(stream, pair);
-    return pair;
+  /** Go on reading an answer that is still being written. */
+  follow(stream, turn, answer) {
+    // Who comes back to a conversation that this page is reading all the while has more of it than the record said.
+    const reading = this.session.find(stream) ?? this.session.resume(stream, turn.epoch, turn.next_offset, turn.text);
+    answer.show(reading.text);
+    answer.waitFor(this.connection.state === "connected");
+    this.announcer.begin(reading.text.length);
+    this.answers.set(reading.channel, { answer, fresh: false });
+    this.connection.flush();
   }
 
   /**
@@ -296,18 +233,17 @@ class Chat {
     if (!instead) this.composer.set("");
     byId("welcome").hidden = true;
     this.begin(this.unspoken ?? uuid(random16()));
-    const place = instead ? this.branches.after(instead) : this.branches.ground(this.shown);
-    const after = this.placeBehind(place);
+    choose(this.conversation, "");
+    const place = this.thread.place(instead);
+    const after = this.thread.told(place);
     const stream = random16();
-    const { question, answer } = this.addPair(uuid(stream), text, { pictures });
-    this.branches.add(uuid(stream), place);
-    this.show(uuid(stream));
+    const { question, answer } = this.thread.add(uuid(stream), text, place, pictures);
     const reading = this.session.ask(text, stream, fromUuid(this.conversation), byId("tier").value, {
       after,
       picture: pictures.map(({ bytes }) => bytes),
     });
     question.account(utf8Size(text), reading.promptBytes, new Map([[reading.promptMethod, 1]]));
-    this.count(utf8Size(text), reading.promptBytes);
+    this.savings.add(utf8Size(text), reading.promptBytes);
     answer.waitFor(this.connection.state === "connected");
     this.announcer.begin();
     this.answers.set(reading.channel, { answer, fresh: true });
@@ -331,9 +267,8 @@ class Chat {
     if (this.conversation && this.conversation !== uuid(conversation)) return;
     byId("welcome").hidden = true;
     this.begin(uuid(conversation));
-    const { answer } = this.addPair(uuid(stream), text);
-    this.branches.add(uuid(stream), this.branches.ground(this.shown));
-    this.show(uuid(stream));
+    choose(this.conversation, "");
+    const { answer } = this.thread.add(uuid(stream), text, this.thread.place());
     const reading = this.session.resume(stream);
     this.answers.set(reading.channel, { answer, fresh: true, spoken: true });
     this.connection.flush();
@@ -355,12 +290,12 @@ class Chat {
       this.announcer.rewind(event.reading.text.length);
     }
     if (event.type === "tentative") {
-      this.count(0, event.payloadBytes);
+      this.savings.add(0, event.payloadBytes);
       shown?.answer.add("", event.reading.tentative);
       this.follower.grown();
     }
     if (event.type === "text") {
-      this.count(event.textBytes, event.payloadBytes);
+      this.savings.add(event.textBytes, event.payloadBytes);
       shown?.answer.add(event.text, event.reading.tentative);
       // What is read aloud needs no screen reader besides.
       if (shown && !shown.spoken) this.announcer.add(event.text);
@@ -373,7 +308,7 @@ class Chat {
     const { reading } = event;
     if (shown) {
       this.answers.delete(reading.channel);
-      if (event.type === "failed" && reading.epoch === 0) this.branches.refuse(uuid(reading.stream));
+      if (event.type === "failed" && reading.epoch === 0) this.thread.refuse(uuid(reading.stream));
       if (event.type === "ended") {
         const end = { ...event.done, finish: FINISH[event.done.finish], firstToken: event.done.first_token };
         shown.answer.finish(end, { before: reading.textBytes, after: reading.payloadBytes, methods: reading.methods });
@@ -381,25 +316,13 @@ class Chat {
       if (!shown.spoken) this.announcer.end(say(event.type === "ended" ? "finished" : "failed"));
       const stale = event.fault?.code === FaultCode.RESUME_IMPOSSIBLE || event.intact === false;
       // What is on the record is the truth about an answer that cannot be had whole from its stream. Once: it may say the same.
-      if (stale && !this.reread.has(hex(reading.stream))) {
-        this.reread.add(hex(reading.stream));
+      if (stale && !this.reread.has(uuid(reading.stream))) {
+        this.reread.add(uuid(reading.stream));
         void this.load(this.conversation);
       }
     }
     this.busy();
     this.follower.grown();
-  }
-
-  /** Add to what this visit has taken: bytes of text, and bytes of payloads. */
-  count(before, after) {
-    const { totals } = this;
-    totals.before += before;
-    totals.after += after;
-    if (totals.after === 0) return;
-    const [bytes, gain] = bytesWords(totals.before, totals.after).map((text) => element("span", { text }));
-    byId("saved").replaceChildren(bytes, " ", gain);
-    byId("saved").classList.toggle("more", totals.after >= totals.before);
-    byId("saved").title = say("savedHelp", { library: totals.library });
   }
 
   busy() {

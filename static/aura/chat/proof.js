@@ -1,7 +1,7 @@
 /** Checks that entries of the record are under a signed head (RFC 9162, 2.1.3.2); the twin of audit.records.merkle. */
 
 import { sha256 } from "../codec/sha256.js";
-import { hex, unhex } from "../connection.js";
+import { hex, unhex } from "../bytes.js";
 
 function nodeHash(left, right) {
   const bytes = new Uint8Array(65);

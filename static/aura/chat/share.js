@@ -4,7 +4,7 @@ import { request } from "./api.js";
 import { copyButton } from "./clipboard.js";
 import { show } from "./dialog.js";
 import { button, element } from "./element.js";
-import { say } from "./strings.js";
+import { moment, say } from "./strings.js";
 
 const COPY = { copy: say("copy"), copied: say("copied") };
 
@@ -45,7 +45,7 @@ function row(share, attempt) {
       item.remove();
     }),
   );
-  const made = new Date(share.made_at).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  const made = moment(share.made_at);
   const notes = element("span", { className: "notes" }, element("span", { text: made }), copyButton(COPY, "link", () => address), revoke);
   const item = element("li", {}, field, notes);
   return item;

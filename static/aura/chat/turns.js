@@ -4,7 +4,7 @@ import { methodName } from "../codec/payload.js";
 import { copyButton } from "./clipboard.js";
 import { button, element } from "./element.js";
 import { MarkdownView } from "./markdown.js";
-import { say } from "./strings.js";
+import { LOCALE, say } from "./strings.js";
 import { TentativeText } from "./tentative.js";
 
 export const DEMO_MODEL = "smollm2-135m-instruct";
@@ -18,7 +18,7 @@ function named(name, made) {
   return made;
 }
 
-const inDigits = (value) => value.toLocaleString(document.documentElement.lang);
+const inDigits = (value) => value.toLocaleString(LOCALE);
 const span = (className, text) => element("span", { className, text });
 
 /** Return "raw, template ×2" for a map or an object of counts by method number or name. */

@@ -1,4 +1,4 @@
-/** Bounded Brotli decoding; importing this module loads the decoder (static/vendor/brotli/). */
+/** Bounded Brotli decoding with static/vendor/brotli/. */
 
 import initialize, {
   BrotliDecStream,
@@ -8,12 +8,24 @@ import initialize, {
 import { CodecError } from "./errors.js";
 
 const address = new URL("../../vendor/brotli/brotli_dec_wasm_bg.wasm", import.meta.url);
+let loading = null;
 if (address.protocol === "file:") {
   // Outside a browser (tests, tools) there is no server to fetch it from.
   const { readFile } = await import("node:fs/promises");
   initSync({ module: await readFile(address) });
-} else {
-  await initialize({ module_or_path: address });
+  loading = Promise.resolve();
+}
+
+/**
+ * Load the decoder: nothing can be decoded before. A page need not wait for its 90 KB until something has come that is coded.
+ * Rejects when it cannot be had; then the next call tries again.
+ */
+export function ready() {
+  loading ??= initialize({ module_or_path: address }).catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
 }
 
 const STEP = 16 * 1024;
@@ -23,7 +35,7 @@ const STEP = 16 * 1024;
 const tooWide = (first) => [0x0d, 0x0f].includes(first & 0x0f) || (first & 0x7f) === 0x11;
 
 /**
- * Return what the Brotli stream `data` (a Uint8Array) holds, at most `limit` bytes.
+ * Return what the Brotli stream `data` (a Uint8Array) holds, at most `limit` bytes. Call it once `ready()` has resolved.
  * Throws CodecError `truncated`, `trailing_bytes`, `bad_brotli` or `too_large`. Unlike the decoder of the server it
  * does not look at the unused bits of the last byte; no text depends on them.
  */

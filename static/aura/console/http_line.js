@@ -1,7 +1,7 @@
 /** Lines that are a request for each question: an event stream, and POST /ai/chat in two forms. */
 
 import { Library } from "../codec/library.js";
-import { hex, unhex } from "../connection.js";
+import { hex, unhex } from "../bytes.js";
 import { ClientSession } from "../protocol/client.js";
 import { Finish, Mode } from "../protocol/codes.js";
 import { FrameError } from "../protocol/errors.js";

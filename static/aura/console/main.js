@@ -2,6 +2,7 @@
 
 import { LineState } from "../chat/line.js";
 import { say } from "../chat/strings.js";
+import { ready } from "../codec/brotli.js";
 import { Action } from "../protocol/codes.js";
 import { keep, recall } from "../store.js";
 import { codingOf, dissect } from "./anatomy.js";
@@ -16,6 +17,9 @@ import { TopicsPanel } from "./topics_panel.js";
 import { isTransport, makeLine } from "./transports.js";
 import { TroublePanel } from "./trouble_panel.js";
 import { WirePanel } from "./wire_panel.js";
+
+// Its lines over HTTP decode as soon as they are asked.
+await ready();
 
 const DRAW = 500;
 const byId = (id) => document.getElementById(id);

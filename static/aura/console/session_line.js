@@ -1,6 +1,7 @@
 /** A line of frames: a ClientSession over a socket, binary or JSON. */
 
-import { Connection, hex } from "../connection.js";
+import { hex, random16 } from "../bytes.js";
+import { Connection } from "../connection.js";
 import { ClientSession } from "../protocol/client.js";
 import { Action, Finish, Reliability } from "../protocol/codes.js";
 import { decode, encode } from "../protocol/frames.js";
@@ -14,7 +15,6 @@ const CORRUPT = 2;
 const DAMAGED = { in: new Set(["chunk", "event"]), out: new Set(["prompt"]) };
 /** The name under which the server keeps the position of a subscription with at least once. */
 const KEPT_AS = "console";
-const random16 = () => crypto.getRandomValues(new Uint8Array(16));
 const finishName = (number) => Object.keys(Finish).find((name) => Finish[name] === number)?.toLowerCase() ?? "";
 
 export class SessionLine extends Line {

@@ -1,7 +1,7 @@
 /** The page at /dashboard/: asks for the figures every two seconds and draws them. */
 
 import { element } from "../chat/element.js";
-import { say } from "../chat/strings.js";
+import { LOCALE, say } from "../chat/strings.js";
 import { Chart } from "../console/chart.js";
 import { Recent } from "../console/figures.js";
 import { duration, firstToken, ratio, tokensPerSecond, unwell } from "./rates.js";
@@ -12,6 +12,7 @@ const PLACES = 150;
 const node = (id) => document.getElementById(id);
 const path = node("main").dataset.figures;
 const money = (amount) => `$${amount.toFixed(amount !== 0 && Math.abs(amount) < 1 ? 4 : 2)}`;
+const ms = (value) => say("ms", { value });
 const rounded = (value) => (value < 10 ? value.toFixed(1) : `${Math.round(value)}`);
 
 function set(id, text) {
@@ -43,14 +44,14 @@ let before = null;
 
 function tiles(figures) {
   const first = firstToken(figures);
-  set("tile-first", first === null ? "–" : `${Math.round(first.median)} ms`);
-  set("more-first", first === null ? "" : `${say("slow")}: ${Math.round(first.slow)} ms`);
+  set("tile-first", first === null ? "–" : ms(Math.round(first.median)));
+  set("more-first", first === null ? "" : `${say("slow")}: ${ms(Math.round(first.slow))}`);
   const speed = tokensPerSecond(before, figures);
   set("tile-speed", speed === null ? "–" : rounded(speed));
   const smaller = ratio(figures);
   set("tile-ratio", smaller === null ? "–" : `${smaller.toFixed(1)}×`);
   const { methods } = figures.compression;
-  set("more-ratio", Object.entries(methods).map(([name, count]) => `${name} ${count}`).join(", "));
+  set("more-ratio", Object.entries(methods).map(([name, count]) => `${say(`method_${name}`)} ${count}`).join(say("comma")));
   const { spend } = figures;
   set("tile-spend", spend === null ? "–" : money(spend.spent));
   set("more-spend", spend === null ? "" : say("saved", { amount: money(spend.saved) }));
@@ -58,8 +59,8 @@ function tiles(figures) {
   set("more-open", `${say("answers")}: ${figures.streams.open}`);
   const { record, tasks, datasets } = figures.queues;
   set("tile-queues", `${record + (tasks ?? 0) + datasets}`);
-  set("more-queues", [["record", record], ["tasks", tasks ?? "–"], ["datasets", datasets]].map(([name, depth]) => `${say(name)} ${depth}`).join(", "));
-  set("tile-lag", `${rounded(figures.load.lag_ms)} ms`);
+  set("more-queues", [["record", record], ["tasks", tasks ?? "–"], ["datasets", datasets]].map(([name, depth]) => `${say(name)} ${depth}`).join(say("comma")));
+  set("tile-lag", ms(rounded(figures.load.lag_ms)));
   set("tile-shed", `${figures.load.shed + figures.load.rate_limited}`);
   courses.first.add(first?.median ?? 0, first?.slow ?? 0);
   courses.speed.add(speed ?? 0);
@@ -76,7 +77,7 @@ function state(kind, words) {
 function parts(figures) {
   const bad = unwell(figures);
   if (figures.draining) state("unwell", say("draining"));
-  else if (bad.length > 0) state("unwell", say("unwell", { parts: bad.map((part) => say(part)).join(", ") }));
+  else if (bad.length > 0) state("unwell", say("unwell", { parts: bad.map((part) => say(part)).join(say("comma")) }));
   else state("well", say("well"));
   node("parts").replaceChildren(
     ...Object.entries(figures.ready).map(([part, ok]) => {
@@ -102,7 +103,7 @@ function budgets({ spend }) {
 function models(figures) {
   const rows = Object.entries(figures.models).map(([name, model]) => {
     const cells = [
-      `${Math.round(model.health * 100)} %`, `${model.calls}`, `${Math.round(model.first_token_ms_p50)} ms`,
+      `${Math.round(model.health * 100)} %`, `${model.calls}`, ms(Math.round(model.first_token_ms_p50)),
       rounded(model.tokens_per_second), `${Math.round(model.error_rate * 100)} %`,
     ];
     const head = element("th", { text: name, dir: "ltr" });
@@ -126,7 +127,7 @@ async function poll() {
     parts(figures);
     budgets(figures);
     models(figures);
-    set("process", say("process", { process: figures.process, time: duration(figures.uptime_s) }));
+    set("process", say("process", { process: figures.process, time: duration(figures.uptime_s, LOCALE) }));
     before = figures;
   } catch {
     state("unwell", say("unread"));

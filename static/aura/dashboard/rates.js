@@ -28,13 +28,16 @@ export function ratio(figures) {
 /** Return the names of the parts that do not work. */
 export const unwell = (figures) => Object.keys(figures.ready).filter((part) => !figures.ready[part]);
 
-/** Return a duration of seconds in two units at most: `3 d 4 h`. */
-export function duration(seconds) {
-  const units = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
-  const at = units.findIndex(([, size]) => seconds >= size);
-  if (at < 0) return "0 s";
-  const [name, size] = units[at];
-  const rest = Math.floor((seconds % size) / (units[at + 1]?.[1] ?? 1));
-  const whole = `${Math.floor(seconds / size)} ${name}`;
-  return units[at + 1] !== undefined && rest > 0 ? `${whole} ${rest} ${units[at + 1][0]}` : whole;
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
+
+/** Return a duration of seconds in two units at most, as the language `locale` writes it: `3d 4h`. */
+export function duration(seconds, locale = "en") {
+  const told = (count, unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "narrow" }).format(count);
+  const at = UNITS.findIndex(([, size]) => seconds >= size);
+  if (at < 0) return told(0, "second");
+  const [name, size] = UNITS[at];
+  const [smaller, step] = UNITS[at + 1] ?? ["", 1];
+  const rest = Math.floor((seconds % size) / step);
+  const whole = told(Math.floor(seconds / size), name);
+  return smaller && rest > 0 ? `${whole} ${told(rest, smaller)}` : whole;
 }

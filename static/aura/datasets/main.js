@@ -1,6 +1,6 @@
 /** The datasets page: uploads an input, follows its events, and comes back when the line breaks. */
 
-import { say } from "../chat/strings.js";
+import { LOCALE, say } from "../chat/strings.js";
 import { element } from "../chat/element.js";
 import { Succession, resultsOf } from "./events.js";
 import { addressOf, jobOf, over, remember, remembered } from "./memory.js";
@@ -106,7 +106,7 @@ class Work {
     this.#end("done", { size: bytes(done.summary.bytes), seconds: ((performance.now() - this.#begun) / 1000).toFixed(1) });
     at("most").replaceChildren(
       ...done.summary.most_novel.map((part) =>
-        element("li", { text: say("novel", { position: part.position.toLocaleString(), novelty: part.novelty.toFixed(3) }) }),
+        element("li", { text: say("novel", { position: part.position.toLocaleString(LOCALE), novelty: part.novelty.toFixed(3) }) }),
       ),
     );
   }
@@ -127,7 +127,7 @@ class Work {
     at("rate").textContent = say("rate", { rate: rate.toFixed(1) });
     at("worked").value = position / this.#size;
     at("worked-label").textContent = say("worked", { done: bytes(position), whole: bytes(this.#size) });
-    if (gap === null) at("checked").textContent = say("whole", { count: results.toLocaleString(), drops: this.drops });
+    if (gap === null) at("checked").textContent = say("whole", { count: results.toLocaleString(LOCALE), drops: this.drops });
     if (this.#latest !== null) {
       const event = this.#latest;
       this.#latest = null;

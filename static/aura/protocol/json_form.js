@@ -1,5 +1,6 @@
 /** Frames as JSON texts (docs/reference/protocol.md, section 12): the client's half of streaming/protocol/json_form.py. */
 
+import { hex, unhex } from "../bytes.js";
 import { CodecError } from "../codec/errors.js";
 import { decode as decodePayload, encode as encodePayload } from "../codec/payload.js";
 import { encodeUtf8 } from "../codec/utf8.js";
@@ -11,9 +12,6 @@ import { chunkCheck, FIELDS } from "./frames.js";
 const FOR_SERVERS = new Set(["hello", "prompt", "resume", "control", "ack", "ping", "pong"]);
 const FROM_SERVERS = new Set(["welcome", "open", "chunk", "tentative", "event", "published", "done", "fault", "control", "ping", "pong"]);
 const CODES = { finish: Finish, action: Action, code: FaultCode };
-
-const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 
 /** Reads and writes the frames of one connection. */
 export class JsonForm {

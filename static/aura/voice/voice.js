@@ -1,6 +1,7 @@
 /** A conversation by voice: microphone, line and loudspeaker (docs/reference/protocol.md, section 17). */
 
-import { Connection, hex, unhex } from "../connection.js";
+import { hex, unhex } from "../bytes.js";
+import { Connection } from "../connection.js";
 import { ClientSession } from "../protocol/client.js";
 import { Action, FaultCode, VoiceAction, VoiceStyle } from "../protocol/codes.js";
 import { Capture } from "./capture.js";

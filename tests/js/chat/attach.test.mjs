@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-globalThis.document = { getElementById: () => ({ textContent: "{}" }) };
+globalThis.document = { documentElement: { lang: "en" }, getElementById: () => ({ textContent: "{}" }) };
 const { fenced, textOf } = await import("../../../static/aura/chat/attach.js");
 
 test("no file closes its own fence", () => {

@@ -24,5 +24,6 @@ test("ratio, parts and durations", () => {
   assert.equal(ratio({ compression: { text_bytes: 10, wire_bytes: 4 } }), 2.5);
   assert.equal(ratio({ compression: { text_bytes: 0, wire_bytes: 0 } }), null);
   assert.deepEqual(unwell({ ready: { database: true, worker: false } }), ["worker"]);
-  assert.deepEqual([0.2, 59, 61, 7_200, 100_000].map(duration), ["0 s", "59 s", "1 min 1 s", "2 h", "1 d 3 h"]);
+  assert.deepEqual([0.2, 59, 61, 7_200, 100_000].map((seconds) => duration(seconds)), ["0s", "59s", "1m 1s", "2h", "1d 3h"]);
+  assert.equal(duration(61, "ar-u-nu-latn"), "1 د 1 ث");
 });
