@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -12,6 +13,9 @@ from audit.journal import journal
 from routing_ai.ledger import ledger
 from tests.live import LiveServer
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
+
+if TYPE_CHECKING:
+    from tests.streaming.bridges.places import Kafka
 
 # How long an example takes says something of the machine, not of the code.
 hypothesis.settings.register_profile("aura", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -53,6 +57,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for name in ("live", "own_server"):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, getattr(metafunc.module, "SERVERS", ["uvicorn"]), indirect=True)
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Kafka]":
+    """A Kafka of the module's own."""
+    from tests.streaming.bridges import places
+
+    yield from places.started(places.Kafka(tmp_path_factory.mktemp("kafka"), lined=False))
 
 
 @pytest.fixture(scope="session")

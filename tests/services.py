@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,27 +33,87 @@ http {{
 """
 
 
+class Service:
+    """A server that a test may kill and start again at the same address."""
+
+    def __init__(
+        self,
+        url: str,
+        port: int,
+        log: Path,
+        command: list[str],
+        user: str | None = None,
+        ready: Callable[[str], bool] = lambda _url: True,
+    ) -> None:
+        self.url, self._port, self._log, self._command, self._user = url, port, log, command, user
+        self._ready = ready
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it listens, and is ready."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, user=self._user, cwd=self._log.parent, start_new_session=True
+            )
+        _wait_for(self._port)
+        end = time.monotonic() + 60
+        while not self._ready(self.url):
+            assert time.monotonic() < end, self._log.read_text()
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it and all that it started at once, as a machine that fails does."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        # Its address is free when the last of its processes is gone.
+        _wait_for(self._port, listens=False)
+
+    def stop(self, number: int) -> None:
+        """End it by a signal; one that was killed stays so."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+
+
 @contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """Yield the URL of an empty Redis of our own."""
+def redis_service(folder: Path) -> Iterator[Service]:
+    """Yield an empty Redis of our own that runs; it keeps nothing when it ends."""
     binary = shutil.which("redis-server")
     assert binary, "no redis-server: install Debian's package redis-server"
     port = free_port()
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    command += ["--databases", "10000"]
-    with (folder / "redis.log").open("wb") as log:
-        process = subprocess.Popen([*command, "--dir", str(folder)], stdout=log, stderr=log)
+    command += ["--databases", "10000", "--dir", str(folder)]
+    service = Service(f"redis://127.0.0.1:{port}/0", port, folder / "redis.log", command)
+    service.start()
     try:
-        _wait_for(port)
-        yield f"redis://127.0.0.1:{port}/0"
+        yield service
     finally:
-        process.terminate()
-        process.wait(10)
+        service.stop(signal.SIGTERM)
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """Yield the superuser's URL of an empty PostgreSQL of our own. It never runs as root, but as `postgres` then."""
+def redis_server(folder: Path) -> Iterator[str]:
+    """Yield the URL of an empty Redis of our own."""
+    with redis_service(folder) as service:
+        yield service.url
+
+
+def _answers(url: str) -> bool:
+    """Return whether a PostgreSQL takes connections: it listens while it still starts."""
+    import psycopg
+
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@contextmanager
+def postgres_service() -> Iterator[Service]:
+    """Yield an empty PostgreSQL of our own that runs; its URL is the superuser's. It never runs as root, but as `postgres`
+    then."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     assert found, "no PostgreSQL: install Debian's package postgresql"
     binaries, port = found[-1].parent, free_port()
@@ -68,14 +128,21 @@ def postgres_server() -> Iterator[str]:
         # What a crash of the machine would cost does not matter here; a killed AURA loses nothing by it.
         options = "-c fsync=off -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=400"
         command = [f"{binaries}/postgres", "-D", data, "-p", str(port), *options.split()]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=folder)
+        service = Service(
+            f"postgres://postgres@127.0.0.1:{port}/postgres", port, folder / "log", command, user, _answers
+        )
+        service.start()
         try:
-            _wait_for(port)
-            yield f"postgres://postgres@127.0.0.1:{port}/postgres"
+            yield service
         finally:
-            process.send_signal(signal.SIGINT)  # at once, without waiting for clients
-            process.wait(30)
+            service.stop(signal.SIGINT)  # at once, without waiting for clients
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Yield the superuser's URL of an empty PostgreSQL of our own."""
+    with postgres_service() as service:
+        yield service.url
 
 
 @contextmanager
@@ -112,11 +179,11 @@ def nginx(folder: Path, ports: list[int], *, http2: bool = False) -> Iterator[in
         process.wait(10)
 
 
-def _wait_for(port: int) -> None:
+def _wait_for(port: int, *, listens: bool = True) -> None:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if (probe.connect_ex(("127.0.0.1", port)) == 0) is listens:
                 return
         time.sleep(0.02)
-    raise AssertionError(f"nothing came up on port {port}")
+    raise AssertionError(f"{'nothing came up' if listens else 'something stayed'} on port {port}")
