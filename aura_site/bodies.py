@@ -6,12 +6,9 @@ Django keeps a whole body, in a file when it is large, before a view sees any of
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from streaming.asgi import Receive, Scope, Send
 
 # Seconds from the head of a request to the end of its body; 8 MB in that time are 1.1 Mbit/s.
 PATIENCE = 60.0

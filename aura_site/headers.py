@@ -1,12 +1,9 @@
 """What every answer over HTTP says unless it says otherwise, whichever application gave it."""
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from streaming.asgi import Receive, Scope, Send
 
 DEFAULTS = (
     # What somebody read is not shown to the next one at the same machine, nor kept by a cache (RFC 9111, 5.2.2.5).

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
@@ -13,13 +12,10 @@ from django.core.exceptions import ImproperlyConfigured
 from aura_site.process_lock import AnotherServer
 from aura_site.serving import Serving, rpc_address
 from aura_site.upgrades import UpgradeError
+from streaming.asgi import Receive, Scope, Send
 from streaming.transports.grpc.server import Unbound
 
 log = logging.getLogger(__name__)
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Lifespan:

@@ -22,7 +22,7 @@ from compression.codec import Library, Template, default_library, delta, encode
 from compression.codec.errors import CodecError
 from compression.codec.model import Model, default_dictionary
 from compression.discovery import Miner, choose, cover, with_forms
-from compression.discovery.tokens import sentences
+from compression.discovery.tokens import sentences, units
 from streaming.protocol.codec import SessionCodec
 from streaming.protocol.codes import LibraryAction
 from streaming.protocol.issued import Issued
@@ -85,13 +85,13 @@ def learned(samples: deque[tuple[str, str]], held: Version) -> Version:
     miner.add([one for number, one in enumerate(answers) if number % 5])
     miner.finish()
     held_out = _held_out(answers)
-    units = held_out + [piece for text in held_out for piece in sentences(text)]
+    judged = held_out + [piece for text in held_out for piece in sentences(text)]
     known = {template.parts for template in held.library.templates}
     first = max(FIRST_ID, held.library.templates[-1].id + 1)
     new = [Template(first + number, one.parts) for number, one in enumerate(miner.found()) if one.parts not in known]
-    chosen = sorted((one.template for one in choose(new, units, _plain)), key=lambda template: template.id)
+    chosen = sorted((one.template for one in choose(new, judged, _plain)), key=lambda template: template.id)
     plain = Library([*held.library.templates, *chosen])
-    pairs = [(user, unit) for user, text in answers for unit in dict.fromkeys((text, *sentences(text)))]
+    pairs = [(user, unit) for user, text in answers for unit in units(text)]
     formed = with_forms(plain.templates, pairs, k=K, horizon=SPREAD / len(answers))
     rest = [(user, text) for user, text in answers if plain.match(text) is None]
     dictionary = default_dictionary() + cover(rest, DICTIONARY, k=K).encode() + plain.texts

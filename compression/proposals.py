@@ -16,7 +16,7 @@ from compression import codec, selectors
 from compression.codec.model import default_dictionary
 from compression.discovery import Chosen, Found, carrying_cost, choose, cover, slot_kind, with_forms, worthwhile
 from compression.discovery.forms import CARRIED
-from compression.discovery.tokens import sentences
+from compression.discovery.tokens import sentences, units
 from compression.examples import discreet
 from compression.models import Candidate, Dictionary, DiscoveryRun, Sample, Template
 from compression.samples import MAX_LENGTH
@@ -82,8 +82,8 @@ def _within(rows: Sequence[_Row], limit: int, size: Callable[[_Row], int]) -> li
 def formed(templates: Sequence[codec.Template]) -> list[codec.Template]:
     """Return the templates with the forms of their slots, as far as recent answers have any, whole or by sentences."""
     answers = recent()
-    units = [(user, unit) for user, text in answers for unit in dict.fromkeys((text, *sentences(text)))]
-    return with_forms(templates, units, k=settings.DISCOVERY_USERS, horizon=HORIZON / max(1, len(answers)))
+    pairs = [(user, unit) for user, text in answers for unit in units(text)]
+    return with_forms(templates, pairs, k=settings.DISCOVERY_USERS, horizon=HORIZON / max(1, len(answers)))
 
 
 def digest(parts: Iterable[str]) -> str:
@@ -97,9 +97,8 @@ def chosen_of(found: Sequence[Found], answers: Sequence[str]) -> list[Chosen]:
     Answers are judged as clients get them: whole, and sentence by sentence.
     """
     templates = [codec.Template(number, one.parts) for number, one in enumerate(found)]
-    units: list[str] = list(answers)
-    units += [piece for text in answers for piece in sentences(text)]
-    return choose(templates, units, plain_size, limit=PROPOSED)
+    pieces = [piece for text in answers for piece in sentences(text)]
+    return choose(templates, [*answers, *pieces], plain_size, limit=PROPOSED)
 
 
 def plain_size(text: str) -> int:
@@ -141,8 +140,8 @@ def measured(template: codec.Template, examples: Sequence[str]) -> dict[str, Any
     """
     answers = held_out()
     scale = HORIZON / max(1, len(answers))
-    units = [unit for text in answers for unit in dict.fromkeys((text, *sentences(text)))]
-    hits = [(unit, slots) for unit in units if (slots := template.match(unit)) is not None]
+    texts = [unit for text in answers for unit in units(text)]
+    hits = [(unit, slots) for unit in texts if (slots := template.match(unit)) is not None]
     sizes = [plain_size(unit) - template.coded_size(slots) for unit, slots in hits]
     values = [slots for _, slots in hits] or [slots for text in examples if (slots := template.match(text)) is not None]
     (template,) = formed([template])

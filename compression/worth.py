@@ -7,7 +7,7 @@ from typing import Final
 
 from compression import codec
 from compression.codec.model import Model
-from compression.discovery.tokens import sentences
+from compression.discovery.tokens import units
 from compression.models import Measured
 
 Worth = Measured.Worth
@@ -55,7 +55,7 @@ class Judge:
     def __init__(
         self, answers: Sequence[str], model: Model | None, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self._units: Final = [unit for text in answers for unit in dict.fromkeys((text, *sentences(text)))]
+        self._units: Final = [unit for text in answers for unit in units(text)]
         self._model: Final = model
         self._clock: Final = clock
         self._alone: Final[dict[str, int]] = {}

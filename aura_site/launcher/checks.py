@@ -96,7 +96,7 @@ def checks(config: Config, pytest_arguments: list[str]) -> list[Check]:
         Check("javascript", ["node", "--test", *scripts_js], needs="node"),
         Check(
             "pytest",
-            [python, "-m", "pytest", *deselect, *spread, *pytest_arguments],
+            [python, "-m", "pytest", "--durations=30", *deselect, *spread, *pytest_arguments],
             environment=browser,
             again=[python, "-m", "pytest"] if spread else [],
         ),

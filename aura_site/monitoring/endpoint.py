@@ -7,16 +7,14 @@ callers: who shows the operator's token, and who comes directly, not through a p
 import asyncio
 import ipaddress
 import secrets
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.conf import settings
 
 from aura_site.monitoring import exposition, figures
+from streaming.asgi import Scope, Send
 
 PATH = "/metrics"
-Scope = dict[str, Any]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 _FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
 
 

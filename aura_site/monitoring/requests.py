@@ -4,7 +4,6 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -13,12 +12,9 @@ from django.conf import settings
 from aura_site.monitoring import traces
 from aura_site.monitoring.logs import REQUESTS, request_id
 from streaming import origin
+from streaming.asgi import Receive, Scope, Send
 
 log = logging.getLogger(REQUESTS)
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 HEADER = b"x-request-id"
 origin.carriers.append(lambda: partial(request_id.set, request_id.get()))

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_POST
 
 from compression import review, runs, services, tasks
 from compression.admin.immutable import ImmutableAdmin, TemplatesAdmin
-from compression.admin.shown import shown, slot_table, worth, worth_table
+from compression.admin.shown import shown, slot_table
 from compression.codec.errors import CompressionError
 from compression.models import Candidate, DiscoveryRun, Library, Sample
 from compression.visible import unseen
@@ -64,7 +64,7 @@ class CandidateForm(forms.ModelForm):
 @admin.register(Candidate)
 class CandidateAdmin(TemplatesAdmin):
     form = CandidateForm
-    list_display = ("shown_text", "earned", "users", "hits", "saved", "carrying", "privacy", "level", "status")
+    list_display = ("shown_text", "earned", "hits", "saved", "privacy", "level", "status")
     list_filter = ("status", "worth", "level")
     search_fields = ("parts",)
     actions = ("promote", "reject", "split", "merge")
@@ -103,10 +103,6 @@ class CandidateAdmin(TemplatesAdmin):
         editable = self.has_change_permission(request, obj)
         return self.fields if editable else self.readonly_fields
 
-    def has_promote_permission(self, request: HttpRequest) -> bool:
-        """Tell Django which users see the actions."""
-        return request.user.has_perm("compression.promote_library")
-
     @method_decorator(csrf_protect)
     def changeform_view(
         self,
@@ -136,14 +132,6 @@ class CandidateAdmin(TemplatesAdmin):
     @admin.display(description=_("template"))
     def shown_text(self, candidate: Candidate) -> SafeString:
         return shown(candidate.value)
-
-    @admin.display(description=_("earns its place by"), ordering="gain")
-    def earned(self, candidate: Candidate) -> SafeString:
-        return worth(candidate)
-
-    @admin.display(description=_("earns its place by"))
-    def worth_list(self, candidate: Candidate) -> SafeString:
-        return worth_table(candidate)
 
     @admin.display(description=_("privacy"))
     def privacy(self, candidate: Candidate) -> str:

@@ -5,6 +5,11 @@ from typing import Any
 from django.contrib import admin
 from django.forms import Media
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from compression.admin.shown import worth, worth_table
+from compression.models import Measured
 
 
 class TemplatesAdmin(admin.ModelAdmin):
@@ -13,6 +18,18 @@ class TemplatesAdmin(admin.ModelAdmin):
     @property
     def media(self) -> Media:
         return super().media + Media(css={"all": ["aura/admin/templates.css"]})
+
+    def has_promote_permission(self, request: HttpRequest) -> bool:
+        """Tell Django which users see the actions."""
+        return request.user.has_perm("compression.promote_library")
+
+    @admin.display(description=_("earns its place by"), ordering="gain")
+    def earned(self, row: Measured) -> SafeString:
+        return worth(row)
+
+    @admin.display(description=_("earns its place by"))
+    def worth_list(self, row: Measured) -> SafeString:
+        return worth_table(row)
 
 
 class ImmutableAdmin(TemplatesAdmin):

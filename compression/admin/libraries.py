@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from compression import codec, review, selectors, services
 from compression.admin.immutable import ImmutableAdmin
-from compression.admin.shown import form_list, shown, slot_table, table, worth, worth_table
+from compression.admin.shown import form_list, shown, slot_table, table, worth
 from compression.changes import changes
 from compression.codec.errors import CompressionError, LibraryError
 from compression.models import Candidate, Library, Template
@@ -41,21 +41,9 @@ class TemplateAdmin(ImmutableAdmin):
             .prefetch_related(Prefetch("libraries", Library.objects.defer("manifest", "shadow")))
         )
 
-    def has_promote_permission(self, request: HttpRequest) -> bool:
-        """Tell Django which users see the actions."""
-        return request.user.has_perm("compression.promote_library")
-
     @admin.display(description=_("text"))
     def text(self, template: Template) -> SafeString:
         return shown(template.value)
-
-    @admin.display(description=_("earns its place by"), ordering="gain")
-    def earned(self, template: Template) -> SafeString:
-        return worth(template)
-
-    @admin.display(description=_("earns its place by"))
-    def worth_list(self, template: Template) -> SafeString:
-        return worth_table(template)
 
     @admin.display(description=_("slots"))
     def slot_count(self, template: Template) -> int:
@@ -154,10 +142,6 @@ class LibraryAdmin(ImmutableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Library]:
         queryset: QuerySet[Library] = super().get_queryset(request)
         return queryset.annotate(template_total=Count("templates"))
-
-    def has_promote_permission(self, request: HttpRequest) -> bool:
-        """Tell Django which users see the actions."""
-        return request.user.has_perm("compression.promote_library")
 
     @admin.display(description=_("hash"), ordering="hash")
     def short_hash(self, library: Library) -> str:

@@ -39,6 +39,11 @@ def sentences(text: str) -> list[str]:
     return [text[start:end] for start, end in pairwise(places) if start < end]
 
 
+def units(text: str) -> list[str]:
+    """Return the texts that clients get of an answer, each once: the whole, and its sentences."""
+    return list(dict.fromkeys((text, *sentences(text))))
+
+
 def sentences_of(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Return the sentences of a template, each again the parts of a template.
 

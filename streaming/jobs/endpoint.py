@@ -5,7 +5,7 @@ It stands beside Django's handler, which would take a whole body onto the disk b
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,6 +17,7 @@ from django.conf import settings
 from audit.errors import AuditError
 from audit.journal import journal
 from streaming import coded, identity
+from streaming.asgi import Receive, Scope, Send
 from streaming.coded import Coding
 from streaming.datasets import envelope
 from streaming.datasets.envelope import Envelope
@@ -35,7 +36,7 @@ from streaming.jobs.errors import (
     Unreadable,
     WrongKind,
 )
-from streaming.jobs.intake import Body, ClientGone, Intake, Receive
+from streaming.jobs.intake import Body, ClientGone, Intake
 from streaming.jobs.running import Run
 from streaming.models import DatasetJob
 from streaming.protocol.codes import FaultCode
@@ -43,9 +44,6 @@ from streaming.transports.content_coding import BULK
 from streaming.transports.sse import Position
 
 log = logging.getLogger(__name__)
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Scope = dict[str, Any]
 
 # A JSON body up to this size is read whole, so that its members may stand in any order.
 SMALL = 1024 * 1024

@@ -2,18 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
 
+from streaming.asgi import Receive
 from streaming.datasets.envelope import Envelope
 from streaming.datasets.errors import BadEnvelope
 from streaming.jobs.errors import Busy, Gone, InputTooLarge, Mismatch, Unreadable
 from streaming.jobs.spool import Folder
 
 log = logging.getLogger(__name__)
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-
 # Bytes that may wait for the disk; the line is held back behind that.
 BUFFER = 1024 * 1024
 

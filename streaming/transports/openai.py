@@ -7,7 +7,7 @@ than everything else. What it answers comes out of the stream core, like every o
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +20,7 @@ from routing_ai import selectors as models
 from routing_ai.errors import RoutingError
 from routing_ai.services import CacheControl
 from streaming import chat, identity
+from streaming.asgi import Headers, Receive, Scope, Send
 from streaming.errors import StreamingError
 from streaming.flow.events import StreamChunk, StreamDone, StreamFault
 from streaming.messages import Message
@@ -28,11 +29,6 @@ from streaming.protocol.codes import FaultCode
 from streaming.streams import Stream
 
 log = logging.getLogger(__name__)
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 PREFIX = "/v1/"
 # Bytes of a body above which it is read by a thread.

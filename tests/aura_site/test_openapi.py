@@ -106,7 +106,8 @@ def test_schemathesis_finds_nothing_to_complain_of(own_server: LiveServer) -> No
     command = [
         *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
         *("--config-file", str(HERE / "schemathesis.toml"), "run", f"{own_server.url}/api/openapi.json"),
-        *("--seed", "1", "--no-color", "--workers", "2"),
+        # Two threads that parse Python at once confuse Python 3.11 (python/cpython#106905).
+        *("--seed", "1", "--no-color", "--workers", "1"),
     ]
     things = {"LIBRARY": default_library().hash, "ANSWER": asked(own_server)}
     as_user = ["--header", f"Authorization: Bearer {own_server.key}", "--phases", "examples,coverage,fuzzing"]

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import signed_in
+from tests.browser.test_chat import answer, ask, finished
 from tests.live import LiveServer
 
 pytestmark = pytest.mark.browser
@@ -76,20 +77,6 @@ def act(page: Page, action: str, *texts: str) -> str:
     return page.locator(".messagelist li").first.inner_text()
 
 
-def ask(page: Page, text: str, tier: str = "fast") -> None:
-    page.select_option("#tier", tier)
-    page.fill("#question", text)
-    page.press("#question", "Enter")
-
-
-def answer(page: Page):
-    return page.locator(".turn.assistant").last
-
-
-def finished(page: Page) -> None:
-    expect(answer(page)).not_to_have_class(re.compile("pending"), timeout=60_000)
-
-
 def test_a_chat_goes_over_to_what_is_promoted_and_back(page: Page) -> None:
     asked: list[str] = []
     deltas: list[str] = []
@@ -105,7 +92,7 @@ def test_a_chat_goes_over_to_what_is_promoted_and_back(page: Page) -> None:
     expect(page.locator("#line")).to_have_attribute("data-coded", "true")
     page.select_option("#mode", "0")
     before = PARCEL.format("Ada", "Jo")
-    ask(page, before)
+    ask(page, before, "fast")
     finished(page)
     expect(answer(page).locator(".methods")).not_to_have_text("template")
     whole = len(asked)
@@ -122,7 +109,7 @@ def test_a_chat_goes_over_to_what_is_promoted_and_back(page: Page) -> None:
     assert len(answer(page).locator(".words").inner_text().split()) == 400
 
     # What is fetched is what is new, once; and the next answer takes a few bytes.
-    ask(page, PARCEL.format("Kofi", "Yuki"))
+    ask(page, PARCEL.format("Kofi", "Yuki"), "fast")
     finished(page)
     expect(answer(page).locator(".words")).to_have_text(PARCEL.format("Kofi", "Yuki"))
     expect(answer(page).locator(".methods")).to_have_text("template")
@@ -134,7 +121,7 @@ def test_a_chat_goes_over_to_what_is_promoted_and_back(page: Page) -> None:
     assert "Rolled back to." in act(admin, "roll_back", "Active")
     expect(row(admin, "Ships with AURA")).to_contain_text("Active")
     page.wait_for_timeout(4_000)
-    ask(page, PARCEL.format("Wei Chen", "Ingrid von Stein"))
+    ask(page, PARCEL.format("Wei Chen", "Ingrid von Stein"), "fast")
     finished(page)
     expect(answer(page).locator(".words")).to_have_text(PARCEL.format("Wei Chen", "Ingrid von Stein"))
     expect(answer(page).locator(".methods")).not_to_have_text("template")

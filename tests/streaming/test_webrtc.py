@@ -253,7 +253,7 @@ async def test_bad_offers_are_explained(server: LiveServer) -> None:
         status, body = await asyncio.to_thread(post, server, data)
         assert status == 422, (data, body)
         assert body["error"]["message"]
-    assert (await asyncio.to_thread(post, server, {"type": "offer", "sdp": good}, ""))[0] == 403
+    assert (await asyncio.to_thread(post, server, {"type": "offer", "sdp": good}, ""))[0] == 401
     assert (await asyncio.to_thread(post, server, {"type": "offer", "sdp": good}, "aura_no"))[0] == 401
     cookie = f"sessionid={server.users['ada']['session']}"
     assert (await asyncio.to_thread(post, server, {"type": "offer", "sdp": good}, "", Cookie=cookie))[0] == 403
