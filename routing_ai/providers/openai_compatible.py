@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,10 @@ _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "conte
 REFUSED = frozenset({400, 413, 422})
 MESSAGE_LIMIT = 300
 TOOLS_LIMIT = 128
+# Seconds for which a connection without a call is kept: a new one costs some round trips, with TLS three.
+IDLE = 60.0
+# Seconds that an endpoint has to end the body of an answer that is whole, so that the next call finds its connection open.
+ENDING = 1.0
 # An endpoint that sends this many characters at once needs no gathering, and the first reads of an answer go on at once:
 # who waits for an answer waits for its first words.
 MUCH, AT_ONCE = 64, 3
@@ -60,6 +65,7 @@ class OpenAICompatibleProvider:
         self._timeouts = timeouts or Timeouts()
         self._http: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def stream(self, call: Call) -> AsyncGenerator[Part]:
         """Yield tokens, then usage. An answer that ends without saying why it ended is ProviderCut, not an end."""
@@ -68,17 +74,14 @@ class OpenAICompatibleProvider:
         response: aiohttp.ClientResponse | None = None
         try:
             async with asyncio.timeout(self._timeouts.first_token):
-                # The operator named this endpoint, and no other that it may lead to.
-                response = await self._session().post(
-                    f"{self._base_url}/chat/completions",
-                    data=orjson.dumps(body),
-                    headers=self._headers(),
-                    allow_redirects=False,
-                )
+                response = await self._posted(orjson.dumps(body))
             if response.status != 200:
                 raise await _refusal(self.name, response)
             async for part in self._parts(response, call.gather):
                 started = True
+                if isinstance(part, Usage) and response is not None:
+                    self._keep(response)
+                    response = None
                 yield part
         except TimeoutError:
             raise ProviderTimeout(f"{self.name} was silent for too long") from None
@@ -86,9 +89,32 @@ class OpenAICompatibleProvider:
             kind = ProviderCut if started else ProviderFailed
             raise kind(f"{self.name}: {_short(str(error) or type(error).__name__)}") from error
         finally:
-            # Not released but closed: an answer that is not wanted any more must not be computed any further.
+            # An answer that is not wanted any more must not be computed any further.
             if response is not None:
                 response.close()
+
+    async def _posted(self, body: bytes) -> aiohttp.ClientResponse:
+        while True:
+            taken = _Taken()
+            try:
+                # The operator named this endpoint, and no other that it may lead to.
+                return await self._session().post(
+                    f"{self._base_url}/chat/completions",
+                    data=body,
+                    headers=self._headers(),
+                    allow_redirects=False,
+                    trace_request_ctx=taken,
+                )
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                # An endpoint may close an idle connection in the moment in which it is taken again (RFC 9112, 9.3.1).
+                if not taken.again:
+                    raise
+
+    def _keep(self, response: aiohttp.ClientResponse) -> None:
+        """Keep the connection of an answer that is whole for the next call, once its body has ended."""
+        task = asyncio.create_task(_ended(response))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _body(self, call: Call) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -155,6 +181,9 @@ class OpenAICompatibleProvider:
     async def aclose(self) -> None:
         """Close the connections."""
         if self._http is not None and self._loop is asyncio.get_running_loop():
+            for task in self._ending:
+                task.cancel()
+            await asyncio.gather(*self._ending, return_exceptions=True)
             await self._http.close()
         self._http = None
 
@@ -162,8 +191,10 @@ class OpenAICompatibleProvider:
         loop = asyncio.get_running_loop()
         if self._http is None or self._loop is not loop:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect)
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
-            self._http = aiohttp.ClientSession(timeout=timeout, connector=connector)
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE)
+            traces = aiohttp.TraceConfig()
+            traces.on_connection_reuseconn.append(_taken_again)
+            self._http = aiohttp.ClientSession(timeout=timeout, connector=connector, trace_configs=[traces])
             self._loop = loop
         return self._http
 
@@ -172,6 +203,29 @@ class OpenAICompatibleProvider:
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         return headers
+
+
+@dataclass(slots=True)
+class _Taken:
+    """The connection of one call: whether another call had it before."""
+
+    again: bool = False
+
+
+async def _taken_again(_session: aiohttp.ClientSession, context: SimpleNamespace, _: Any) -> None:
+    context.trace_request_ctx.again = True
+
+
+async def _ended(response: aiohttp.ClientResponse) -> None:
+    """Read a body to its end, which releases the connection; close what does not end (RFC 9112, section 9.3)."""
+    try:
+        async with asyncio.timeout(ENDING):
+            while not response.content.at_eof():
+                await response.content.readany()
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        pass
+    finally:
+        response.close()
 
 
 async def _left_alone(response: aiohttp.ClientResponse, seconds: float) -> None:

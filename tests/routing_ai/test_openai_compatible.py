@@ -110,6 +110,49 @@ async def test_an_answer_that_breaks_off_is_never_a_clean_end(
     assert not any(isinstance(part, Usage) for part in got)
 
 
+async def test_calls_that_follow_each_other_have_one_connection(
+    upstream: Upstream, provider: OpenAICompatibleProvider
+) -> None:
+    for _ in range(3):
+        assert [part async for part in provider.stream(call("fine"))][-1] == Usage("stop", 11, 4)
+        await asyncio.sleep(0.1)
+    assert len(upstream.connections) == 1
+    # An answer that is left before its end takes its connection with it.
+    async with aclosing(provider.stream(call("endless"))) as parts:
+        await anext(parts)
+    [part async for part in provider.stream(call("fine"))]
+    assert len(upstream.connections) == 2
+
+
+async def test_a_connection_that_was_closed_while_nobody_used_it_is_no_failure() -> None:
+    """The endpoint closes a connection when a second call comes on it, as if it had done so a moment before."""
+    calls = 0
+    body = b'data: {"choices": [{"delta": {"content": "Yes"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        for number in range(2):
+            size = int((await reader.readuntil(b"\r\n\r\n")).lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            await reader.readexactly(size)
+            calls += 1
+            if number:
+                break
+            writer.write(head + body)
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        address = server.sockets[0].getsockname()[1]
+        provider = OpenAICompatibleProvider("test", f"http://127.0.0.1:{address}/v1")
+        for _ in range(2):
+            parts = [part async for part in provider.stream(call("any"))]
+            assert [part.text for part in parts if isinstance(part, Token)] == ["Yes"]
+            await asyncio.sleep(0.05)
+        await provider.aclose()
+    assert calls == 3
+
+
 @pytest.mark.parametrize("model", ["endless", "silent", "slow-headers"])
 async def test_leaving_ends_the_call_upstream_in_every_phase(upstream: Upstream, model: str) -> None:
     provider = OpenAICompatibleProvider("test", upstream.url)

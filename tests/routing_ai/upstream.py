@@ -22,6 +22,7 @@ class Upstream:
         self.began = 0
         self.left = 0
         self.elsewhere = 0
+        self.connections: set[Any] = set()
         self.requests: list[dict[str, Any]] = []
         self.url = ""
         self._runner: web.AppRunner | None = None
@@ -52,6 +53,8 @@ class Upstream:
         body = await request.json()
         self.requests.append({"body": body, "key": request.headers.get("Authorization", "")})
         self.began += 1
+        assert request.transport is not None
+        self.connections.add(request.transport.get_extra_info("peername"))
         try:
             return await self._answer(request, body["model"])
         except (asyncio.CancelledError, ConnectionError):

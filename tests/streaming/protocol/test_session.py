@@ -178,7 +178,7 @@ def test_pieces_give_the_stream_whatever_happens_to_the_line(pieces: list[str], 
     client, reading = client_of(Mode.TOKEN)
     client.codec.models[1] = MODEL
     line = Line(client, events, MODEL)
-    shown, written = "", 0
+    shown, written, damages = "", 0, 0
     for what in [*draw.draw(st.lists(st.sampled_from(["write", "break", "corrupt", "mode"]), max_size=30)), "end"]:
         match what:
             case "write":
@@ -187,6 +187,7 @@ def test_pieces_give_the_stream_whatever_happens_to_the_line(pieces: list[str], 
                 line = Line(client, events, MODEL)
             case "corrupt":
                 line.corrupt = True
+                damages += 1
             case "mode":
                 client.control(Action.MODE, mode=draw.draw(st.sampled_from(list(Mode))))
                 line.to_server()
@@ -195,7 +196,10 @@ def test_pieces_give_the_stream_whatever_happens_to_the_line(pieces: list[str], 
         line.arrived.clear()
         line.step(written)
         for event in line.arrived:
-            assert not isinstance(event, Failed)
+            if isinstance(event, Failed):
+                # What comes damaged twice is given up; pieces without a check behind them are all one place.
+                assert damages > 1
+                return
             if isinstance(event, TextArrived):
                 shown += event.text
             elif isinstance(event, Rewound):
