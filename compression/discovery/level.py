@@ -33,6 +33,8 @@ ALIKE: Final = 0.5
 RELATED: Final = 0.25
 #: The n-grams of those that make a sketch by which a text is found again.
 SKETCH: Final = 12
+#: The same in the end, when few texts are left: the more n-grams, the surer it is which texts are alike.
+FULL: Final = 24
 #: Texts that one attempt at a template looks at.
 ATTEMPT: Final = 16
 #: The share of a sketch that has to be news beside similar clusters for a text to be looked at as one of another kind.
@@ -41,6 +43,8 @@ NEWS: Final = 0.25
 NEAR: Final = 8
 #: Texts kept for one n-gram, the newest.
 POSTINGS: Final = 48
+#: Texts of one user kept for one n-gram: more would drive out those of others, and make work without a chance.
+OWN: Final = 2
 #: N-grams by which similar texts are found at least, even if very many texts have them.
 RARE: Final = 4
 #: Texts after which a cluster's fixed text is believed: before that a single text takes words beside a slot away.
@@ -62,6 +66,9 @@ class Limits:
 
 DEFAULT_LIMITS: Final = Limits()
 
+#: A place for a text among those of one n-gram: its user's pseudonym, and a number below OWN.
+Place = tuple[str, int]
+
 
 class LevelMiner:
     """The clusters of one level."""
@@ -74,18 +81,19 @@ class LevelMiner:
         self._limits = limits
         self._sketches = Sketches(gram, limits.grams)
         self._pending: dict[int, tuple[Unit, tuple[int, ...]]] = {}
-        # N-gram to pending texts; a list only where there are several, which is seldom.
-        self._waiting: dict[int, int | list[int]] = {}
+        # N-gram to pending texts, each in one of its user's places; a dictionary only where there are several.
+        self._waiting: dict[int, int | dict[Place, int]] = {}
+        self._passed: list[Unit] = []  # texts in whose places newer ones of the same user wait
         self._known: dict[int, list[int]] = {}  # n-gram to clusters
         self._failed: dict[int, int] = {}  # smallest n-gram of a sketch to attempts that came to nothing
-        self._hasty = True  # whether what failed is tried again seldom
+        self._hasty = True  # whether what failed is tried again seldom, and by short sketches
         self._numbers = count()
         self._matcher = Matcher(())
         self._fresh = 0
 
     @property
     def size(self) -> int:
-        waiting = sum(len(found) if isinstance(found, list) else 1 for found in self._waiting.values())
+        waiting = sum(len(found) if isinstance(found, dict) else 1 for found in self._waiting.values())
         index = waiting + sum(map(len, self._known.values()))
         return len(self.clusters) + len(self._pending) + self._sketches.entries + index
 
@@ -126,20 +134,24 @@ class LevelMiner:
         waiting = {number: kept[number][0] for number in sorted(kept.keys() - few)}
         sketches = self._sketches.take([tokens(unit.text) for unit in waiting.values()])
         for (number, unit), wide in zip(waiting.items(), sketches, strict=True):
-            self._wait(number, unit, wide[:SKETCH])
+            self._wait(number, unit, wide[:FULL])
         for number in few:
             self._pending[number] = kept[number]
         self._failed.clear()
         self._hasty = False
         for (number, unit), wide in zip(waiting.items(), sketches, strict=True):
-            if number in self._pending and (self._votes(wide[:SKETCH], self._known) or self._like(wide[:SKETCH])):
+            if number in self._pending and (self._votes(wide[:FULL], self._known) or self._like(wide[:FULL])):
                 del self._pending[number]
                 self._settle(number, unit, wide)
         self._hasty = True
         self._consolidate()
-        left = [unit for unit, _ in self._pending.values()]
-        self._pending, self._waiting = {}, {}
+        left = [*self._passed, *(unit for unit, _ in self._pending.values())]
+        self._pending, self._waiting, self._passed = {}, {}, []
         return left
+
+    def _narrowed(self, wide: tuple[int, ...]) -> tuple[int, ...]:
+        """Return of a text's smallest n-grams those that make its sketch."""
+        return wide[: SKETCH if self._hasty else FULL]
 
     def _like(self, sketch: tuple[int, ...]) -> bool:
         """Return whether enough others wait that are like a text."""
@@ -193,7 +205,7 @@ class LevelMiner:
 
         `wide` are the smallest of its n-grams, and more.
         """
-        sketch = wide[:SKETCH]
+        sketch = self._narrowed(wide)
         shared = self._votes(sketch, self._known)
         related = [self.clusters[one] for one in islice(shared, 2)]
         cluster = self._family(related, unit.text)
@@ -222,7 +234,7 @@ class LevelMiner:
         """Make a variant of a text that is a cluster's but for some words and its like; else it waits as `number`."""
         place = hash((cluster.template.id, *cluster.outline().touched(changes)))
         candidates = list(self._votes((place,), self._waiting))
-        units = [unit, *(self._pending[one][0] for one in islice(candidates, ATTEMPT - 1))]
+        units = self._company(unit, candidates)
         enough = len({one.user for one in units}) >= self._k and len(cluster.variants) < VARIANTS
         if enough and place not in cluster.variants and self._may(place):
             self.alignments += 2 * len(units)
@@ -250,16 +262,39 @@ class LevelMiner:
             cluster.count += 1
             cluster.users |= user_bit(member.user)
 
+    def _company(self, unit: Unit, candidates: Iterable[int]) -> list[Unit]:
+        """Return a text and those of `candidates` that are tried with it, at most ATTEMPT: one of each user, the most
+        similar first, then others of theirs. So nobody hides what several have in common by saying much."""
+        first, more = {unit.user: unit}, []
+        for number in candidates:
+            other = self._pending[number][0]
+            if first.setdefault(other.user, other) is not other:
+                more.append(other)
+            elif len(first) == ATTEMPT:
+                break
+        return [*first.values(), *more][:ATTEMPT]
+
     def _wait(self, number: int, unit: Unit, sketch: tuple[int, ...]) -> None:
+        """Let a text wait for its like. Of one user's texts that are alike the newest OWN wait, the others are passed on."""
         self._pending[number] = (unit, sketch)
+        place = (unit.user, number % OWN)
+        replaced: Counter[int] = Counter()
         for gram in sketch:
             numbers = self._waiting.setdefault(gram, number)
-            if isinstance(numbers, list):
-                numbers.append(number)
-                if len(numbers) == 2 * POSTINGS:
-                    del numbers[:POSTINGS]
-            elif numbers != number:
-                self._waiting[gram] = [numbers, number]
+            if isinstance(numbers, int):
+                if numbers == number:
+                    continue
+                only = self._pending.get(numbers)
+                numbers = self._waiting[gram] = {(only[0].user, numbers % OWN): numbers} if only is not None else {}
+            if place in numbers:
+                replaced[numbers.pop(place)] += 1
+            elif len(numbers) == 2 * POSTINGS:
+                for oldest in list(islice(numbers, POSTINGS)):
+                    del numbers[oldest]
+            numbers[place] = number
+        for other, shared in replaced.items():
+            if other != number and other in self._pending and shared >= ALIKE * len(sketch):
+                self._passed.append(self._pending.pop(other)[0])
 
     def _votes(self, sketch: tuple[int, ...], index: Any) -> dict[int, float]:
         """Return what shares enough of a sketch and still exists, the most similar first, and the share.
@@ -279,7 +314,8 @@ class LevelMiner:
         least = max(1, share * size)
         if len(rare) < least:
             return {}
-        votes = Counter(chain.from_iterable([(one,) if one.__class__ is int else one for one in rare]))
+        lists = [(one,) if one.__class__ is int else one.values() if waiting else one for one in rare]
+        votes = Counter(chain.from_iterable(lists))
         holder = self._pending if waiting else self.clusters
         enough = [(shared, number) for number, shared in votes.items() if shared >= least and number in holder]
         return {number: shared / size for shared, number in sorted(enough, key=itemgetter(0), reverse=True)}
@@ -288,8 +324,8 @@ class LevelMiner:
         """Make a cluster of a text and those like it, if they have a template that is news beside the `known` ones."""
         if not self._may(anchor):
             return False
-        candidates = list(self._votes(wide[:SKETCH], self._waiting))
-        units = [unit, *(self._pending[number][0] for number in islice(candidates, ATTEMPT - 1))]
+        candidates = list(self._votes(self._narrowed(wide), self._waiting))
+        units = self._company(unit, candidates)
         if len({one.user for one in units}) < self._k:
             return False
         self.alignments += len(units) - 1
@@ -350,7 +386,8 @@ class LevelMiner:
         """Bring what is held back under its limits: the oldest texts, which are returned, and the rarest clusters."""
         limits = self._limits
         oldest = list(islice(self._pending, max(0, len(self._pending) - limits.pending)))
-        gone = [self._pending.pop(number)[0] for number in oldest]
+        gone = [*self._passed, *(self._pending.pop(number)[0] for number in oldest)]
+        self._passed = []
         if len(self._waiting) > 2 * SKETCH * limits.pending:
             self._waiting = {}
             for number, (unit, sketch) in self._pending.items():

@@ -375,6 +375,48 @@ def test_work_is_linear() -> None:
         assert large <= 11 * small
 
 
+def another(chance: random.Random) -> str:
+    """Return a text that is always the same but for one word."""
+    said = Template(1, PARTS["parcel"]).fill(["Ada", "Kofi"])
+    return said.replace("parcel", "".join(chance.choices(string.ascii_lowercase, k=7)))
+
+
+@pytest.mark.parametrize("order", ["before", "among", "after"])
+@pytest.mark.parametrize("levels", [[Level.MESSAGE], [Level.SENTENCE]])
+def test_who_says_the_same_very_often_does_not_hide_what_several_said(order: str, levels: list[Level]) -> None:
+    chance = random.Random(3)
+    much = [("flood", another(chance)) for _ in range(800)]
+    others = [(f"u{number}", another(chance)) for number in range(4)]
+    answers = [*much, *others] if order == "before" else [*others, *much]
+    if order == "among":
+        chance.shuffle(answers)
+    found = mined(answers, levels=levels).found()
+    assert any(part.endswith(", your ") for one in found for part in one.parts)
+    # Four users are too few, however often one of them says it.
+    few = mined([one for one in answers if one[0] != "u0"], levels=levels).found()
+    assert not any(part.endswith(", your ") for one in few for part in one.parts)
+
+
+@pytest.mark.parametrize("users", [1, 8])
+def test_much_of_the_same_that_makes_no_template_is_little_work(users: int) -> None:
+    chance = random.Random(5)
+    base = ["".join(chance.choices(string.ascii_lowercase, k=7)) for _ in range(60)]
+
+    def said() -> str:
+        """Every fourth word changes: alike enough to try, too different for a template."""
+        return " ".join(
+            one if n % 4 else "".join(chance.choices(string.ascii_lowercase, k=7)) for n, one in enumerate(base)
+        )
+
+    answers = [(f"flood{number % users}", said()) for number in range(600)] + [
+        (f"u{number}", said()) for number in range(4)
+    ]
+    chance.shuffle(answers)
+    miner = mined(answers, levels=[Level.MESSAGE])
+    assert miner.found() == []
+    assert 0 < miner.work < 2 * len(answers)
+
+
 def test_a_miner_goes_on_elsewhere_as_if_it_had_stayed() -> None:
     answers = [*traffic(300), *prose(50)]
     whole, begun = Miner(), Miner()
