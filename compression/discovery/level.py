@@ -66,9 +66,6 @@ class Limits:
 
 DEFAULT_LIMITS: Final = Limits()
 
-#: A place for a text among those of one n-gram: its user's pseudonym, and a number below OWN.
-Place = tuple[str, int]
-
 
 class LevelMiner:
     """The clusters of one level."""
@@ -82,7 +79,7 @@ class LevelMiner:
         self._sketches = Sketches(gram, limits.grams)
         self._pending: dict[int, tuple[Unit, tuple[int, ...]]] = {}
         # N-gram to pending texts, each in one of its user's places; a dictionary only where there are several.
-        self._waiting: dict[int, int | dict[Place, int]] = {}
+        self._waiting: dict[int, int | dict[int, int]] = {}
         self._passed: list[Unit] = []  # texts in whose places newer ones of the same user wait
         self._known: dict[int, list[int]] = {}  # n-gram to clusters
         self._failed: dict[int, int] = {}  # smallest n-gram of a sketch to attempts that came to nothing
@@ -277,22 +274,22 @@ class LevelMiner:
     def _wait(self, number: int, unit: Unit, sketch: tuple[int, ...]) -> None:
         """Let a text wait for its like. Of one user's texts that are alike the newest OWN wait, the others are passed on."""
         self._pending[number] = (unit, sketch)
-        place = (unit.user, number % OWN)
-        replaced: Counter[int] = Counter()
+        place = _place(unit.user, number)
+        replaced: list[int] = []
         for gram in sketch:
             numbers = self._waiting.setdefault(gram, number)
             if isinstance(numbers, int):
                 if numbers == number:
                     continue
                 only = self._pending.get(numbers)
-                numbers = self._waiting[gram] = {(only[0].user, numbers % OWN): numbers} if only is not None else {}
+                numbers = self._waiting[gram] = {_place(only[0].user, numbers): numbers} if only is not None else {}
             if place in numbers:
-                replaced[numbers.pop(place)] += 1
+                replaced.append(numbers.pop(place))
             elif len(numbers) == 2 * POSTINGS:
                 for oldest in list(islice(numbers, POSTINGS)):
                     del numbers[oldest]
             numbers[place] = number
-        for other, shared in replaced.items():
+        for other, shared in Counter(replaced).items() if replaced else ():
             if other != number and other in self._pending and shared >= ALIKE * len(sketch):
                 self._passed.append(self._pending.pop(other)[0])
 
@@ -304,7 +301,7 @@ class LevelMiner:
         """
         waiting = index is self._waiting
         share = ALIKE if waiting else RELATED
-        found = [index[gram] for gram in sketch if gram in index]
+        found = [one for one in map(index.get, sketch) if one is not None]
         if len(found) < share * len(sketch):
             return {}
         rare = [one for one in found if one.__class__ is int or len(one) < POSTINGS]
@@ -453,6 +450,11 @@ class LevelMiner:
         self._index_clusters()
         for number, user, text, sketch in state["pending"]:
             self._wait(number, Unit(user, text), tuple(sketch))
+
+
+def _place(user: str, number: int) -> int:
+    """Return the place of a text among those of one n-gram: one of OWN that its user has."""
+    return OWN * hash(user) + number % OWN
 
 
 def rarely(times: int) -> bool:
