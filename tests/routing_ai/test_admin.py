@@ -24,8 +24,11 @@ def client(settings) -> Client:
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", "opnai is no provider here. There are: embedded, spare."), ("ar", "لا يوجد هنا مزوّد باسم opnai. المتاح: embedded, spare.")],
-)  # fmt: skip
+    [
+        ("en", "opnai is no provider here. There are: embedded, spare."),
+        ("ar", "لا يوجد هنا مزوّد باسم opnai. المتاح: embedded, spare."),
+    ],
+)
 def test_an_unknown_provider_is_refused(client: Client, language: str, words: str) -> None:
     client.cookies["django_language"] = language
     answered = client.post(ADD, {**ROW, "provider": "opnai"})
