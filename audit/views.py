@@ -161,4 +161,5 @@ def turn_form(turn: Turn) -> dict[str, Any]:
         "wire_bytes": turn.wire_bytes,
         "methods": turn.methods,
         "fault": turn.fault,
+        "fault_code": turn.fault_code,
     }

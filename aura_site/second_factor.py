@@ -42,6 +42,11 @@ def begin(request: HttpRequest, user: Any, destination: str) -> None:
     request.session[_SLOT] = {"user": user.pk, "until": time.time() + PATIENCE, "to": destination}
 
 
+def late(request: HttpRequest) -> bool:
+    """Return whether the password was right, but so long ago that it has to be given again."""
+    return _SLOT in request.session
+
+
 def pending(request: HttpRequest) -> Pending | None:
     """Return who is to give a code in this session; None when nobody is, or it took too long."""
     noted = request.session.get(_SLOT)
@@ -63,7 +68,7 @@ def enrolled(user: Any) -> bool:
 
 def check(user: Any, code: str) -> Any | None:
     """Return the device that gave this code, None when none did. A code counts once; after a wrong one the next waits."""
-    return match_token(user, code.replace(" ", ""))
+    return match_token(user, code)
 
 
 def draft(user: Any) -> TOTPDevice:
@@ -80,7 +85,7 @@ def picture(device: TOTPDevice) -> str:
 def confirm(device: TOTPDevice, code: str) -> list[str] | None:
     """Let a device count when its first code is right, and return fresh recovery codes; None for a wrong code."""
     with transaction.atomic():
-        if not device.verify_token(code.replace(" ", "")):
+        if not device.verify_token(code):
             return None
         device.confirmed = True
         device.save()

@@ -175,8 +175,9 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
     """Ask for the code that follows the password; the first time, set it up."""
     found = second_factor.pending(request)
     if found is None:
+        late = second_factor.late(request)
         second_factor.over(request)
-        return HttpResponseRedirect(reverse("sign-in"))
+        return HttpResponseRedirect(reverse("sign-in") + ("?late" if late else ""))
     form = CodeForm(request.POST or None)
     code = form.cleaned_data["code"] if form.is_valid() else ""
     if second_factor.enrolled(found.user):
@@ -193,10 +194,18 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
                 request, "aura_site/recovery_codes.html", {"codes": codes, "destination": response["Location"]}
             )
         secret = b32encode(draft.bin_key).decode()
-        context = {"form": form, "secret": secret, "picture": second_factor.picture(draft)}
+        context = {"form": form, "secret": secret, "link": draft.config_url, "picture": second_factor.picture(draft)}
     if code:
-        form.add_error("code", _("This code does not count: wait for the next one."))
+        form.add_error("code", _wrong_code())
     return render(request, "aura_site/second_factor.html", context)
+
+
+def _wrong_code() -> str:
+    """Return what may be wrong with a code; django-otp has the next one wait, longer each time, and does not say which."""
+    return _(
+        "This code does not count. Wait a few seconds and give the one that the app shows then: each counts once. "
+        "If none does, see that the phone's clock is right."
+    )
 
 
 def _with_second_factor(request: HttpRequest, found: second_factor.Pending, device: Any) -> HttpResponse:

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -12,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from routing_ai import charts, reports, selectors, services
+from routing_ai import catalogue, charts, reports, selectors, services
 from routing_ai.models import ApiKey, Budget, Spend, TierModel
 from routing_ai.policy.prices import told
 from routing_ai.wording import in_words
@@ -59,10 +60,23 @@ def _days(first: str, last: str) -> tuple[date, date]:
     return max(begin, end - timedelta(days=DAYS_LIMIT)), end
 
 
+class TierModelForm(forms.ModelForm):
+    """Refuses a provider that cannot be asked. One that is gone does not keep its model from being switched off."""
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        name, there = self.cleaned_data.get("provider"), catalogue.names()
+        if name and self.cleaned_data.get("active") and name not in there:
+            words = _("%(name)s is no provider here. There are: %(there)s. The settings name others.")
+            self.add_error("provider", words % {"name": name, "there": ", ".join(there)})
+        return cleaned
+
+
 @admin.register(TierModel)
 class TierModelAdmin(admin.ModelAdmin):
     """Which models answer in which tier, in which order, at which price."""
 
+    form = TierModelForm
     list_display = ("tier", "position", "provider", "model", "price_in", "price_out", "active")
     list_filter = ("tier", "provider", "active")
     ordering = ("tier", "position")

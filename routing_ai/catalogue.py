@@ -49,6 +49,12 @@ def addresses() -> dict[str, tuple[str, str]]:
     return found
 
 
+def names() -> list[str]:
+    """Return the names of the providers that can be asked, as `provider` takes them."""
+    own = OWN if settings.ALLOW_MOCK_LLM else OWN[:1]
+    return [*own, *addresses()]
+
+
 def provider(name: str) -> Provider:
     """Return the one provider of that name in this process. Raises NoModel when it is not configured."""
     found = _providers.get(name)

@@ -74,7 +74,9 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
                 raise NameTaken("another question was asked under this name before: take a new one")
             return known
         if len(message.text.encode()) > settings.STREAMING_MESSAGE_LIMIT:
-            raise TooLarge(f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes")
+            raise TooLarge(
+                f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes: shorten it, or send it in parts"
+            )
         stream, turns = await _opened(message, user, turns=True)
     question = {"role": "user", "content": message.content or message.text}
     history: list[Mapping[str, Any]] = [*_history(_before(turns, message.after)), question]

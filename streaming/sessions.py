@@ -191,7 +191,7 @@ class Session:
         if prompt.picture:
             size = len(words.encode()) + sum(map(len, prompt.picture))
             if size > settings.STREAMING_MESSAGE_LIMIT:
-                limit = f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes, its pictures among them"
+                limit = f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes with its pictures: send less"
                 raise FaultError(FaultCode.TOO_LARGE, limit, prompt.channel)
             content = pictures.content(words, prompt.picture, prompt.channel)
             # What the record says of a picture is what it says of those that programs send.

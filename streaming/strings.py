@@ -1,6 +1,9 @@
 """The texts that the scripts of the pages show, translated where the page is rendered."""
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+
+from streaming.protocol.codes import FaultCode
 
 
 def _line_strings() -> dict[str, str]:
@@ -20,10 +23,46 @@ def _line_strings() -> dict[str, str]:
     }
 
 
+def _fault_strings() -> dict[str, str]:
+    """Return what happened and what to do, by the number of a fault and by its name, as the record has it.
+
+    The server's own words are English and say it more exactly: who reads English is shown those alone.
+    """
+    if (get_language() or "en").startswith("en"):
+        return {}
+    again = _("The answer broke off. Ask again.")
+    busy = _("Too much is asked at once. Wait a moment and ask again.")
+    failed = _("The model's service failed. Ask again, or choose another tier.")
+    said = {
+        FaultCode.MALFORMED: _(
+            "This question cannot be answered as it was asked. Change it, or begin a new conversation."
+        ),
+        FaultCode.UNKNOWN_STREAM: _("This answer is not there any more. Ask again."),
+        FaultCode.RESUME_IMPOSSIBLE: again,
+        FaultCode.TOO_LARGE: _("The question is too long, with its files. Shorten it, or send it in parts."),
+        FaultCode.TOO_MANY_STREAMS: busy,
+        FaultCode.RATE_LIMITED: busy,
+        FaultCode.OVERLOADED: busy,
+        FaultCode.NO_MODEL: _("No model can answer this. Choose another tier, or tell the operator."),
+        FaultCode.PROVIDER_FAILED: failed,
+        FaultCode.PROVIDER_CUT: again,
+        FaultCode.PROVIDER_TIMEOUT: failed,
+        FaultCode.BUDGET_EXHAUSTED: _(
+            "The budget of today is used up. Ask tomorrow, choose a cheaper tier, or tell the operator."
+        ),
+        FaultCode.INTERRUPTED: again,
+        FaultCode.INTERNAL: _("AURA could not give this answer. Ask again; if it fails again, tell the operator."),
+        FaultCode.EMPTY_PROMPT: _("Write something first."),
+        FaultCode.NOT_ALLOWED: _("This is not allowed for your account."),
+    }
+    return {f"fault_{name}": text for code, text in said.items() for name in (code.value, code.label)}
+
+
 def chat_strings() -> dict[str, str]:
     """Return the texts by the names that `static/aura/chat/` uses. `{name}` stands for a value."""
     return {
         **_line_strings(),
+        **_fault_strings(),
         "you": _("You"),
         "model": _("Model"),
         "thinking": _("Thinking…"),
@@ -70,6 +109,7 @@ def chat_strings() -> dict[str, str]:
         "picture": _("Picture"),
         "pictureGone": _("A picture, of which the record keeps the hash"),
         "tooLarge": _("{name}: a question takes files of {limit} KB at most."),
+        "questionTooLong": _("A question has {limit} KB at most, with its files: shorten it, or send it in parts."),
         "noText": _("{name}: only files of text can be attached."),
         "detach": _("Take {name} away"),
         **_list_strings(),

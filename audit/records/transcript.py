@@ -35,6 +35,7 @@ class Turn:
     wire_bytes: int = 0
     methods: dict[str, int] = field(default_factory=dict)
     fault: str = ""
+    fault_code: str = ""
     actor: str = ""
     after: UUID | None = None
 
@@ -109,6 +110,7 @@ def _apply(turn: Turn, event: Event) -> None:
             turn.next_offset = event.offset + 1
             turn.state = "fault"
             turn.fault = event.text
+            turn.fault_code = str(event.meta.get("code", ""))
         case Kind.DELIVERY:
             turn.text_bytes += number(event.meta, "text_bytes")
             turn.wire_bytes += number(event.meta, "wire_bytes")

@@ -51,6 +51,7 @@ TURN = record(
         "wire_bytes": COUNT,
         "methods": {"type": "object", "additionalProperties": COUNT},
         "fault": STRING,
+        "fault_code": STRING,
     }
 )
 _HASH: Doc = {"type": "string", "pattern": "^[0-9a-f]{64}$"}

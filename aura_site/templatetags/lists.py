@@ -1,8 +1,12 @@
-"""`{% list_about cl %}`: what stands in a list of the admin, and what it is for, in a sentence."""
+"""What lists of the admin have beside Django's: `{% list_about cl %}`, what stands in one and what it is for, in a sentence;
+and `{% named_cells row heads %}`, a row whose cells say what they are where a narrow window leaves no place for heads."""
 
 from typing import Any
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 register = template.Library()
@@ -52,3 +56,16 @@ ABOUT = {
 def list_about(cl: Any) -> str:
     """Return the sentence of a list, empty for one that has none."""
     return str(ABOUT.get(cl.opts.label_lower, ""))
+
+
+@register.simple_tag
+def named_cells(row: list[SafeString], heads: list[dict[str, Any]]) -> SafeString:
+    """Return a row's cells, each `td` or `th` with its column's name in `data-label`; a mark to choose the row has none."""
+    cells = []
+    for place, cell in enumerate(row):
+        begin, rest = mark_safe(cell[:3]), mark_safe(cell[3:])
+        if begin not in ("<td", "<th") or place >= len(heads) or "action-checkbox" in rest[:40]:
+            cells.append(cell)
+        else:
+            cells.append(format_html('{} data-label="{}"{}', begin, capfirst(str(heads[place]["text"])), rest))
+    return mark_safe("".join(cells))

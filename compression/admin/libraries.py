@@ -112,7 +112,6 @@ class LibraryAdmin(ImmutableAdmin):
         "state",
         "origin",
         "template_count",
-        "bytes",
         "created",
         "proposed_by",
         "promoted",

@@ -111,7 +111,7 @@ def test_a_conversation_reads_as_turns() -> None:
     assert (question.actor, question.methods, question.wire_bytes) == ("ada", {"template": 1}, 3)
     assert (answer.model, answer.tier, answer.cost_nano, answer.next_offset) == ("m", "nano", 5, 3)
     assert (answer.text_bytes, answer.wire_bytes, answer.methods) == (22, 17, {"raw": 2, "brotli": 2})
-    assert failed.fault == "It broke."
+    assert (failed.fault, failed.fault_code) == ("It broke.", "provider_failed")
 
 
 def test_an_answer_that_was_stopped_or_still_runs_says_so() -> None:

@@ -1,12 +1,15 @@
 """The lists of the admin: each says what it is for, in both languages, and when there is nothing in it."""
 
+import re
+
 import pytest
 from django.contrib import admin
 from django.test import Client
 from django.utils import translation
+from django.utils.safestring import mark_safe
 
 from aura_site.administration import ORDER
-from aura_site.templatetags.lists import ABOUT
+from aura_site.templatetags.lists import ABOUT, named_cells
 from tests.audit.scenario import user_named
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,6 +37,21 @@ def test_an_empty_list_says_so_and_a_search_without_result_leads_back() -> None:
     sought = client.get("/admin/auth/user/?q=nobody-of-that-name").content.decode()
     assert "Nothing fits what you look for." in sought
     assert "There is nothing here yet." not in client.get("/admin/auth/user/").content.decode()
+
+
+def test_a_cell_says_what_it_is_where_there_is_no_place_for_heads() -> None:
+    user_named("root", is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(user_named("root"))
+    client.cookies["django_language"] = "ar"
+    listed = client.get("/admin/auth/user/").content.decode()
+    assert re.search(r'<th data-label="اسم المستخدم" class="field-username">\s*<a[^>]*>root</a></th>', listed)
+    assert re.search(r'<td class="action-checkbox"><input type="checkbox"', listed)
+
+
+def test_a_name_of_a_column_is_no_markup() -> None:
+    cells = [mark_safe("<td>1</td>"), mark_safe('<td class="hidden">2</td>')]
+    assert named_cells(cells, [{"text": 'a">b'}]) == '<td data-label="A&quot;&gt;b">1</td><td class="hidden">2</td>'
 
 
 def test_what_people_come_for_stands_first() -> None:

@@ -77,6 +77,41 @@ def test_recovery_codes_stand_in_for_a_phone_once_each(staff, client: Client) ->
     assert "_auth_user_id" not in second.session
 
 
+def test_a_code_is_taken_as_a_phone_writes_it(staff, client: Client) -> None:
+    device, codes = enrol(client)
+    for written in (f" {codes[0].capitalize()} ", f"{codes[1][:4]} {codes[1][4:].upper()}"):
+        other = Client()
+        sign_in(other)
+        assert other.post("/second-factor/", {"code": written})["Location"] == "/console/", written
+    # To the phone these were wrong codes.
+    TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
+    arabic = code_of(device, 1).translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+    other = Client()
+    sign_in(other)
+    assert other.post("/second-factor/", {"code": arabic})["Location"] == "/console/"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "recovery codes lost?"), ("ar", "فقدت الهاتف ورموز الاسترداد؟")]
+)
+def test_the_pages_say_how_to_go_on(staff, client: Client, language: str, words: str) -> None:
+    client.cookies["django_language"] = language
+    sign_in(client)
+    page = client.get("/second-factor/").content.decode()
+    # Nobody scans the screen of the phone in hand.
+    assert 'href="otpauth://totp/' in page
+    assert words not in page
+    codes = client.post("/second-factor/", {"code": code_of(TOTPDevice.objects.get())}).content.decode()
+    # No button there leads away from what is shown once.
+    assert "<nav" not in codes
+    other = Client()
+    other.cookies["django_language"] = language
+    sign_in(other)
+    asked = other.get("/second-factor/").content.decode()
+    assert words in asked
+    assert "reset_second_factor NAME" in asked
+
+
 def test_guessing_codes_is_slowed_down(staff, client: Client) -> None:
     device, _ = enrol(client)
     guesser = Client()
@@ -107,6 +142,8 @@ def test_a_session_from_before_ends(staff, client: Client, settings) -> None:
 def test_who_waits_too_long_begins_again(staff, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(second_factor, "PATIENCE", -1)
     sign_in(client)
+    assert client.get("/second-factor/")["Location"] == "/sign-in/?late"
+    assert b"too late after the password" in client.get("/sign-in/?late").content
     assert client.get("/second-factor/")["Location"] == "/sign-in/"
     assert Client().get("/second-factor/")["Location"] == "/sign-in/"
 

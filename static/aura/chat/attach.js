@@ -38,6 +38,11 @@ export class Attachments {
     area.addEventListener("drop", (event) => this.#took(event, event.dataTransfer));
   }
 
+  /** The bytes of all that is attached. */
+  get size() {
+    return this.#files.reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** Take files; those that cannot be taken are told. */
   async add(files) {
     for (const file of files) {
@@ -64,9 +69,8 @@ export class Attachments {
 
   /** Take one; return why not. */
   async #take(file) {
-    const taken = this.#files.reduce((sum, { size }) => sum + size, 0);
-    if (file.type.startsWith("image/")) return this.#takePicture(file, this.limit - taken);
-    if (taken + file.size > this.limit) return say("tooLarge", { name: file.name, limit: Math.floor(this.limit / 1024) });
+    if (file.type.startsWith("image/")) return this.#takePicture(file, this.limit - this.size);
+    if (this.size + file.size > this.limit) return say("tooLarge", { name: file.name, limit: Math.floor(this.limit / 1024) });
     const text = textOf(await file.arrayBuffer());
     if (text === null) return say("noText", { name: file.name });
     this.#files.push({ name: file.name, size: file.size, source: fenced(file.name, text) });

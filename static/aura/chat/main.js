@@ -228,6 +228,12 @@ class Chat {
    */
   send(words, { files = null, instead = "", pictures: given = [] } = {}) {
     if (this.answers.size > 0 || this.connection.state === "refused") return false;
+    // The server takes no message above its limit, and would be asked again and again for an answer that cannot be.
+    const limit = Number(byId("app").dataset.limit);
+    if (new TextEncoder().encode(words).length + (files?.size ?? 0) > limit) {
+      this.notice.say(say("questionTooLong", { limit: Math.floor(limit / 1024) }));
+      return false;
+    }
     const { text, pictures } = files === null ? { text: words, pictures: given } : files.take(words);
     if (!text.trim() && pictures.length === 0) return false;
     if (!instead) this.composer.set("");
@@ -312,7 +318,7 @@ class Chat {
       if (event.type === "ended") {
         const end = { ...event.done, finish: FINISH[event.done.finish], firstToken: event.done.first_token };
         shown.answer.finish(end, { before: reading.textBytes, after: reading.payloadBytes, methods: reading.methods });
-      } else shown.answer.fail(event.fault.message, event.fault.retry_after);
+      } else shown.answer.fail(event.fault.code, event.fault.message, event.fault.retry_after);
       if (!shown.spoken) this.announcer.end(say(event.type === "ended" ? "finished" : "failed"));
       const stale = event.fault?.code === FaultCode.RESUME_IMPOSSIBLE || event.intact === false;
       // What is on the record is the truth about an answer that cannot be had whole from its stream. Once: it may say the same.

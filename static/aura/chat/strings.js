@@ -11,6 +11,9 @@ export function say(name, values = {}) {
   return (texts[name] ?? name).replace(/\{(\w+)\}/g, (whole, key) => String(values[key] ?? whole));
 }
 
+/** Return the text of that name, empty where the page has none. */
+export const told = (name) => texts[name] ?? "";
+
 /** Return a moment in words: a Date, or milliseconds since 1970; to the second where that is asked for. */
 export function moment(at, { seconds = false } = {}) {
   return new Date(at).toLocaleString(LOCALE, seconds ? { ...DATE, second: "2-digit" } : DATE);

@@ -4,7 +4,7 @@ import { methodName } from "../codec/payload.js";
 import { copyButton } from "./clipboard.js";
 import { button, element } from "./element.js";
 import { MarkdownView } from "./markdown.js";
-import { LOCALE, say } from "./strings.js";
+import { LOCALE, say, told } from "./strings.js";
 import { TentativeText } from "./tentative.js";
 
 export const DEMO_MODEL = "smollm2-135m-instruct";
@@ -179,12 +179,16 @@ export class Answer {
     this.notes.replaceChildren(...notes);
   }
 
-  /** Show that the answer failed, with what to do; `retryAfter` (ms) is how long the server wants to be left alone. */
-  fail(message, retryAfter = 0) {
+  /**
+   * Show that the answer failed, with what to do: in the page's language by the fault's `code`, a number or a name, with the server's own
+   * words behind. `retryAfter` (ms) is how long the server wants to be left alone.
+   */
+  fail(code, message, retryAfter = 0) {
     this.#over();
     this.root.classList.add("failed");
-    const words = element("p", { className: "fault", text: message, dir: "auto", role: "alert" });
-    this.notes.replaceChildren(words);
+    const plain = told(`fault_${code}`);
+    const words = element("p", { className: "fault", text: plain || message, dir: "auto", role: "alert" });
+    this.notes.replaceChildren(words, ...(plain ? [element("p", { className: "help", text: message, dir: "auto", lang: "en" })] : []));
     if (this.onRetry === null) return;
     const retry = named("retry", button(say("retry"), "link", this.onRetry));
     this.notes.append(retry);
@@ -223,7 +227,7 @@ export class Answer {
 /** Show in `answer` a turn as the record has it, which has ended. */
 export function restored(answer, turn) {
   answer.show(turn.text);
-  if (turn.state === "fault") return answer.fail(turn.fault);
+  if (turn.state === "fault") return answer.fail(turn.fault_code, turn.fault);
   const finish = turn.state === "cancelled" ? "cancelled" : turn.finish;
   const end = { ...turn, finish, cost: turn.cost_nano, firstToken: turn.first_token_ms };
   return answer.finish(end, { before: turn.text_bytes, after: turn.wire_bytes, methods: turn.methods });
