@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, islice, zip_longest
 from operator import itemgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from compression.codec.matcher import MAX_CANDIDATES, Matcher
 from compression.codec.template import Template
@@ -21,11 +21,13 @@ from compression.discovery.clusters import (
     scattered,
     variant,
 )
-from compression.discovery.grams import user_bit, user_number
+from compression.discovery.grams import WIDE, user_bit, user_number
 from compression.discovery.outline import Change
 from compression.discovery.personal import Personal
-from compression.discovery.sketches import WIDE, Sketches
 from compression.discovery.tokens import tokens, words
+
+if TYPE_CHECKING:
+    from compression.discovery.sketches import Sketches
 
 #: The share of a sketch that has to agree before texts are aligned, or before a text is matched against a template, which
 #: costs less.
@@ -72,7 +74,7 @@ class LevelMiner:
         self._k = k
         self._personal = personal
         self._limits = limits
-        self._sketches = Sketches(gram, limits.grams)
+        self._sketches = _sketches(gram, limits.grams)
         self._pending: dict[int, tuple[Unit, tuple[int, ...]]] = {}
         # N-gram to pending texts; a list only where there are several, which is seldom.
         self._waiting: dict[int, int | list[int]] = {}
@@ -416,6 +418,13 @@ class LevelMiner:
         self._index_clusters()
         for number, user, text, sketch in state["pending"]:
             self._wait(number, Unit(user, text), tuple(sketch))
+
+
+def _sketches(gram: int, limit: int) -> "Sketches":
+    """Return sketches; numpy is loaded only here, a third of a second that processes without discovery are spared."""
+    from compression.discovery.sketches import Sketches
+
+    return Sketches(gram, limit)
 
 
 def rarely(times: int) -> bool:
