@@ -11,6 +11,7 @@ from django.utils import translation
 from audit import immutability
 from audit.journal import journal
 from routing_ai.ledger import ledger
+from tests import longest
 from tests.live import LiveServer
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
@@ -100,7 +101,8 @@ def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveS
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of another database than the one in use: those marked `vendor` with its name."""
+    """Leave out the tests of another database than the one in use, those marked `vendor` with its name; the longest modules
+    begin first."""
     from django.db import connection
 
     def belongs(item: pytest.Item) -> bool:
@@ -111,3 +113,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if belongs(item)]
+    items.sort(key=lambda item: longest.place(item.nodeid))
