@@ -1,5 +1,7 @@
 """Fixtures for all tests."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from audit import immutability
 from audit.journal import journal
 from routing_ai.ledger import ledger
 from tests import longest
-from tests.live import LiveServer
+from tests.live import PREPARED, LiveServer
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
 if TYPE_CHECKING:
@@ -23,6 +25,14 @@ hypothesis.settings.register_profile("aura", deadline=None, suppress_health_chec
 hypothesis.settings.load_profile("aura")
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder in which all processes of a run find what servers begin with."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="aura-live-")
+        os.environ[PREPARED] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 @pytest.fixture(autouse=True)
