@@ -13,7 +13,7 @@ from aura_site.process_lock import AnotherServer
 from aura_site.serving import Serving, rpc_address
 from aura_site.upgrades import UpgradeError
 from streaming.asgi import Receive, Scope, Send
-from streaming.transports.grpc.server import Unbound
+from streaming.transports.grpc.errors import Unbound
 
 log = logging.getLogger(__name__)
 

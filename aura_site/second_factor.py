@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import segno
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -79,6 +78,9 @@ def draft(user: Any) -> TOTPDevice:
 
 def picture(device: TOTPDevice) -> str:
     """Return what a phone scans, as SVG without styles or scripts."""
+    # Loaded by whoever sets up a second factor, which is seldom.
+    import segno
+
     return str(segno.make(device.config_url, error="m").svg_inline(scale=5, dark="#000", light="#fff"))
 
 

@@ -18,7 +18,6 @@ from routing_ai.providers import embedded
 from routing_ai.providers.base import Provider
 from routing_ai.providers.embedded import EmbeddedProvider
 from routing_ai.providers.mock import MockProvider
-from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +62,12 @@ def provider(name: str) -> Provider:
     return found
 
 
+def prepare() -> None:
+    """Make a provider of each endpoint that is configured, so that no question waits until its library is loaded."""
+    for name in addresses():
+        provider(name)
+
+
 async def close() -> None:
     """Release connections and models, and forget the providers."""
     while _providers:
@@ -79,6 +84,9 @@ def _make(name: str) -> Provider:
             raise NoModel("The mock is off: set ALLOW_MOCK_LLM=true, or configure another model.")
     if name not in addresses():
         raise NoModel(f"The provider {name} is not configured: see docs/reference/models.md.")
+    # A third of a second, for aiohttp: a server that has endpoints loads it when it starts (see `prepare`).
+    from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
+
     base_url, key = addresses()[name]
     return OpenAICompatibleProvider(
         name,

@@ -42,6 +42,7 @@ __all__ = [
     "get_metrics",
     "hybrid",
     "keep_house",
+    "prepare",
     "prime",
     "revoke_key",
     "save_new",
@@ -309,6 +310,11 @@ async def check_providers() -> None:
         if spec.provider not in checked:
             await catalogue.provider(spec.provider).check()
             checked.add(spec.provider)
+
+
+def prepare() -> None:
+    """Load what the endpoints that are configured need; to be called before the first question."""
+    catalogue.prepare()
 
 
 async def warm_up() -> None:

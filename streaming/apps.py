@@ -16,8 +16,8 @@ class StreamingConfig(AppConfig):
         from audit.signals import erased
         from streaming.jobs import services as jobs
         from streaming.registry import registry
-        from streaming.replay import redis as replay
+        from streaming.replay import store
 
         erased.connect(jobs.forget, dispatch_uid="streaming.jobs.forget")
-        erased.connect(replay.forget, dispatch_uid="streaming.replay.forget")
+        erased.connect(store.forget, dispatch_uid="streaming.replay.forget")
         erased.connect(registry.ended.forget, dispatch_uid="streaming.ended.forget")

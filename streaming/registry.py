@@ -16,9 +16,8 @@ from streaming.errors import Draining, TooManyStreams
 from streaming.load import load
 from streaming.messages import Message
 from streaming.recorded import INTERRUPTED
+from streaming.replay import store
 from streaming.replay.base import Replay
-from streaming.replay.local import LocalReplay
-from streaming.replay.redis import RedisReplay
 from streaming.streams import Stream
 
 log = logging.getLogger(__name__)
@@ -56,12 +55,12 @@ class Registry:
     def replay(self) -> Replay:
         """Return the store that this process shares with the others."""
         if self._replay is None:
-            self._replay = (
-                RedisReplay(settings.REDIS_URL, settings.STREAMING_REPLAY_TIME, self._on_message)
-                if settings.REDIS_URL
-                else LocalReplay()
-            )
+            self._replay = store.make(self._on_message)
         return self._replay
+
+    def prepare(self) -> None:
+        """Make the store before anybody asks for it: what it needs may take a while to load."""
+        _ = self.replay
 
     @property
     def size(self) -> int:

@@ -19,6 +19,7 @@ from streaming.jobs import services as jobs
 from streaming.jobs.active import runs
 from streaming.load import load
 from streaming.registry import registry
+from streaming.speech.engines import engines
 from streaming.voice.speakers import speakers
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ _housekeeping: list[asyncio.Task[None]] = []
 
 async def startup() -> None:
     """Put an end on the record to streams that nobody will go on with, and begin to look after what runs."""
+    # Libraries that only some servers need are loaded before anybody asks.
+    registry.prepare()
+    engines.prepare()
+    routing.prepare()
     # What was imported is never garbage; looking through it for some held up everything for 0.12 s again and again.
     gc.collect()
     gc.freeze()

@@ -1,5 +1,7 @@
 """Fixtures for all tests."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +13,8 @@ from django.utils import translation
 from audit import immutability
 from audit.journal import journal
 from routing_ai.ledger import ledger
-from tests.live import LiveServer
+from tests import longest
+from tests.live import PREPARED, LiveServer
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
 if TYPE_CHECKING:
@@ -22,6 +25,14 @@ hypothesis.settings.register_profile("aura", deadline=None, suppress_health_chec
 hypothesis.settings.load_profile("aura")
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder in which all processes of a run find what servers begin with."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="aura-live-")
+        os.environ[PREPARED] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +111,8 @@ def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveS
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of another database than the one in use: those marked `vendor` with its name."""
+    """Leave out the tests of another database than the one in use, those marked `vendor` with its name; the longest modules
+    begin first."""
     from django.db import connection
 
     def belongs(item: pytest.Item) -> bool:
@@ -111,3 +123,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if belongs(item)]
+    items.sort(key=lambda item: longest.place(item.nodeid))

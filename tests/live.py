@@ -1,5 +1,6 @@
 """A real AURA server in a process of its own, for tests that talk to it from outside."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -20,14 +21,18 @@ from aura_site.launcher.config import Config
 from tests.places import new_database, new_redis
 
 ROOT = Path(__file__).resolve().parents[1]
+# Names the folder where what all servers of a run begin with is prepared once, whichever process needs it first.
+PREPARED = "AURA_TESTS_PREPARED"
 PREPARE = """
 import json
 from django.conf import settings
+from django.core.management import call_command
 from django.contrib.auth import get_user_model
 from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from aura_site import secret_files
 from routing_ai.services import create_key
+call_command("migrate", verbosity=0)
 secret_files.kept(settings.OPERATOR_TOKEN_FILE)
 users = get_user_model().objects
 made = {}
@@ -87,7 +92,6 @@ class LiveServer:
 
     def _prepare(self) -> dict[str, dict[str, str]]:
         """Make the database and its users; return their keys and sessions by name."""
-        self.manage("migrate", "--verbosity=0")
         made = self.manage("shell", "--verbosity=0", "-c", PREPARE).strip().splitlines()[-1]
         return dict(json.loads(made))
 
@@ -144,12 +148,24 @@ class _Prepared(LiveServer):
     """A data folder for copies, which no server runs on."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="aura-live-")
-        self.folder = Path(self._folder.name)
+        self._own = None if PREPARED in os.environ else tempfile.TemporaryDirectory(prefix="aura-live-")
+        place = Path(self._own.name if self._own else os.environ[PREPARED])
+        self.folder = place / "data"
         self.environment = {**_inherited(), "AURA_DATA_DIR": str(self.folder)}
-        if "DATABASE_URL" in os.environ:
-            self.environment["DATABASE_URL"] = new_database()
-        self.users = self._prepare()
+        known = place / "known.json"
+        with (place / "lock").open("w") as lock:
+            # Let go when the file is closed, or the process ends.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not known.exists():
+                self.folder.mkdir(mode=0o700, exist_ok=True)
+                if "DATABASE_URL" in os.environ:
+                    self.environment["DATABASE_URL"] = new_database()
+                made = {"users": self._prepare(), "database": self.environment.get("DATABASE_URL")}
+                known.write_text(json.dumps(made))
+        found = json.loads(known.read_text())
+        self.users = found["users"]
+        if found["database"]:
+            self.environment["DATABASE_URL"] = found["database"]
 
     def place(self) -> dict[str, str]:
         """Return where a server keeps what it has: with `tests.cluster` a copy of the database, and a Redis of its own."""

@@ -19,6 +19,9 @@ APPS = ("aura_site", "audit", "compression", "routing_ai", "streaming", "aura_cl
 NO_BROWSER = "no Chromium: install it (Debian: apt install chromium) or name one in AURA_CHROMIUM"
 # Processes that the tests share.
 PYTESTS = 3
+# All tests run side by side, a module's in one process: much of their time is waiting for servers and for time itself. xdist
+# would begin with the modules of most tests, which are quick, and end with the long ones (tests/longest.py).
+BY_MODULE = ("--dist", "loadfile", "--no-loadscope-reorder")
 # What failed beside other tests is run once more by itself, and named; more than this many are no matter of a busy machine.
 FEW = 5
 # How pytest ends when all ran and some failed.
@@ -82,8 +85,7 @@ def checks(config: Config, pytest_arguments: list[str]) -> list[Check]:
     quietly = [python, "-W", "ignore", "-m"]
     browser = {"AURA_CHROMIUM": chromium()}
     deselect = [] if browser["AURA_CHROMIUM"] else ["-m", "not browser"]
-    # All tests run side by side, a module's in one process: much of their time is waiting for servers and for time itself.
-    spread = [] if pytest_arguments else ["-n", str(PYTESTS), "--dist", "loadfile"]
+    spread = [] if pytest_arguments else ["-n", str(PYTESTS), *BY_MODULE]
     return [
         Check("ruff", [str(scripts / "ruff"), "check", "."]),
         Check("format", [str(scripts / "ruff"), "format", "--check", "."]),
@@ -100,7 +102,7 @@ def checks(config: Config, pytest_arguments: list[str]) -> list[Check]:
             environment=browser,
             again=[python, "-m", "pytest"] if spread else [],
         ),
-        *([] if pytest_arguments else [on_cluster(config, ["-n", "2", "--dist", "loadfile", *ON_CLUSTER])]),
+        *([] if pytest_arguments else [on_cluster(config, ["-n", "2", *BY_MODULE, *ON_CLUSTER])]),
     ]
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 #: Tokens whose numbers are kept.
 CACHED = 16_384
+#: N-grams of a sketch, at most.
+WIDE = 64
 
 
 class GramTable:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, islice, zip_longest
 from operator import itemgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from compression.codec.matcher import MAX_CANDIDATES, Matcher
 from compression.codec.template import Template
@@ -21,11 +21,13 @@ from compression.discovery.clusters import (
     scattered,
     variant,
 )
-from compression.discovery.grams import user_bit, user_number
+from compression.discovery.grams import WIDE, user_bit, user_number
 from compression.discovery.outline import Change
 from compression.discovery.personal import Personal
-from compression.discovery.sketches import WIDE, Sketches
 from compression.discovery.tokens import tokens, words
+
+if TYPE_CHECKING:
+    from compression.discovery.sketches import Sketches
 
 #: The share of a sketch that has to agree before texts are aligned, or before a text is matched against a template, which
 #: costs less.
@@ -76,7 +78,7 @@ class LevelMiner:
         self._k = k
         self._personal = personal
         self._limits = limits
-        self._sketches = Sketches(gram, limits.grams)
+        self._sketches = _sketches(gram, limits.grams)
         self._pending: dict[int, tuple[Unit, tuple[int, ...]]] = {}
         # N-gram to pending texts, each in one of its user's places; a dictionary only where there are several.
         self._waiting: dict[int, int | dict[int, int]] = {}
@@ -455,6 +457,13 @@ class LevelMiner:
 def _place(user: str, number: int) -> int:
     """Return the place of a text among those of one n-gram: one of OWN that its user has."""
     return OWN * hash(user) + number % OWN
+
+
+def _sketches(gram: int, limit: int) -> "Sketches":
+    """Return sketches; numpy is loaded only here, a third of a second that processes without discovery are spared."""
+    from compression.discovery.sketches import Sketches
+
+    return Sketches(gram, limit)
 
 
 def rarely(times: int) -> bool:

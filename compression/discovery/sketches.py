@@ -14,10 +14,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from compression.discovery.grams import CACHED, Numbers
+from compression.discovery.grams import CACHED, WIDE, Numbers
 
-#: N-grams of a sketch, at most.
-WIDE: Final = 64
 #: Texts looked at in one go: so many fit into the bits that tell them apart.
 _AT_ONCE: Final = 1_000
 _OWNER_BITS: Final = 54

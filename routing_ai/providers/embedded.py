@@ -14,12 +14,14 @@ import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from routing_ai.errors import NoModel
 from routing_ai.policy.history import newest
 from routing_ai.providers.base import Call, Part
-from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
+
+if TYPE_CHECKING:
+    from routing_ai.providers.openai_compatible import OpenAICompatibleProvider
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ CONTEXT = 2_048  # tokens a slot
 HISTORY_LIMIT = 2_400
 ANSWER_LIMIT = 256  # tokens; a model of this size rambles beyond
 # Four answers share the cores: a fifth question waits for its turn, and a long prompt holds up the others.
-PATIENT = Timeouts(first_token=180.0, between=60.0)
+FIRST_TOKEN, BETWEEN = 180.0, 60.0  # seconds
 # Measured: with this short system prompt and no sampling the model answers simple questions best.
 SYSTEM = "You are a helpful assistant."
 MISSING = "The embedded model is not installed: run ./aura up, or configure a model (docs/reference/models.md)."
@@ -99,7 +101,7 @@ class EmbeddedProvider:
         """Return when the model is loaded and answers; loading it is part of the check."""
         await (await self._ready()).check()
 
-    async def _ready(self) -> OpenAICompatibleProvider:
+    async def _ready(self) -> "OpenAICompatibleProvider":
         if self._endpoint is None:
             await asyncio.to_thread(self._load)
         assert self._endpoint is not None
@@ -114,6 +116,8 @@ class EmbeddedProvider:
                 raise NoModel(MISSING)
             import xllamacpp
 
+            from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
+
             parameters = xllamacpp.CommonParams()
             parameters.model.path = str(file)
             parameters.n_ctx = SLOTS * CONTEXT
@@ -127,7 +131,10 @@ class EmbeddedProvider:
             parameters.api_keys = [key]
             self._server = xllamacpp.Server(parameters)
             self._endpoint = OpenAICompatibleProvider(
-                self.name, f"{self._server.listening_address}/v1", key, timeouts=PATIENT
+                self.name,
+                f"{self._server.listening_address}/v1",
+                key,
+                timeouts=Timeouts(first_token=FIRST_TOKEN, between=BETWEEN),
             )
             log.info("the embedded model %s is loaded", MODEL)
 

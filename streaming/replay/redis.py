@@ -16,7 +16,6 @@ from uuid import UUID
 
 import orjson
 import redis as redis_sync
-from django.conf import settings
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -74,12 +73,6 @@ def erase(url: str, names: Sequence[UUID]) -> None:
         log.exception("erased streams are still in Redis until they expire")
     finally:
         redis.close()
-
-
-def forget(*, streams: Sequence[UUID], **_said: Any) -> None:
-    """Delete the events of streams that were erased (see `audit.signals`)."""
-    if settings.REDIS_URL:
-        erase(settings.REDIS_URL, streams)
 
 
 class RedisReplay:

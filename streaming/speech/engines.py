@@ -4,15 +4,17 @@ import asyncio
 import logging
 from collections.abc import Hashable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.conf import settings
 
 from streaming.audio.activity import Detector, LoudnessDetector
 from streaming.speech import hibari, silero, whisper
 from streaming.speech.base import NoEngine, SpeechError
-from streaming.speech.endpoint import Endpoint
 from streaming.speech.process import EngineProcess
+
+if TYPE_CHECKING:
+    from streaming.speech.endpoint import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,11 @@ class Engines:
             return silero.SileroDetector()
         return LoudnessDetector()
 
+    def prepare(self) -> None:
+        """Load what an endpoint needs, if one is configured, so that no speaker waits until its library is there."""
+        if "endpoint" in (self.choice("recogniser"), self.choice("synthesiser")):
+            self._once("endpoint")
+
     def choice(self, kind: str) -> str:
         """Return the engine of a kind that the settings mean."""
         wanted = str(getattr(settings, f"AURA_VOICE_{kind.upper()}"))
@@ -133,7 +140,10 @@ class Engines:
         return self._made[name]
 
 
-def _endpoint() -> Endpoint:
+def _endpoint() -> "Endpoint":
+    # A third of a second, for aiohttp: a server that has an endpoint loads it when it starts (see `prepare`).
+    from streaming.speech.endpoint import Endpoint
+
     return Endpoint(
         settings.AURA_VOICE_ENDPOINT,
         settings.AURA_VOICE_ENDPOINT_KEY,

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from aura_site.process_lock import AnotherServer
 from aura_site.serving import Serving
 from aura_site.upgrades import UpgradeError
-from streaming.transports.grpc.server import Unbound
+from streaming.transports.grpc.errors import Unbound
 
 DEFAULT_PORT = 50_051
 

@@ -10,6 +10,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from streaming.registry import registry
+from streaming.transports.grpc.errors import Unbound
 from streaming.transports.grpc.generated import aura_pb2, aura_pb2_grpc
 from streaming.transports.grpc.service import AuraService
 
@@ -22,10 +23,6 @@ HEALTH_INTERVAL = 1.0
 STOP_PATIENCE = 2.0
 
 Ready = Callable[[], Awaitable[bool]]
-
-
-class Unbound(Exception):
-    """The address cannot be listened on."""
 
 
 class RpcServer:

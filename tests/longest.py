@@ -1,0 +1,61 @@
+"""Which modules of the tests take longest. They begin first: one that began last would have the others' processors idle."""
+
+# Longest first, by what they took on two cores; most of them start servers, brokers or browsers of their own.
+LONGEST = (
+    "tests/aura_site/test_launcher.py",
+    "tests/streaming/test_websocket.py",
+    "tests/aura_site/upgrade/test_upgrade.py",
+    "tests/streaming/bridges/test_conformance.py",
+    "tests/browser/test_accessible.py",
+    "tests/audit/test_erasure.py",
+    "tests/audit/test_verification.py",
+    "tests/aura_site/test_openapi.py",
+    "tests/streaming/test_slow_reader.py",
+    "tests/aura_client/test_client.py",
+    "tests/streaming/test_http_chat.py",
+    "tests/streaming/jobs/test_resume.py",
+    "tests/streaming/test_openai.py",
+    "tests/browser/test_record.py",
+    "tests/browser/test_chat.py",
+    "tests/deploy/test_image.py",
+    "tests/compression/test_processes.py",
+    "tests/audit/test_faults.py",
+    "tests/audit/test_migrations.py",
+    "tests/streaming/test_webrtc.py",
+    "tests/aura_client/test_webrtc.py",
+    "tests/streaming/test_http.py",
+    "tests/streaming/test_outages.py",
+    "tests/streaming/test_cluster.py",
+    "tests/streaming/test_grpc_server.py",
+    "tests/streaming/test_grpc_session.py",
+    "tests/browser/test_page.py",
+    "tests/browser/test_console.py",
+    "tests/browser/test_markdown.py",
+    "tests/browser/test_discovery.py",
+    "tests/browser/test_voice.py",
+    "tests/browser/test_bridges.py",
+    "tests/browser/test_datasets.py",
+    "tests/browser/test_conversations.py",
+    "tests/compression/test_secrets.py",
+    "tests/compression/test_runs.py",
+    "tests/audit/test_journal.py",
+    "tests/aura_site/test_backups.py",
+    "tests/streaming/test_topics.py",
+    "tests/streaming/test_load.py",
+    "tests/streaming/test_swap.py",
+    "tests/streaming/bridges/test_live.py",
+    "tests/streaming/voice/test_servers.py",
+    "tests/streaming/voice/test_endpoint.py",
+    "tests/aura_client/test_topics.py",
+    "tests/aura_client/test_rpc.py",
+    "tests/test_fuzz.py",
+    "tests/streaming/test_nginx.py",
+    "tests/aura_site/test_nginx.py",
+    "tests/benchmarks/test_load.py",
+)
+_PLACES = {name: place for place, name in enumerate(LONGEST)}
+
+
+def place(nodeid: str) -> int:
+    """Return where the module of a test stands among the longest; all others stand behind them."""
+    return _PLACES.get(nodeid.partition("::")[0], len(LONGEST))
