@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, IntegrityError, connections, transaction
 
@@ -208,7 +208,7 @@ class Journal:
             with transaction.atomic(using=self._alias), connection.cursor() as cursor:
                 before = ledger.begin(connection, cursor, self._vault)
                 batch = _Batch()
-                opened = self._open(jobs)
+                opened = self._open(connection, cursor, jobs)
                 for job in jobs:
                     further = job.work(before.sequence) if job.work is not None else []
                     batch.add(job, opened.get(job), further)
@@ -223,7 +223,7 @@ class Journal:
         self._wrote = time.monotonic()
         return batch.outcomes(first)
 
-    def _open(self, jobs: list[_Job]) -> "dict[_Job, Event | NotAllowed | None]":
+    def _open(self, connection: Any, cursor: Any, jobs: list[_Job]) -> "dict[_Job, Event | NotAllowed | None]":
         """Open the conversations of those jobs that say so."""
         from audit import openings
 
@@ -231,7 +231,7 @@ class Journal:
         if not asking:
             return {}
         wanted = [job.opening for job in asking if job.opening is not None]
-        return dict(zip(asking, openings.write(self._alias, self._vault, wanted), strict=True))
+        return dict(zip(asking, openings.write(connection, cursor, self._vault, wanted), strict=True))
 
 
 _Outcome = list[int] | Exception

@@ -1,4 +1,7 @@
-"""Conversations that are opened by their first question: the journal makes many at once, in the questions' transaction."""
+"""Conversations that are opened by their first question: the journal makes many at once, in the questions' transaction.
+
+Plain SQL, because whoever waits for the first word of an answer waits for this.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,14 +37,12 @@ def opening(user: Any, conversation: UUID, first_words: str) -> Opening:
     return Opening(conversation, user.pk, user.get_username(), title)
 
 
-def write(alias: str, keys: Vault, openings: Sequence[Opening]) -> list[Event | NotAllowed | None]:
+def write(connection: Any, cursor: Any, keys: Vault, openings: Sequence[Opening]) -> list[Event | NotAllowed | None]:
     """Make the conversations that are new, inside a journal's transaction.
 
     Return for each opening the event that says so, None for a conversation that was there, NotAllowed for another user's.
     """
-    wanted = {one.conversation for one in openings}
-    table = Conversation.objects.using(alias)
-    owned: dict[UUID, int | None] = dict(table.filter(pk__in=wanted).values_list("pk", "user_id"))
+    owned = _owned(connection, cursor, {one.conversation for one in openings})
     now = timezone.now()
     made: list[Conversation] = []
     results: list[Event | NotAllowed | None] = []
@@ -51,7 +52,7 @@ def write(alias: str, keys: Vault, openings: Sequence[Opening]) -> list[Event | 
             results.append(None if theirs else NotAllowed("that conversation belongs to somebody else"))
             continue
         owned[one.conversation] = one.user_id
-        owner, rows = _owner(alias, keys, one.name)
+        owner, rows = _owner(connection.alias, keys, one.name)
         row = Conversation(
             pk=one.conversation, user_id=one.user_id, subject_id=owner.subject, created=now, updated=now,
             sealed_title=seal_text(one.title, owner),
@@ -60,8 +61,22 @@ def write(alias: str, keys: Vault, openings: Sequence[Opening]) -> list[Event | 
         rows.append(tracking.described(row))
         results.append(tracking.state(rows, "a conversation was opened", actor=one.name, conversation=one.conversation))
     if made:
-        table.bulk_create(made)
+        fields = Conversation._meta.concrete_fields
+        cursor.executemany(
+            f"INSERT INTO audit_conversation ({', '.join(str(field.column) for field in fields)})"
+            f" VALUES ({', '.join(['%s'] * len(fields))})",
+            [[field.get_db_prep_save(field.value_from_object(row), connection) for field in fields] for row in made],
+        )
     return results
+
+
+def _owned(connection: Any, cursor: Any, conversations: set[UUID]) -> dict[UUID, int | None]:
+    """Return whose those of the conversations are that there are."""
+    native = connection.features.has_native_uuid_field
+    marks = ", ".join(["%s"] * len(conversations))
+    wanted = [one if native else one.hex for one in conversations]
+    cursor.execute(f"SELECT id, user_id FROM audit_conversation WHERE id IN ({marks})", wanted)
+    return {one if native else UUID(hex=one): user for one, user in cursor.fetchall()}
 
 
 def _owner(alias: str, keys: Vault, name: str) -> tuple[Owner, tracking.Rows]:

@@ -1,8 +1,9 @@
 """Summaries of turns, written in the journal's transaction so that they always fit the ledger."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, fields
+from dataclasses import fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from audit.records.event import SUMMED, Event, Kind
 from audit.records.summary import Summary, apply, begin
 
 COLUMNS = tuple(field.name if field.name != "conversation" else "conversation_id" for field in fields(Summary))
+_values = attrgetter(*(field.name for field in fields(Summary)))
 _LIST = ", ".join(COLUMNS)
 _UPSERT = (
     f"INSERT INTO audit_summary ({_LIST}) VALUES ({', '.join(['%s'] * len(COLUMNS))}) ON CONFLICT (stream) DO UPDATE SET "
@@ -35,7 +37,7 @@ def write(connection: Any, cursor: Any, events: Iterable[Event]) -> None:
             touched[event.conversation] = event.at
     rows = []
     for summary in found.values():
-        stream, conversation, *rest = astuple(summary)
+        stream, conversation, *rest = _values(summary)
         rows.append((_key(stream, native), _key(conversation, native), *rest))
     cursor.executemany(_UPSERT, rows)
     adapt = connection.ops.adapt_datetimefield_value

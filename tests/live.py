@@ -12,9 +12,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from email.message import Message
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from multidict import CIMultiDict
 
 from aura_site.launcher import processes
 from aura_site.launcher.config import Config
@@ -130,7 +133,7 @@ class LiveServer:
         """Return what the server wrote."""
         return (self.folder / "server.log").read_text(errors="replace")
 
-    def get(self, path: str, key: str | None = None, **headers: str) -> tuple[int, dict[str, str], Any]:
+    def get(self, path: str, key: str | None = None, **headers: str) -> tuple[int, CIMultiDict[str], Any]:
         """Return status, headers and the JSON (or text) of a GET with an API key; none for an empty one."""
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         if key != "":
@@ -138,10 +141,10 @@ class LiveServer:
         request = urllib.request.Request(self.url + path, headers=names)
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
-                return response.status, dict(response.headers), _body(response.read())
+                return response.status, _headers(response.headers), _body(response.read())
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, dict(error.headers), _body(error.read())
+                return error.code, _headers(error.headers), _body(error.read())
 
 
 class _Prepared(LiveServer):
@@ -183,6 +186,11 @@ def _inherited() -> dict[str, str]:
     """Return the environment without what an operator has set for AURA."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AURA_", "OPEN"))}
     return {**kept, "DJANGO_SETTINGS_MODULE": "aura_site.settings"}
+
+
+def _headers(message: Message) -> CIMultiDict[str]:
+    """Return headers by their names, however these are written: no two HTTP parsers agree (RFC 9110, section 5.1)."""
+    return CIMultiDict(message.items())
 
 
 def _body(data: bytes) -> Any:

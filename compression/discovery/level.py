@@ -1,5 +1,6 @@
 """One level of mining: texts of one kind, the clusters they make, and those that wait for their like."""
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -456,7 +457,7 @@ class LevelMiner:
 
 def _place(user: str, number: int) -> int:
     """Return the place of a text among those of one n-gram: one of OWN that its user has."""
-    return OWN * hash(user) + number % OWN
+    return OWN * zlib.crc32(user.encode("utf-8", "surrogatepass")) + number % OWN
 
 
 def _sketches(gram: int, limit: int) -> "Sketches":

@@ -31,6 +31,8 @@ from streaming.streams import Stream
 log = logging.getLogger(__name__)
 
 PREFIX = "/v1/"
+# Bytes of events that are sent together at most.
+TOGETHER = 16_384
 # Bytes of a body above which it is read by a thread.
 LARGE = 65_536
 _NO_KEY = "Send an API key as a bearer token: make one with ./aura createkey NAME."
@@ -280,6 +282,7 @@ class _Answer:
         self._writer = form.Writer(f"chatcmpl-{message.stream.hex}", int(time.time()), asked.model or "auto")
         self._started = False
         self._texts: list[str] = []
+        self._held: list[bytes] = []
         self.tokens = 0
 
     async def run(self, stream: Stream) -> None:
@@ -297,7 +300,10 @@ class _Answer:
                 if stream.tools_from is not None and event.offset >= stream.tools_from:
                     return
                 if self._asked.stream:
-                    await self._event(self._writer.text(event.text))
+                    self._held.append(self._writer.text(event.text))
+                    # With events that are there already: each sending costs more than making an event does.
+                    if event.offset + 1 == stream.next_offset or sum(map(len, self._held)) > TOGETHER:
+                        await self._event()
                 else:
                     self._texts.append(event.text)
             case StreamDone():
@@ -317,19 +323,20 @@ class _Answer:
         await _send(self._send, 200, body, self._names())
 
     async def _fault(self, event: StreamFault) -> None:
-        if not self._started:
+        if not self._started and not self._held:
             await _refuse(self._send, event.code, event.message, event.retry_after / 1000)
             return
         # The status has long been sent: an error event, and no [DONE] behind it, so that nobody takes this for an end.
         await self._event(b"data: " + form.error(event.code, event.message) + b"\n\n", last=True)
 
-    async def _event(self, data: bytes, *, last: bool = False) -> None:
+    async def _event(self, data: bytes = b"", *, last: bool = False) -> None:
         if not self._started:
             self._started = True
             headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
             headers += [(b"x-accel-buffering", b"no"), *self._names()]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        held, self._held = self._held, []
+        await self._send({"type": "http.response.body", "body": b"".join([*held, data]), "more_body": not last})
 
     def _names(self) -> Headers:
         return [
