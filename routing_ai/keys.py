@@ -128,15 +128,26 @@ def _look_up(digest: str) -> Any | None:
     if key.last_used is None or (now - key.last_used).total_seconds() > 60:
         ApiKey.objects.filter(pk=key.pk).update(last_used=now)
     user: Any = key.user
-    user.credential = Credential(
+    user.credential = _credential(key, Budget.objects.filter(api_key=key).exists())
+    return user
+
+
+def good_keys(numbers: Iterable[int]) -> set[int]:
+    """Return which of these keys count for all that their user may: neither revoked nor narrowed. Asks the database."""
+    keys = list(ApiKey.objects.filter(pk__in=list(numbers), revoked=None))
+    budgets = set(Budget.objects.filter(api_key__in=keys).values_list("api_key", flat=True))
+    return {key.pk for key in keys if not _credential(key, key.pk in budgets).narrowed}
+
+
+def _credential(key: ApiKey, budget: bool) -> Credential:
+    return Credential(
         key.pk,
         frozenset(key.scopes.split()),
         frozenset(key.models_allowed.split()),
         key.requests_a_minute,
         key.tokens_a_minute,
-        Budget.objects.filter(api_key=key).exists(),
+        budget,
     )
-    return user
 
 
 def _digest(secret: str) -> str:

@@ -16,7 +16,7 @@ from routing_ai.cache import CacheControl, cache
 from routing_ai.errors import BudgetExhausted, CannotContinue, NoModel, ProviderError, ProviderFailed, RoutingError
 from routing_ai.healing import Evidence, heal
 from routing_ai.hybrid import Draft, engine
-from routing_ai.keys import create_key, revoke_key, save_new, verify_key
+from routing_ai.keys import create_key, good_keys, revoke_key, save_new, verify_key
 from routing_ai.leaving import set_redactor
 from routing_ai.ledger import Order, ledger
 from routing_ai.policy import prices
@@ -40,6 +40,7 @@ __all__ = [
     "create_key",
     "forget",
     "get_metrics",
+    "good_keys",
     "hybrid",
     "keep_house",
     "prepare",

@@ -21,6 +21,8 @@ async def user_of(scope: dict[str, Any], *, narrowed: bool = False) -> Any | Non
     user = scope.get("user")
     if user is None or not user.is_authenticated or not user.is_active:
         return None
+    # By what the user was let in, for `streaming.standing`.
+    user.session_key = getattr(scope.get("session"), "session_key", None)
     return user
 
 
@@ -28,7 +30,7 @@ async def user_of_request(request: HttpRequest) -> Any | None:
     """Return the active user of an HTTP request, as `user_of` does for a connection."""
     user = await request.auser()
     headers = [(b"authorization", request.headers.get("Authorization", "").encode("latin-1", "ignore"))]
-    return await user_of({"headers": headers, "user": user})
+    return await user_of({"headers": headers, "user": user, "session": request.session})
 
 
 def origin_allowed(scope: dict[str, Any]) -> bool:
