@@ -8,22 +8,18 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.db import DatabaseError
 
 from compression.codec.library import Library
 from compression.selectors import active_library_async
-from streaming import database, standing
 from streaming.protocol.codes import CloseCode
 from streaming.sessions import Session
-from streaming.standing import Standing
+from streaming.standing import Standing, watch
 from streaming.tally import Tally
 
 log = logging.getLogger(__name__)
 
 # Seconds between two looks at which library is active. It is asked for once a second at most.
 WATCH = 0.5
-# Seconds between two looks at who may still be connected.
-RECHECK = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -34,10 +30,6 @@ class Connection:
     session: Session
     close: Callable[[CloseCode], Awaitable[None]]
     since: float = field(default_factory=time.time)
-    standing: Standing = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.standing = Standing.of(self.session.user)
 
 
 class Connections:
@@ -48,7 +40,6 @@ class Connections:
         self._per_user: Counter[int] = Counter()
         self._heart: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._recheck: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._again = False
         self.draining = False
@@ -80,14 +71,16 @@ class Connections:
             self._heart = asyncio.create_task(self._beat())
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._watch_library())
-        if self._recheck is None or self._recheck.done():
-            self._recheck = asyncio.create_task(self._watch_standing())
+        watch.hold(
+            connection, Standing.of(connection.session.user), lambda: self._let_go(connection, CloseCode.SIGNED_OUT)
+        )
 
     def remove(self, connection: Connection) -> None:
         """Count a connection out."""
         if connection not in self._open:
             return
         self._open.remove(connection)
+        watch.release(connection)
         user_id = connection.session.user.pk
         self._per_user[user_id] -= 1
         if not self._per_user[user_id]:
@@ -114,19 +107,6 @@ class Connections:
         closing = asyncio.create_task(_close(connection, code))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
-
-    async def _watch_standing(self) -> None:
-        """Close the connections of those who signed out, or whose account or key has ended, here or in another process."""
-        while self._open:
-            await asyncio.sleep(RECHECK)
-            try:
-                gone = await database.visit(standing.ended, {connection.standing for connection in self})
-            except DatabaseError as error:
-                log.warning("who may still be connected cannot be looked up: %s", error)
-                continue
-            for connection in self:
-                if connection.standing in gone:
-                    self._let_go(connection, CloseCode.SIGNED_OUT)
 
     async def _watch_library(self) -> None:
         """Have all sessions go over to another library when it becomes the active one, here or in another process."""

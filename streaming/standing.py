@@ -1,16 +1,24 @@
 """Whether those who hold a line still may: accounts, browser sessions and API keys end while lines are open."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
+from django.db import DatabaseError
 from django.utils import timezone
 
 from routing_ai import services as routing
+from streaming import database
 
+log = logging.getLogger(__name__)
+
+# Seconds between two looks at who may still hold a line.
+RECHECK = 5.0
 # Names in one query.
 AT_ONCE = 500
 
@@ -60,6 +68,40 @@ def ended(held: Collection[Standing]) -> set[Standing]:
         return not one.session or (one.session in sessions and one.proof == proofs[one.user_id])
 
     return {one for one in held if not stands(one)}
+
+
+class Watch:
+    """Looks every RECHECK seconds whether those who hold lines in this process may still, whichever process ended that."""
+
+    def __init__(self) -> None:
+        self._held: dict[object, tuple[Standing, Callable[[], None]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def hold(self, line: object, standing: Standing, ends: Callable[[], None]) -> None:
+        """Call `ends` once when the holder of a line may hold it no more, unless it is released before."""
+        self._held[line] = standing, ends
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    def release(self, line: object) -> None:
+        """Forget a line."""
+        self._held.pop(line, None)
+
+    async def _run(self) -> None:
+        while self._held:
+            await asyncio.sleep(RECHECK)
+            try:
+                gone = await database.visit(ended, {standing for standing, _ in self._held.values()})
+            except DatabaseError as error:
+                log.warning("who may still hold a line cannot be looked up: %s", error)
+                continue
+            for line, (standing, ends) in list(self._held.items()):
+                if standing in gone:
+                    self.release(line)
+                    ends()
+
+
+watch = Watch()
 
 
 def _parts(names: Iterable[_One]) -> Iterator[Sequence[_One]]:

@@ -69,5 +69,5 @@ async def topic_events(request: Any, user: Any, name: str) -> HttpResponseBase:
     wanted = frames.Resume(1, b"", epoch, offset, name, request.GET.get("filter", ""))
     found = await subscriptions.subscribe(user, wanted, reliability)
     coding = coded.chosen_for_many(request.scope)
-    feed = TopicFeed(found, name, settings.STREAMING_HEARTBEAT_INTERVAL, coding.coder)
+    feed = TopicFeed(found, user, name, settings.STREAMING_HEARTBEAT_INTERVAL, coding.coder)
     return coded.streamed(feed.run(), "text/event-stream; charset=utf-8", coding)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from http.client import HTTPConnection, HTTPResponse
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -50,6 +51,24 @@ async def sent_away(open_line: ClientConnection) -> int:
     return closed.value.rcvd.code
 
 
+def feed(live: LiveServer, key: str) -> tuple[HTTPConnection, HTTPResponse]:
+    """Return a line with the events of a topic, of which the first has come."""
+    line = HTTPConnection("127.0.0.1", live.port, timeout=60)
+    line.request("GET", "/api/v1/topics/test/standing/events", headers={"Authorization": f"Bearer {key}"})
+    events = line.getresponse()
+    assert events.readline().startswith(b"id: ")
+    return line, events
+
+
+def publish(live: LiveServer, key: str) -> None:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    line = HTTPConnection("127.0.0.1", live.port, timeout=60)
+    line.request("POST", "/api/v1/topics/test/standing", b'{"kind": "a", "data": "secret"}', headers)
+    with line.getresponse() as response:
+        assert response.status == 201
+    line.close()
+
+
 async def test_open_lines_end_with_what_let_their_holders_in(own_server: LiveServer) -> None:
     users = own_server.users
     by_session = await line(own_server, Cookie=f"sessionid={users['ada']['session']}")
@@ -57,11 +76,20 @@ async def test_open_lines_end_with_what_let_their_holders_in(own_server: LiveSer
     other = await line(own_server, Authorization=f"Bearer {users['ada']['key']}")
     for one in (by_session, by_key, other):
         await answered(one)
+    feeding, events = await asyncio.to_thread(feed, own_server, users["eve"]["key"])
     ends = ENDS.format(session=users["ada"]["session"])
     await asyncio.to_thread(own_server.manage, "shell", "--verbosity=0", "-c", ends)
     assert await sent_away(by_session) == CloseCode.SIGNED_OUT
     assert await sent_away(by_key) == CloseCode.SIGNED_OUT
-    # Nobody else is.
+    # Of an event that comes then nothing is told.
+    await asyncio.to_thread(publish, own_server, users["ada"]["key"])
+    rest = await asyncio.to_thread(events.read)
+    assert rest.count(b"event: error") == 1
+    assert b"not_allowed" in rest
+    assert b"secret" not in rest
+    events.close()
+    feeding.close()
+    # Nobody else is sent away.
     await answered(other)
     await other.close()
 
