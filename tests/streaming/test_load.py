@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from multidict import CIMultiDict
 
 from streaming.client import ChatClient
 from streaming.errors import Overloaded, RateLimited
@@ -18,7 +19,7 @@ from streaming.protocol.codes import FaultCode, Mode, Priority
 from tests.live import LiveServer
 
 
-def post(live: LiveServer, **headers: str) -> tuple[int, dict[str, str], str]:
+def post(live: LiveServer, **headers: str) -> tuple[int, CIMultiDict[str], str]:
     connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=30)
     body = json.dumps({"text": "Hi", "model": "fast"})
     connection.request(
@@ -28,7 +29,7 @@ def post(live: LiveServer, **headers: str) -> tuple[int, dict[str, str], str]:
         {"Authorization": f"Bearer {live.key}", "Content-Type": "application/json", **headers},
     )
     response = connection.getresponse()
-    found = response.status, dict(response.headers), response.read().decode()
+    found = response.status, CIMultiDict(response.headers.items()), response.read().decode()
     connection.close()
     return found
 
