@@ -51,9 +51,10 @@ def ended(held: Collection[Standing]) -> set[Standing]:
     A few queries for each AT_ONCE of them: call it in a thread.
     """
     proofs: dict[int, str] = {}
+    by_session = {one.user_id for one in held if one.session}
     for some in _parts({one.user_id for one in held}):
         users = get_user_model()._default_manager.filter(pk__in=some, is_active=True)
-        proofs |= {user.pk: user.get_session_auth_hash() for user in users}
+        proofs |= {user.pk: user.get_session_auth_hash() if user.pk in by_session else "" for user in users}
     sessions: set[str] = set()
     for names in _parts({one.session for one in held if one.session}):
         live = Session.objects.filter(session_key__in=names, expire_date__gt=timezone.now())

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
 from streaming import identity
+from streaming.asgi import Receive, Send
 from streaming.connections import Connection, connections
 from streaming.protocol import frames
 from streaming.protocol.codes import CloseCode, Mode
@@ -20,9 +20,6 @@ from streaming.protocol.json_form import JsonForm
 from streaming.sessions import Session
 
 log = logging.getLogger(__name__)
-
-Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
-Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
 JSON_SUBPROTOCOL = f"{frames.SUBPROTOCOL}.json"
 # The payload of a prompt may be as long as the message limit; fields and head need little more.

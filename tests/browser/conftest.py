@@ -1,12 +1,11 @@
 """A real browser on a real server."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from aura_site.launcher import checks
 from tests.live import LiveServer
 
 # Without these Chromium asks its maker's servers for this and that at every start.
@@ -24,7 +23,7 @@ EXPECTED = ("WebSocket connection", "ERR_CONNECTION", "status of 501", "status o
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, or what AURA_CHROMIUM names. Ended with its module: its event loop must not meet other tests'."""
-    path = os.environ.get("AURA_CHROMIUM") or shutil.which("chromium")
+    path = checks.chromium()
     assert path, "no Chromium: install it, or name it in AURA_CHROMIUM"
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)

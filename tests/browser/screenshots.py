@@ -7,8 +7,6 @@ own, with models that answer without a model. Says so when a page is wider than 
 """
 
 import argparse
-import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from aura_site.launcher import checks
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.visits import LANGUAGES, SHAPES, THEMES, VISITS, Visit, context, furnish
 from tests.live import LiveServer
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
-    program = os.environ.get("AURA_CHROMIUM") or shutil.which("chromium")
+    program = checks.chromium()
     with tempfile.TemporaryDirectory(prefix="aura-pictures-") as data, sync_playwright() as playwright:
         live = LiveServer(Path(data))
         live.start()

@@ -1,15 +1,14 @@
 """The voice as a person uses it: a real browser whose microphone is a file of real speech, on real speech engines."""
 
-import shutil
 import wave
 from collections.abc import Callable, Iterator
-from os import environ
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from aura_site.launcher import checks
 from streaming.audio import pcm
 from streaming.audio.words import plain
 from streaming.speech.hibari import Hibari
@@ -52,7 +51,7 @@ def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 @pytest.fixture(scope="module")
 def microphones() -> Iterator[Callable[[Path], Browser]]:
     """Start browsers that hear a file."""
-    path = environ.get("AURA_CHROMIUM") or shutil.which("chromium")
+    path = checks.chromium()
     assert path, "no Chromium: install it, or name it in AURA_CHROMIUM"
     started: list[Browser] = []
     with sync_playwright() as playwright:

@@ -1,9 +1,7 @@
 """The browser twin in a real browser, under the product's content security policy."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from aura_site.launcher import checks
 from compression.codec import default_library, encode
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("AURA_CHROMIUM") or shutil.which("chromium")
+CHROMIUM = checks.chromium()
 TEXT = "The browser decodes Brotli, " * 20
 PAGE = '<!doctype html><meta charset="utf-8"><pre id="result"></pre><script type="module" src="/check.js"></script>'
 SCRIPT = """
