@@ -3,25 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
-import aiohttp
 import orjson
 
 from routing_ai.errors import ProviderCut, ProviderFailed, ProviderRefused, ProviderTimeout
 from routing_ai.providers.base import Call, Part, Token, ToolCalls, Usage
+from routing_ai.providers.exchange import Endpoint, Exchange
 from routing_ai.providers.sse import EventParser, LineTooLong
 
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
 # Statuses that blame the request, not the key or the endpoint.
 REFUSED = frozenset({400, 413, 422})
-MESSAGE_LIMIT = 300
+OK, REDIRECT = 200, 300
+MESSAGE_LIMIT, REFUSAL_LIMIT = 300, 16_384
 TOOLS_LIMIT = 128
-# Seconds for which a connection without a call is kept: a new one costs some round trips, with TLS three.
-IDLE = 60.0
-# Seconds that an endpoint has to end the body of an answer that is whole, so that the next call finds its connection open.
-ENDING = 1.0
 # An endpoint that sends this many characters at once needs no gathering, and the first reads of an answer go on at once:
 # who waits for an answer waits for its first words.
 MUCH, AT_ONCE = 64, 3
@@ -63,58 +59,34 @@ class OpenAICompatibleProvider:
         self._base_url = base_url.rstrip("/")
         self._key = key
         self._timeouts = timeouts or Timeouts()
-        self._http: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ending: set[asyncio.Task[None]] = set()
+        self._endpoint: Endpoint | None = None
 
     async def stream(self, call: Call) -> AsyncGenerator[Part]:
         """Yield tokens, then usage. An answer that ends without saying why it ended is ProviderCut, not an end."""
-        body = self._body(call)
+        body = orjson.dumps(self._body(call))
         started = False
-        response: aiohttp.ClientResponse | None = None
+        answer: Exchange | None = None
         try:
             async with asyncio.timeout(self._timeouts.first_token):
-                response = await self._posted(orjson.dumps(body))
-            if response.status != 200:
-                raise await _refusal(self.name, response)
-            async for part in self._parts(response, call.gather):
+                answer = await self._reached().post("/chat/completions", body)
+                if answer.status != OK:
+                    raise await _refusal(self.name, answer)
+            async for part in self._parts(answer, call.gather):
                 started = True
-                if isinstance(part, Usage) and response is not None:
-                    self._keep(response)
-                    response = None
+                if isinstance(part, Usage) and answer is not None:
+                    # Its connection is for the next call.
+                    answer.let_end()
+                    answer = None
                 yield part
         except TimeoutError:
             raise ProviderTimeout(f"{self.name} was silent for too long") from None
-        except (aiohttp.ClientError, LineTooLong, OSError) as error:
+        except (LineTooLong, OSError) as error:
             kind = ProviderCut if started else ProviderFailed
             raise kind(f"{self.name}: {_short(str(error) or type(error).__name__)}") from error
         finally:
             # An answer that is not wanted any more must not be computed any further.
-            if response is not None:
-                response.close()
-
-    async def _posted(self, body: bytes) -> aiohttp.ClientResponse:
-        while True:
-            taken = _Taken()
-            try:
-                # The operator named this endpoint, and no other that it may lead to.
-                return await self._session().post(
-                    f"{self._base_url}/chat/completions",
-                    data=body,
-                    headers=self._headers(),
-                    allow_redirects=False,
-                    trace_request_ctx=taken,
-                )
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                # An endpoint may close an idle connection in the moment in which it is taken again (RFC 9112, 9.3.1).
-                if not taken.again:
-                    raise
-
-    def _keep(self, response: aiohttp.ClientResponse) -> None:
-        """Keep the connection of an answer that is whole for the next call, once its body has ended."""
-        task = asyncio.create_task(_ended(response))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+            if answer is not None:
+                answer.close()
 
     def _body(self, call: Call) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -129,34 +101,29 @@ class OpenAICompatibleProvider:
             body["temperature"] = call.temperature
         return body
 
-    async def _parts(
-        self, response: aiohttp.ClientResponse, gather: Callable[[], float] | None
-    ) -> AsyncGenerator[Part]:
+    async def _parts(self, exchange: Exchange, gather: Callable[[], float] | None) -> AsyncGenerator[Part]:
         parser = EventParser()
         answer = _Answer()
-        reads, seconds = 0, 0.0
+        reads, rest = 0, 0.0
         loop = asyncio.get_running_loop()
         progress = loop.time()
         while not answer.over:
             due = progress + self._timeouts.first_token
             if answer.began:
                 due = min(due, loop.time() + self._timeouts.between)
-            async with asyncio.timeout_at(due):
-                chunk = await response.content.readany()
+            # What comes in one read goes on as one: each part costs a visit to every layer above.
+            chunk = await exchange.read(due + rest, rest)
             if not chunk:
                 break
-            # What comes in one read goes on as one: each part costs a visit to every layer above.
             texts = [answer.read(self.name, data) for data in parser.feed(chunk)]
             if texts.count(None) < len(texts):
                 progress = loop.time()
                 text = "".join(filter(None, texts))
                 if text:
-                    yield Token(text, gathered=seconds > 0)
+                    yield Token(text, gathered=rest > 0)
                     reads += 1
-                    slow = gather is not None and reads >= AT_ONCE and (seconds > 0 or len(text) < MUCH)
-                    seconds = gather() if slow and gather is not None else 0.0
-                    if seconds and not answer.over:
-                        await _left_alone(response, seconds)
+                    slow = gather is not None and reads >= AT_ONCE and (rest > 0 or len(text) < MUCH)
+                    rest = gather() if slow and gather is not None else 0.0
         if not answer.finish:
             kind = ProviderCut if answer.began else ProviderFailed
             raise kind(f"{self.name} broke off before the answer was whole")
@@ -168,77 +135,32 @@ class OpenAICompatibleProvider:
         """Raise ProviderFailed or ProviderTimeout unless the endpoint lists its models."""
         try:
             async with asyncio.timeout(self._timeouts.connect):
-                async with self._session().get(
-                    f"{self._base_url}/models", headers=self._headers(), allow_redirects=False
-                ) as response:
-                    if response.status >= 300:
-                        raise await _refusal(self.name, response)
+                answer = await self._reached().get("/models")
+                try:
+                    if answer.status >= REDIRECT:
+                        raise await _refusal(self.name, answer)
+                finally:
+                    answer.let_end()
         except TimeoutError:
             raise ProviderTimeout(f"{self.name} does not answer") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise ProviderFailed(f"{self.name} cannot be reached: {_short(str(error))}") from error
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._http is not None and self._loop is asyncio.get_running_loop():
-            for task in self._ending:
-                task.cancel()
-            await asyncio.gather(*self._ending, return_exceptions=True)
-            await self._http.close()
-        self._http = None
+        if self._endpoint is not None:
+            self._endpoint.close()
 
-    def _session(self) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
-        if self._http is None or self._loop is not loop:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect)
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE)
-            traces = aiohttp.TraceConfig()
-            traces.on_connection_reuseconn.append(_taken_again)
-            self._http = aiohttp.ClientSession(timeout=timeout, connector=connector, trace_configs=[traces])
-            self._loop = loop
-        return self._http
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        return headers
-
-
-@dataclass(slots=True)
-class _Taken:
-    """The connection of one call: whether another call had it before."""
-
-    again: bool = False
-
-
-async def _taken_again(_session: aiohttp.ClientSession, context: SimpleNamespace, _: Any) -> None:
-    context.trace_request_ctx.again = True
-
-
-async def _ended(response: aiohttp.ClientResponse) -> None:
-    """Read a body to its end, which releases the connection; close what does not end (RFC 9112, section 9.3)."""
-    try:
-        async with asyncio.timeout(ENDING):
-            while not response.content.at_eof():
-                await response.content.readany()
-    except (TimeoutError, aiohttp.ClientError, OSError):
-        pass
-    finally:
-        response.close()
-
-
-async def _left_alone(response: aiohttp.ClientResponse, seconds: float) -> None:
-    """Leave what the endpoint sends to the system for so long: one read of four tokens costs what one of one does."""
-    connection = response.connection
-    transport = connection.transport if connection is not None else None
-    if transport is None:
-        return
-    transport.pause_reading()
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        transport.resume_reading()
+    def _reached(self) -> Endpoint:
+        if self._endpoint is None:
+            headers = {"Accept": "text/event-stream"}
+            if self._key:
+                headers["Authorization"] = f"Bearer {self._key}"
+            try:
+                self._endpoint = Endpoint(self._base_url, headers, connect=self._timeouts.connect)
+            except ValueError as error:
+                raise ProviderFailed(f"{self.name} cannot be asked: {error}", permanent=True) from None
+        return self._endpoint
 
 
 class _Answer:
@@ -328,14 +250,16 @@ def _message(event: Any) -> str:
     return _short(str(error))
 
 
-async def _refusal(name: str, response: aiohttp.ClientResponse) -> ProviderFailed:
+async def _refusal(name: str, response: Exchange) -> ProviderFailed:
     """Return the error for a status that is no success."""
-    body = await response.content.read(16_384)
+    body = b""
+    while len(body) < REFUSAL_LIMIT and (more := await response.read()):
+        body += more
     try:
         words = _message(orjson.loads(body))
     except orjson.JSONDecodeError:
         words = _short(body.decode(errors="replace").strip())
-    given = response.headers.get("Retry-After", "")
+    given = response.headers.get("retry-after", "")
     retry_after = float(given) if given.isascii() and given.isdigit() else None
     permanent = response.status not in (408, 409, 425, 429) and response.status < 500
     kind = ProviderRefused if response.status in REFUSED else ProviderFailed
