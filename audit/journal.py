@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 # Events that may wait at once; behind that, `append` waits. A commit takes at most BATCH of them.
 QUEUE_LIMIT = 10_000
 BATCH = 1_000
+# Seconds for which events that are patient wait for others, if the commit before them had several callers: a commit of one
+# event costs some seven times what an event costs in a commit of many.
+PATIENCE = 0.01
 # Seconds without a commit after which the connection is looked at before it is used.
 RESTED = 1.0
 
@@ -37,7 +40,7 @@ Work = Callable[[int], list[Event]]
 class _Job:
     """Events that one caller appends together; it waits for `done`, on an event loop or on a thread."""
 
-    __slots__ = ("contents", "done", "events", "opening", "work")
+    __slots__ = ("contents", "done", "events", "opening", "patient", "work")
 
     def __init__(
         self,
@@ -45,12 +48,14 @@ class _Job:
         done: "asyncio.Future[list[int]] | Future[list[int]]",
         opening: "Opening | None",
         work: Work | None,
+        patient: bool = False,
     ) -> None:
         self.events = events
         self.contents = [content_bytes(event.text, event.meta) for event in events]
         self.done = done
         self.opening = opening
         self.work = work
+        self.patient = patient
 
     def begin(self) -> bool:
         """Return whether the caller still wants it. From here on a cancelled caller changes nothing."""
@@ -63,8 +68,8 @@ class Journal:
     """Appends events to the record of one database.
 
     While a commit runs, what arrives waits and goes into the next one together; with nothing running a commit begins at
-    once. There is no timer. Several processes may have a journal on the same database: the head of the chain is read
-    inside the transaction, under the database's own lock.
+    once, unless all that waits is patient and lately did not come alone. Several processes may have a journal on the same
+    database: the head of the chain is read inside the transaction, under the database's own lock.
     """
 
     def __init__(self, alias: str = "default", keys: Vault | None = None) -> None:
@@ -73,6 +78,10 @@ class Journal:
         self._heads = Heads(alias)
         self._jobs: deque[_Job] = deque()
         self._waiting = 0
+        # Jobs that wait and are not patient; until when the others may wait; whether several came together last time.
+        self._urgent = 0
+        self._until = 0.0
+        self._company = False
         self._wrote = -math.inf
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -83,18 +92,32 @@ class Journal:
         """Return how many events wait to be written."""
         return self._waiting
 
-    async def append(self, events: Sequence[Event], opening: "Opening | None" = None) -> list[int]:
-        """Return the sequence numbers of the events, once they are durable.
+    async def append(
+        self, events: Sequence[Event], opening: "Opening | None" = None, *, patient: bool = False
+    ) -> list[int]:
+        """Return the sequence numbers of the events, once they are durable. `patient` ones may wait PATIENCE seconds longer
+        where that spares commits.
 
         With an `opening` their conversation is made before them if it is new. Raises NotAllowed when it is another user's,
         Conflict for an event whose place in its stream is taken, RecordUnavailable when the database does not take it,
         ValueError for what JSON cannot hold. A cancelled caller does not undo what has begun.
         """
+        await self.room()
+        return await self.put(events, opening, patient=patient)
+
+    async def room(self) -> None:
+        """Return when fewer than QUEUE_LIMIT events wait."""
         while self._waiting >= QUEUE_LIMIT:  # noqa: ASYNC110 - the writer is a thread, and this is the rare case
             await asyncio.sleep(0.005)
+
+    def put(
+        self, events: Sequence[Event], opening: "Opening | None" = None, *, patient: bool = False
+    ) -> asyncio.Future[list[int]]:
+        """Queue events and return what `append` would wait for; see `room`. Cancelled before they are begun, they are not
+        written."""
         done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._put(_Job(events, done, opening, None))
-        return await done
+        self._put(_Job(events, done, opening, None, patient))
+        return done
 
     def submit(
         self, events: Sequence[Event], work: Work | None = None, *, opening: "Opening | None" = None
@@ -113,10 +136,14 @@ class Journal:
                 raise RecordUnavailable("the record is being closed")
             self._jobs.append(job)
             self._waiting += len(job.events)
+            self._urgent += not job.patient
+            if len(self._jobs) == 1:
+                self._until = time.monotonic() + PATIENCE
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
                 self._thread.start()
-            self._wake.notify()
+            if not job.patient or len(self._jobs) == 1:
+                self._wake.notify()
 
     def close(self) -> None:
         """Commit what waits, then end the thread and its connection. The journal may be used again afterwards."""
@@ -162,8 +189,8 @@ class Journal:
     def _take(self) -> list[_Job]:
         """Return the jobs of the next commit, waiting for one; none when a head is due or the end has come."""
         with self._wake:
-            while not self._jobs and not self._closing and self._heads.due() != 0:
-                self._wake.wait(self._heads.due())
+            while (pause := self._pause()) != 0:
+                self._wake.wait(pause)
             jobs: list[_Job] = []
             size = 0
             while self._jobs and (not jobs or size + len(self._jobs[0].events) <= BATCH):
@@ -171,10 +198,24 @@ class Journal:
                     break
                 job = self._jobs.popleft()
                 self._waiting -= len(job.events)
+                self._urgent -= not job.patient
                 if job.begin():
                     size += len(job.events)
                     jobs.append(job)
+            self._until = 0.0
+            if jobs:
+                self._company = len(jobs) > 1
             return jobs
+
+    def _pause(self) -> float | None:
+        """Return the seconds until there is something to do if nothing comes, None for ever."""
+        if self._closing:
+            return 0
+        if not self._jobs:
+            return self._heads.due()
+        if self._urgent or not self._company or self._waiting >= BATCH:
+            return 0
+        return max(0.0, self._until - time.monotonic())
 
     def _commit(self, jobs: list[_Job]) -> None:
         try:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -103,24 +104,34 @@ class Stream(Feed):
             self.publish([StreamFault(event.offset, FaultCode.INTERNAL, UNRECORDED)])
 
     async def _write(self, events: Sequence[StreamEvent], tentative: str = "") -> None:
-        commit = asyncio.ensure_future(self._commit(events, tentative))
+        await self._journal.room()
+        entries = [recorded.to_record(self.message, self.epoch, event) for event in events]
+        # Nobody waits for what follows the first words as for those.
+        kept = self._journal.put(entries, patient=events[0].offset > 0)
+        kept.add_done_callback(partial(self._show, events, tentative))
+        work = asyncio.ensure_future(self._share(kept, events)) if self._replay.process else kept
         try:
-            await asyncio.shield(commit)
+            await asyncio.shield(work)
         except asyncio.CancelledError:
             # What has begun ends: the log must not fall behind the record.
-            await asyncio.wait([commit])
+            await asyncio.wait([work])
             raise
 
-    async def _commit(self, events: Sequence[StreamEvent], tentative: str) -> None:
-        await self._journal.append([recorded.to_record(self.message, self.epoch, event) for event in events])
-        # Here, not in `append`: a source that is cancelled while it waits has written all the same.
+    def _show(self, events: Sequence[StreamEvent], tentative: str, kept: asyncio.Future[list[int]]) -> None:
+        """Let readers see what is on the record. Not a step of `_write`: a source that is cancelled meanwhile has written
+        all the same."""
+        if kept.cancelled() or kept.exception() is not None:
+            return
         for event in events:
             if isinstance(event, StreamChunk):
                 self.check_sum = zlib.crc32(event.text.encode(), self.check_sum)
         # In the same instant as the events: it stands behind these, and no others.
         self._tentative = tentative
         self.publish(events)
-        # Readers in other processes; the record has it already, so a store that fails loses nothing.
+
+    async def _share(self, kept: asyncio.Future[list[int]], events: Sequence[StreamEvent]) -> None:
+        """Let readers in other processes see it too. The record has it already, so a store that fails loses nothing."""
+        await kept
         await self._replay.append(self.name, self.epoch, events)
 
     def resume_from(self, events: Sequence[StreamEvent]) -> str:

@@ -61,7 +61,8 @@ class Event:
 def content_bytes(text: str, meta: Mapping[str, Json]) -> bytes:
     """Return the bytes of an event's content: JSON with sorted names. Raises ValueError for what JSON cannot hold."""
     try:
-        _check(meta)
+        if meta:
+            _check(meta)
         return orjson.dumps({"meta": dict(meta), "text": text}, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
     except (TypeError, RecursionError) as error:
         raise ValueError(f"this event cannot be recorded: {error}") from None

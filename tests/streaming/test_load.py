@@ -121,7 +121,7 @@ def test_of_many_questions_in_one_moment_the_last_are_refused_at_once(settings) 
 
 def test_the_more_streams_the_longer_tokens_gather_up_to_what_people_do_not_notice() -> None:
     load = Load()
-    few, many, too_many = (load.gathering(streams) for streams in (1, 250, 10_000))
+    few, many, too_many = (load.gathering(streams) for streams in (1, 60, 10_000))
     assert few == load.chunking()[1]
     assert few < many < too_many < 0.1
 
