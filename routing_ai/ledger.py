@@ -8,6 +8,7 @@ import asyncio
 import atexit
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 # One writer at a time on PostgreSQL, whatever process it is in ("BUDG" in ASCII). SQLite has one writer anyway.
 ADVISORY_LOCK = 0x42554447
 BATCH = 256
+# Seconds for which settlements and releases wait for others, if there were several in the transaction before: nobody is kept
+# from an answer by them, and a transaction of its own costs more than what it says.
+PATIENCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,16 @@ Work = Callable[[Book], Any]
 
 
 class _Job:
-    """Work for a transaction. What `must` be done is done even if nobody waits for it any more."""
+    """Work for a transaction. What `must` be done is done even if nobody waits for it any more; what is `patient` may wait
+    for others."""
 
-    __slots__ = ("done", "must", "order", "work")
+    __slots__ = ("done", "must", "order", "patient", "work")
 
-    def __init__(self, work: Work, order: Order | None, must: bool) -> None:
+    def __init__(self, work: Work, order: Order | None, must: bool, patient: bool) -> None:
         self.work = work
         self.order = order
         self.must = must
+        self.patient = patient
         self.done: Future[Any] = Future()
 
 
@@ -65,6 +71,9 @@ class Ledger:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._open: set[int] = set()
+        # Until when jobs may wait that are all patient; whether several came together last time.
+        self._until = 0.0
+        self._company = False
 
     # -- what callers do ---------------------------------------------------------------------------------------
 
@@ -100,7 +109,7 @@ class Ledger:
 
     def submit_settle(self, reservation: Reservation, cost: Cost) -> "Future[None]":
         """Queue a settlement without waiting; see `settle`."""
-        return self._submit(lambda book: self._settle(book, reservation, cost), reservation.order, must=True)
+        return self._submit(lambda book: self._settle(book, reservation, cost), reservation.order, patient=True)
 
     async def release(self, reservation: Reservation) -> None:
         """Give a reservation back: the call cost nothing."""
@@ -109,7 +118,7 @@ class Ledger:
 
     def submit_release(self, reservation: Reservation) -> "Future[None]":
         """Queue a release without waiting; see `release`."""
-        return self._submit(lambda book: self._release(book, reservation), reservation.order, must=True)
+        return self._submit(lambda book: self._release(book, reservation), reservation.order, patient=True)
 
     def renew(self) -> None:
         """Show that the reservations of this process are alive. Asks the database: call it in a thread."""
@@ -156,15 +165,20 @@ class Ledger:
 
     # -- the thread --------------------------------------------------------------------------------------------
 
-    def _submit(self, work: Work, order: Order | None = None, *, must: bool = True) -> "Future[Any]":
-        job = _Job(work, order, must)
+    def _submit(
+        self, work: Work, order: Order | None = None, *, must: bool = True, patient: bool = False
+    ) -> "Future[Any]":
+        job = _Job(work, order, must, patient)
         with self._wake:
+            if not self._jobs:
+                self._until = time.monotonic() + PATIENCE
             self._jobs.append(job)
             if self._thread is None:
                 self._closing = False
                 self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
                 self._thread.start()
-            self._wake.notify()
+            if not patient or len(self._jobs) == 1:
+                self._wake.notify()
         return job.done
 
     def close(self) -> None:
@@ -187,12 +201,21 @@ class Ledger:
     def _take(self) -> list[_Job]:
         """Return the jobs of the next transaction, waiting for one; none at the end."""
         with self._wake:
-            while not self._jobs:
+            while not self._jobs or self._pause() > 0:
                 if self._closing:
-                    self._thread = None
-                    return []
-                self._wake.wait()
-            return [self._jobs.popleft() for _ in range(min(BATCH, len(self._jobs)))]
+                    break
+                self._wake.wait(self._pause() if self._jobs else None)
+            jobs = [self._jobs.popleft() for _ in range(min(BATCH, len(self._jobs)))]
+            self._company = len(jobs) > 1
+            if not jobs:
+                self._thread = None
+            return jobs
+
+    def _pause(self) -> float:
+        """Return the seconds for which what waits may still do so."""
+        if not self._company or not all(job.patient for job in self._jobs):
+            return 0.0
+        return max(0.0, self._until - time.monotonic())
 
     def _commit(self, jobs: list[_Job]) -> None:
         # From here on a cancelled caller changes nothing; a reservation of one that left before is not made.

@@ -1,6 +1,7 @@
 """Budgets against a real database with many at once."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -10,12 +11,13 @@ from channels.db import database_sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
 from routing_ai import selectors
 from routing_ai.errors import BudgetExhausted
 from routing_ai.keys import create_key
-from routing_ai.ledger import Cost, Order, Reservation, ledger
+from routing_ai.ledger import Cost, Ledger, Order, Reservation, ledger
 from routing_ai.models import Budget, BudgetDay, Spend
 from routing_ai.policy import prices
 from routing_ai.policy.budget import Account, bounds, day_in, refusing
@@ -81,6 +83,38 @@ def test_when_money_is_short_a_cheaper_model_answers_and_a_free_one_always_may(u
     assert free.spec == FREE
     ledger().submit_settle(free, Cost(0, 5, 3, 4)).result()
     assert Spend.objects.get().completion_tokens == 4
+
+
+def test_settlements_wait_for_others_where_others_come_and_go_along_with_a_reservation(
+    user, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book, sizes = Ledger(), []
+    write = book._write
+
+    def counted(jobs):
+        sizes.append(len(jobs))
+        return write(jobs)
+
+    monkeypatch.setattr(book, "_write", counted)
+    monkeypatch.setattr("routing_ai.ledger.PATIENCE", 600)
+    try:
+        # Alone nobody waits.
+        made = book.submit_reserve(order(user), [PAID], {PAID: 1}).result()
+        book.submit_settle(made, Cost(1)).result(timeout=60)
+        assert sizes == [1, 1]
+        with transaction.atomic():  # what comes meanwhile comes together
+            waiting = [book.submit_reserve(order(user), [PAID], {PAID: 1}) for _ in range(8)]
+        reserved = [one.result() for one in waiting]
+        assert sizes[-1] > 1
+        before = len(sizes)
+        settled = [book.submit_settle(one, Cost(1)) for one in reserved]
+        time.sleep(0.2)
+        assert not any(one.done() for one in settled)
+        book.submit_reserve(order(user), [PAID], {PAID: 1}).result()
+        assert all(one.result(timeout=60) is None for one in settled)
+        assert sizes[before:] == [9]
+    finally:
+        book.close()
 
 
 def test_yesterday_does_not_count(user) -> None:
