@@ -41,6 +41,12 @@ class Administration(AdminSite):
     site_header = "AURA"
     index_title = _("Administration")
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        # Has models, and Django asks this module for the admin's configuration before there are any.
+        from aura_site import second_factor
+
+        return {**super().each_context(request), "second_factor_given": second_factor.given(request)}
+
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         found: list[Any] = super().get_app_list(request, app_label)
         places = {name: place for place, name in enumerate(ORDER)}

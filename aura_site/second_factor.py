@@ -12,9 +12,11 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.http import HttpRequest
-from django_otp import match_token, user_has_device
+from django_otp import DEVICE_ID_SESSION_KEY, match_token, user_has_device
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from audit.access import log_access
 
 # Seconds in which the code has to follow the password.
 PATIENCE = 600
@@ -60,6 +62,12 @@ def over(request: HttpRequest) -> None:
     request.session.pop(_SLOT, None)
 
 
+def given(request: HttpRequest) -> bool:
+    """Return whether the one who asks signed in with a second factor. A key is none, whatever cookie came with it."""
+    by_key = "Authorization" in request.headers
+    return bool(needed(request.user) and request.session.get(DEVICE_ID_SESSION_KEY) and not by_key)
+
+
 def enrolled(user: Any) -> bool:
     """Return whether the user has a phone or recovery codes that count."""
     return bool(user_has_device(user))
@@ -68,6 +76,13 @@ def enrolled(user: Any) -> bool:
 def check(user: Any, code: str) -> Any | None:
     """Return the device that gave this code, None when none did. A code counts once; after a wrong one the next waits."""
     return match_token(user, code)
+
+
+def check_app(user: Any, code: str) -> bool:
+    """Return whether the user's app gave this code, not a recovery code. It counts, and the next waits, as by `check`."""
+    with transaction.atomic():
+        apps = TOTPDevice.objects.devices_for_user(user, confirmed=True).select_for_update()
+        return any(app.verify_token(code) for app in apps)
 
 
 def draft(user: Any) -> TOTPDevice:
@@ -91,10 +106,27 @@ def confirm(device: TOTPDevice, code: str) -> list[str] | None:
             return None
         device.confirmed = True
         device.save()
-        StaticDevice.objects.filter(user=device.user).delete()
-        recovery = StaticDevice.objects.create(user=device.user, name="recovery")
-        codes = [StaticToken.random_token() for _ in range(RECOVERY_CODES)]
-        recovery.token_set.bulk_create([StaticToken(device=recovery, token=code) for code in codes])
+        return _fresh_codes(device.user)
+
+
+def codes_left(user: Any) -> int:
+    """Return how many recovery codes of a user were not used yet."""
+    return StaticToken.objects.filter(device__user=user, device__confirmed=True).count()
+
+
+def renew(user: Any) -> list[str]:
+    """Put it on the record that a user takes new recovery codes, and return them; the old ones stop to count at once. Raises
+    RecordUnavailable, and then they count on."""
+    log_access(user.get_username(), "renewed", "recovery codes")
+    return _fresh_codes(user)
+
+
+@transaction.atomic
+def _fresh_codes(user: Any) -> list[str]:
+    StaticDevice.objects.filter(user=user).delete()
+    recovery = StaticDevice.objects.create(user=user, name="recovery")
+    codes = [StaticToken.random_token() for _ in range(RECOVERY_CODES)]
+    recovery.token_set.bulk_create([StaticToken(device=recovery, token=code) for code in codes])
     return codes
 
 

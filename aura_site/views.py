@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from django.views.defaults import page_not_found
 from django_otp import login as otp_login
 
+from audit.errors import AuditError
 from aura_site import privacy as privacy_facts
 from aura_site import second_factor, selectors, services
 from aura_site.forms import CodeForm
@@ -172,9 +173,11 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def second_factor_page(request: HttpRequest) -> HttpResponse:
-    """Ask for the code that follows the password; the first time, set it up."""
+    """Ask for the code that follows the password; the first time, set it up. Who gave it may have new recovery codes."""
     found = second_factor.pending(request)
     if found is None:
+        if second_factor.given(request):
+            return _recovery_codes(request)
         late = second_factor.late(request)
         second_factor.over(request)
         return HttpResponseRedirect(reverse("sign-in") + ("?late" if late else ""))
@@ -197,6 +200,26 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
         context = {"form": form, "secret": secret, "link": draft.config_url, "picture": second_factor.picture(draft)}
     if code:
         form.add_error("code", _wrong_code())
+    return render(request, "aura_site/second_factor.html", context)
+
+
+def _recovery_codes(request: HttpRequest) -> HttpResponse:
+    """Give new recovery codes for a code of the app: a browser that was left open is not enough to take them."""
+    form = CodeForm(request.POST or None)
+    if form.is_valid():
+        if second_factor.check_app(request.user, form.cleaned_data["code"]):
+            try:
+                codes = second_factor.renew(request.user)
+            except AuditError:
+                form.add_error(
+                    None, _("The record cannot be written now, so the old codes still count: try again soon.")
+                )
+            else:
+                context = {"codes": codes, "renewed": True, "destination": reverse("admin:index")}
+                return render(request, "aura_site/recovery_codes.html", context)
+        else:
+            form.add_error("code", _wrong_code())
+    context = {"form": form, "renewing": True, "left": second_factor.codes_left(request.user)}
     return render(request, "aura_site/second_factor.html", context)
 
 

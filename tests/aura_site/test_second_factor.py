@@ -7,9 +7,14 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django_otp.oath import totp
+from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from audit import selectors
+from audit.journal import journal
+from audit.models import Entry
 from aura_site import second_factor, services
+from routing_ai.services import create_key
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -155,3 +160,115 @@ def test_a_lost_phone(staff, client: Client, capsys: pytest.CaptureFixture[str])
     assert not second_factor.enrolled(staff)
     with pytest.raises(CommandError, match="no user called nobody"):
         call_command("reset_second_factor", "nobody")
+
+
+def let_go() -> None:
+    """Have nobody wait after a wrong code. To the app recovery codes are wrong ones."""
+    for model in (TOTPDevice, StaticDevice):
+        model.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
+
+
+def asks_for_new_codes(client: Client, code: str) -> list[str]:
+    page = client.post("/second-factor/", {"code": code}).content.decode()
+    assert ("The old codes no longer count." in page) == ("<li><code>" in page)
+    return re.findall(r"<li><code>(\w+)</code>", page)
+
+
+def signs_in_with(code: str) -> bool:
+    let_go()
+    client = Client()
+    sign_in(client)
+    return client.post("/second-factor/", {"code": code}).status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_recovery_codes_take_the_place_of_the_old_ones_and_are_on_the_record(staff, client: Client) -> None:
+    device, old = enrol(client)
+    assert signs_in_with(old[0])
+    assert 'href="/second-factor/"' in client.get("/admin/").content.decode()
+    assert "you have left: <strong>9</strong>" in client.get("/second-factor/").content.decode()
+    let_go()
+    new = asks_for_new_codes(client, code_of(device, 1))
+    assert len(set(new)) == 10
+    assert not set(new) & set(old)
+    assert not signs_in_with(old[1])
+    assert signs_in_with(new[0])
+    # Once: what stands on the page is not shown again, not by the same code either.
+    let_go()
+    again = client.post("/second-factor/", {"code": code_of(device, 1)}).content.decode()
+    assert "does not count" in again
+    assert not [code for code in new if code in again]
+    (event,) = map(selectors.event_of, Entry.objects.filter(kind="access").select_related("content", "subject"))
+    assert event is not None
+    assert (event.actor, event.text, event.meta) == ("ada", "renewed", {"why": "recovery codes"})
+    client.cookies["django_language"] = "ar"
+    client.post("/admin/audit/conversation/purpose/", {"why": "review", "next": "/admin/"})
+    entry = client.get(f"/admin/audit/entry/{Entry.objects.get(kind='access').pk}/change/").content.decode()
+    assert "جُدّد" in entry
+    assert "رموز الاسترداد" in entry
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_a_code_of_the_app_gives_new_ones_and_guessing_is_slowed_down(staff, client: Client) -> None:
+    device, old = enrol(client)
+    # A recovery code that was found gives no ten others; it is not used up.
+    assert asks_for_new_codes(client, old[0]) == []
+    assert asks_for_new_codes(client, "") == []
+    for _ in range(3):
+        asks_for_new_codes(client, "000000")
+    assert asks_for_new_codes(client, code_of(device, 1)) == []
+    # The brake is that of the sign-in.
+    other = Client()
+    sign_in(other)
+    assert other.post("/second-factor/", {"code": code_of(device, 1)}).status_code == 200
+    assert second_factor.codes_left(staff) == 10
+    assert signs_in_with(old[0])
+    assert not Entry.objects.filter(kind="access").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_else_is_asked_for_a_code(staff, client: Client, settings) -> None:
+    device, _ = enrol(client)
+    secret = create_key(staff, "test")[1]
+    code = {"code": code_of(device, 1)}
+    eve = Client()
+    eve.force_login(get_user_model().objects.create_user("eve", password=PASSWORD))
+    bare = Client()
+    bare.force_login(staff)
+    assert Client().post("/second-factor/", code)["Location"] == "/sign-in/"
+    assert eve.post("/second-factor/", code)["Location"] == "/sign-in/"
+    assert bare.post("/second-factor/", code)["Location"] == "/sign-in/"
+    # Keys are for programs; what is no key does not make up for a session without the factor.
+    bare.force_login(staff)
+    for headers in ({"Authorization": f"Bearer {secret}"}, {"Authorization": "Basic YWRhOmFkYQ=="}):
+        for one in (Client(), bare, client):
+            assert one.post("/second-factor/", code, headers=headers)["Location"] == "/sign-in/"
+    assert Client(enforce_csrf_checks=True).post("/second-factor/", code).status_code == 403
+    settings.AURA_MULTI_FACTOR = False
+    assert client.post("/second-factor/", code)["Location"] == "/sign-in/"
+    assert "/second-factor/" not in client.get("/admin/").content.decode()
+    assert second_factor.codes_left(staff) == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_old_codes_count_on_when_the_record_cannot_be_written(
+    staff, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, old = enrol(client)
+    with monkeypatch.context() as closing:
+        closing.setattr(journal(), "_closing", True)
+        page = client.post("/second-factor/", {"code": code_of(device, 1)}).content.decode()
+    assert "the old codes still count" in page
+    assert signs_in_with(old[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_page_of_new_codes_speaks_arabic(staff, client: Client) -> None:
+    device, _ = enrol(client)
+    client.cookies["django_language"] = "ar"
+    asked = client.get("/second-factor/").content.decode()
+    assert "رموز الاسترداد المتبقية لديك:" in asked
+    assert "إنشاء رموز استرداد جديدة" in asked
+    shown = client.post("/second-factor/", {"code": code_of(device, 1)}).content.decode()
+    assert "لم تعد الرموز القديمة صالحة." in shown
+    assert "<nav" not in shown

@@ -23,6 +23,7 @@ import pytest
 import yaml
 
 from tests.advisories import canonical
+from tests.deploy import helm
 from tests.live import ROOT, free_port
 from tests.services import postgres_service, redis_service
 
@@ -199,7 +200,9 @@ def test_the_image_serves_as_a_user_who_may_write_its_volume_alone(image: Image)
         assert [path for path in written if not any(path.is_relative_to(place) for place in places)] == []
 
 
-def test_the_image_serves_with_what_compose_gives_it(image: Image, tmp_path: Path) -> None:
+def test_the_image_serves_with_what_compose_gives_it(
+    image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The environment of compose.yml, filled in as env.example says; its database and Redis are of this machine."""
     services = yaml.safe_load((ROOT / "deploy" / "docker" / "compose.yml").read_text())["services"]
     given = {**dict(line.split("=", 1) for line in EXAMPLE.splitlines() if re.match(r"\w+=", line)), **SECRETS}
@@ -212,16 +215,53 @@ def test_the_image_serves_with_what_compose_gives_it(image: Image, tmp_path: Pat
     assert environment["DATABASE_URL"] == "postgres://aura:a-password@database/aura"
     with postgres_service() as postgres, redis_service(tmp_path) as redis:
         environment |= {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url, **MOCK}
-        image.environment |= environment
+        monkeypatch.setattr(image, "environment", image.environment | environment)
         assert services["migrate"]["command"] == ["manage", "upgrade", "--without-backup"]
         serves(image)
         with psycopg.connect(postgres.url) as database:
             assert database.execute("SELECT username FROM auth_user").fetchall() == [("admin",)]
 
 
-def _get(port: int, path: str) -> tuple[int, bytes]:
+def test_the_image_serves_with_what_the_chart_gives_it(
+    image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job, then a pod of the server, asked as the kubelet, Prometheus and the ingress do."""
+    if not helm.program():
+        pytest.skip(helm.NO_HELM)
+    made = helm.Chart({"settings": MOCK})
+    pod = made.only("Deployment", "-server")["spec"]["template"]["spec"]
+    (server,), (waiting,) = pod["containers"], pod["initContainers"]
+    (upgrading,) = made.only("Job")["spec"]["template"]["spec"]["containers"]
+    secret = {**SECRETS, "AURA_OPERATOR_TOKEN": "a-token"}
+    with postgres_service() as postgres, redis_service(tmp_path) as redis:
+        secret |= {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
+        monkeypatch.setattr(image, "environment", image.environment | made.only("ConfigMap")["data"] | secret)
+        upgraded = image.run(*upgrading["args"])
+        assert upgraded.returncode == 0, upgraded.stderr
+        subprocess.run(
+            [*waiting["command"], *waiting["args"]], cwd=image.work, env=image.environment, check=True, **AS_USER
+        )
+        with image.running(*server["args"]) as process:
+            _wait(image.healthy, process, image)
+            for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+                probe = server[name]["httpGet"]
+                headers = {one["name"]: one["value"] for one in probe["httpHeaders"]}
+                # The kubelet takes a redirect for health as well.
+                _wait(lambda path=probe["path"], sent=headers: _get(image.port, path, **sent)[0] == 200, process, image)
+            # By a pod's address, as everybody else in the cluster.
+            inside = {"Host": "10.1.2.3:8000"}
+            assert _get(image.port, "/metrics", **inside)[0] == 401
+            assert _get(image.port, "/metrics", **inside, Authorization="Bearer a-token")[0] == 200
+            assert _get(image.port, "/sign-in/", **inside)[0] == 400
+            proxied = {"Host": "chat.example.org", "X-Forwarded-For": "192.0.2.1"}
+            assert _get(image.port, "/sign-in/", **proxied, **{"X-Forwarded-Proto": "https"})[0] == 200
+            assert _get(image.port, "/sign-in/", **proxied, **{"X-Forwarded-Proto": "http"})[0] == 301
+
+
+def _get(port: int, path: str, **headers: str) -> tuple[int, bytes]:
+    lines = [f"{name}: {value}" for name, value in {"Host": "localhost", "Connection": "close", **headers}.items()]
     with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
-        line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        line.sendall("\r\n".join([f"GET {path} HTTP/1.1", *lines, "", ""]).encode())
         told = b"".join(iter(lambda: line.recv(65_536), b""))
     return int(told.split()[1]), told
 

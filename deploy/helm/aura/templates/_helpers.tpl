@@ -1,13 +1,13 @@
 {{- define "aura.labels" -}}
 app.kubernetes.io/name: aura
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- define "aura.selector" -}}
 app.kubernetes.io/name: aura
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 {{- define "aura.image" -}}
@@ -31,21 +31,23 @@ volumes:
     emptyDir: {}
   - name: data
     {{- if .Values.data.enabled }}
-    persistentVolumeClaim: {claimName: {{ .Values.data.existingClaim | default (printf "%s-data" .Release.Name) }}}
+    persistentVolumeClaim: {claimName: {{ .Values.data.existingClaim | default (printf "%s-data" .Release.Name) | quote }}}
     {{- else }}
     emptyDir: {}
     {{- end }}
 {{- end }}
 {{- define "aura.container" -}}
 image: {{ include "aura.image" . | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- with .Values.image.pullPolicy }}
+imagePullPolicy: {{ . }}
+{{- end }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: {drop: [ALL]}
 envFrom:
   - configMapRef: {name: {{ .Release.Name }}-settings}
-  - secretRef: {name: {{ .Values.existingSecret }}}
+  - secretRef: {name: {{ .Values.existingSecret | quote }}}
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
   - {name: data, mountPath: /var/lib/aura}
