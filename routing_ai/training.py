@@ -19,11 +19,11 @@ from typing import Any
 from routing_ai.policy.classifier import COEFFICIENTS
 from routing_ai.policy.features import domain, features
 
-# Chosen by cross-validation over subjects that a fit had not seen; more features fitted the training data only, and so did
-# choosing them one by one (docs/explanation/routing.md).
+# Chosen by cross-validation over subjects that a fit had not seen; more features fitted the training data only
+# (docs/explanation/routing.md).
 CHOICE = (
-    "words", "word_length", "brackets", "symbols", "supposition", "unfinished", "a_first", "which_first",
-    "option_numbers", "option_maths", "option_likeness", "option_effects", "option_word_length",
+    "brackets", "symbols", "unfinished", "a_first",
+    "option_likeness", "option_effects", "option_contrast", "option_word_length",
 )  # fmt: skip
 FREE = ("words", "capitals", "digits", "brackets", "commas", "fact", "quantity", "sentences", "numbers", "question")
 SOURCE = (

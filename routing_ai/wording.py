@@ -47,8 +47,9 @@ KNOWN = {
     gettext_noop("formulas in the options"),
     gettext_noop("causes and comparisons in the options"),
     gettext_noop("length of the words in the options"),
+    gettext_noop("options that differ by a comparison"),
 }
-# What the classifier calls features, in words that say it.
+# What the classifier calls features, or called them when a spend was written, in words that say it.
 _FEATURES = {
     "option likeness": "likeness of the options",
     "option numbers": "numbers in the options",
@@ -62,6 +63,7 @@ _FEATURES = {
     "option maths": "formulas in the options",
     "option effects": "causes and comparisons in the options",
     "option word length": "length of the words in the options",
+    "option contrast": "options that differ by a comparison",
 }
 _NEED = re.compile(r"need (\d\.\d\d): (.*)", re.DOTALL)
 _COUNT = re.compile(r"(\d+) words")

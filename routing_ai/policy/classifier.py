@@ -2,7 +2,8 @@
 
 Two models: one for questions with options to choose from, one for all others. Their weights come from public data where a
 weak and a strong model answered the same prompts (docs/explanation/routing.md); they say how much the strong one is expected
-to gain. Length carries most of it, and the rest is small: a question does not show how hard it is.
+to gain. Options tell by how alike they are, other questions mostly by their length, and all of it is little: a question does
+not show how hard it is.
 """
 
 import json

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 
 # A question of any length is judged by its beginning: what follows is material. Bounds the work, too (some 2 ms).
 LIMIT = 20_000
+# So many characters of an option are held against the others: two that begin alike are alike, and ten options are 45 pairs.
+OPTION_LIMIT = 200
+# Letters in a row that options may share: less than a word, so that "gained" is like "gains", with or without spaces.
+_RUN = 4
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -38,10 +42,6 @@ _REASONING = re.compile(
     re.I,
 )
 _FACT = re.compile(r"\b(?:who|when|where|which|what|whose|whom|name)\b|\b(?:من|متى|أين|اين|أي|ما|ماذا|كم)\b", re.I)
-# What is supposed, and what follows: signs that something must be worked out.
-_SUPPOSITION = re.compile(
-    r"\b(?:if|suppose|assume|imagine|would|were to|let)\b|\b(?:و|ف)?(?:إذا|اذا|لو|افترض|بفرض|ليكن|لنفترض)\b", re.I
-)
 _EFFECT = re.compile(
     r"\b(?:because|cause[sd]?|result(?:s|ed)? (?:in|from)|effect|leads? to|due to|therefore|increase[sd]?|decrease[sd]?"
     r"|higher|lower|rises?|falls?|greater|smaller|more|less)\b"
@@ -116,14 +116,12 @@ def features(text: str) -> dict[str, float]:
     arabic = len(_ARABIC_WORD.findall(stem))
     count = max(1, len(words) + arabic // 4 + len(_CJK.findall(stem)) // 2)
     numbers = _NUMBER.findall(stem)
-    first = words[0].lower() if words else ""
 
     def found(pattern: re.Pattern[str], within: str = stem) -> float:
         return math.log1p(len(pattern.findall(within)))
 
     return {
         "words": math.log1p(count),
-        "word_length": sum(map(len, words)) / count,
         "capitals": sum(word[0].isupper() for word in words[1:]) / count,
         "sentences": found(_SENTENCE),
         "commas": (stem.count(",") + stem.count("،")) / count,
@@ -131,9 +129,8 @@ def features(text: str) -> dict[str, float]:
         "symbols": found(_SYMBOL, text),
         "question": float("?" in stem or "؟" in stem),
         "unfinished": float(bool(stem) and stem[-1] not in ".?!:_؟"),
-        # A case is told ("A man ..."), or one of the options is asked for.
-        "a_first": float(first == "a"),
-        "which_first": float(first in ("which", "أي")),
+        # A case is told ("A man ...").
+        "a_first": float(bool(words) and words[0].lower() == "a"),
         "numbers": math.log1p(len(numbers)),
         "figures": math.log1p(len(numbers) + len(_NUMBER_WORD.findall(stem))),
         "digits": math.log1p(max(map(len, numbers), default=0)),
@@ -141,7 +138,6 @@ def features(text: str) -> dict[str, float]:
         "code": found(_CODE, text),
         "programming": float(bool(_PROGRAMMING.search(stem))),
         "fact": found(_FACT),
-        "supposition": found(_SUPPOSITION),
         "quantity": found(_QUANTITY),
         "options": float(len(options)) if len(options) >= 2 else 0.0,
         **_of_options(options),
@@ -150,16 +146,24 @@ def features(text: str) -> dict[str, float]:
 
 def _of_options(options: list[str]) -> dict[str, float]:
     if len(options) < 2:
-        names = ("option_numbers", "option_maths", "option_likeness", "option_effects", "option_word_length")
-        return dict.fromkeys(names, 0.0)
-    listed = [_WORD.findall(option) for option in options[:10]]
-    lengths = [len(word) for found in listed for word in found]
-    words = [{word.lower() for word in found} for found in listed]
-    pairs = [(a, b) for number, a in enumerate(words) for b in words[:number]]
+        return dict.fromkeys(("option_likeness", "option_effects", "option_contrast", "option_word_length"), 0.0)
+    lengths = [len(word) for option in options[:10] for word in _WORD.findall(option)]
+    likeness = _likeness([option[:OPTION_LIMIT] for option in options[:10]])
+    effects = math.log1p(sum(len(_EFFECT.findall(option)) for option in options))
     return {
-        "option_numbers": sum(bool(re.match(r"[\s$€£-]*\d", option)) for option in options) / len(options),
-        "option_maths": math.log1p(sum(len(_MATHS.findall(option)) for option in options)),
-        "option_likeness": sum(len(a & b) / (len(a | b) or 1) for a, b in pairs) / len(pairs),
-        "option_effects": math.log1p(sum(len(_EFFECT.findall(option)) for option in options)),
+        "option_likeness": likeness,
+        "option_effects": effects,
+        # "Prices rise" beside "prices fall": who tells them apart must know which way things go.
+        "option_contrast": likeness * effects,
         "option_word_length": sum(lengths) / max(1, len(lengths)),
     }
+
+
+def _likeness(options: list[str]) -> float:
+    """Return how alike those two are that are most alike, 0 to 1: the share of their runs of letters that are in both. Words
+    of cause and comparison count as one, so that options that differ in nothing else are the same."""
+    runs = []
+    for option in options:
+        letters = f" {_EFFECT.sub('#', option).lower()} "
+        runs.append({letters[start : start + _RUN] for start in range(max(1, len(letters) - _RUN + 1))})
+    return max(len(a & b) / len(a | b) for number, a in enumerate(runs) for b in runs[:number])

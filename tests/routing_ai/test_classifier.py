@@ -105,11 +105,35 @@ def test_what_options_say_of_each_other_is_seen() -> None:
     assert worked["option_effects"] == pytest.approx(math.log1p(5))
     assert known["option_effects"] == 0
     assert (worked["unfinished"], known["unfinished"]) == (1, 0)
-    assert (worked["supposition"] > 0, known["which_first"]) == (True, 1)
     assert assess(economics).gain > assess(names).gain
     # The words that a test form ends in are no words of the question.
     assert features(names) == features(names.removesuffix("\nAnswer:"))
     assert features("The opposite of left is\nA. right\nB. wrong")["unfinished"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "least", "most"),
+    [
+        (("Monet", "Warhol", "Degas"), 0, 0.1),
+        (("the river bank", "the river banks", "a tree"), 0.6, 0.9),
+        # Words of comparison count as one, in both languages.
+        (("prices rise", "prices fall", "nothing happens"), 1, 1),
+        (("السعر أعلى", "السعر أقل"), 1, 1),
+        (("-", "+"), 0, 0),
+        # What comes behind the first words is not looked at.
+        (("the same " * 50 + "here", "the same " * 50 + "there"), 1, 1),
+    ],
+)
+def test_the_two_options_that_are_most_alike_are_seen(options: tuple[str, ...], least: float, most: float) -> None:
+    listed = [f"{letter}. {option}" for letter, option in zip("ABC", options, strict=False)]
+    seen = features("\n".join(["Which?", *listed]))
+    assert least <= seen["option_likeness"] <= most
+    assert seen["option_contrast"] == pytest.approx(seen["option_likeness"] * seen["option_effects"])
+
+
+def test_a_question_whose_options_differ_by_a_comparison_gains_by_a_stronger_model() -> None:
+    told = "If money becomes scarce,\nA. {} prices\nB. {} prices\nC. a shortage"
+    assert assess(told.format("higher", "lower")).gain > assess(told.format("noble", "gentle")).gain
 
 
 def test_code_gains_more_by_a_stronger_model_than_what_one_knows() -> None:
