@@ -31,8 +31,8 @@ WITH given AS (SELECT * FROM unnest(
 entries AS (INSERT INTO audit_entry ({_ENTRY}) SELECT {_ENTRY} FROM given)
 INSERT INTO audit_content ({_CONTENT}) SELECT seq, body FROM given"""
 # Rows of one INSERT on SQLite. Each statement gives up Python's lock once and may wait long to get it back from a busy event
-# loop, so a statement a row would be far slower than the database.
-_SIZES = (128, 32, 8, 1)
+# loop, so a statement a row would be far slower than the database. With powers of two any number of rows is few statements.
+_SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 
 
 class End(NamedTuple):

@@ -132,7 +132,7 @@ class Exchange(asyncio.Protocol):
         self._parts: list[bytes] = []
         # The parser's own calls go straight into the list: there is one for each token.
         self.on_body = self._parts.append
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._error: Broken | None = None
         self._size = 0
@@ -233,6 +233,8 @@ class Exchange(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came. What is no HTTP, or comes behind the answer, ends the connection."""
+        if self._parser is None:
+            return
         self.answered = True
         self._size += len(data)
         try:
@@ -255,9 +257,11 @@ class Exchange(asyncio.Protocol):
         """Take the end of the connection: of a body without a length it is the end too, of all else it is none."""
         self._stop_timer()
         self._endpoint.ending.discard(self)
-        measured = "content-length" in self.headers or "transfer-encoding" in self.headers
+        # The two hold each other, which only a search for cycles would find.
+        self._parser = None
         if self.complete:
             return
+        measured = "content-length" in self.headers or "transfer-encoding" in self.headers
         if self._begun and error is None and not measured:
             self.complete = True
             self._wake()
@@ -265,6 +269,7 @@ class Exchange(asyncio.Protocol):
             self._fail(Broken(str(error) if error else "the connection was closed before the answer was whole"))
 
     def _over(self) -> None:
+        self._parser = None
         self._resume()
         self._endpoint.ending.discard(self)
         if self._reusable:
@@ -293,12 +298,13 @@ class Exchange(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Take the status. Those below 200 announce another one (RFC 9110, section 15.2)."""
+        assert self._parser is not None
         self.status = self._parser.get_status_code()
         self._begun = self.status >= FINAL
 
     def on_message_complete(self) -> None:
         """Take the end."""
-        if self._begun:
+        if self._begun and self._parser is not None:
             self.complete = True
             self._reusable = self._parser.should_keep_alive()
         else:
