@@ -10,6 +10,7 @@ import orjson
 from routing_ai.errors import ProviderCut, ProviderFailed, ProviderRefused, ProviderTimeout
 from routing_ai.providers.base import Call, Part, Token, ToolCalls, Usage
 from routing_ai.providers.exchange import Endpoint, Exchange
+from routing_ai.providers.shape import Shape
 from routing_ai.providers.sse import EventParser, LineTooLong
 
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
@@ -115,15 +116,18 @@ class OpenAICompatibleProvider:
             chunk = await exchange.read(due + rest, rest)
             if not chunk:
                 break
-            texts = [answer.read(self.name, data) for data in parser.feed(chunk)]
-            if texts.count(None) < len(texts):
-                progress = loop.time()
+            text = answer.shape.words(chunk) if parser.between else ""
+            if not text:
+                texts = [answer.read(self.name, data) for data in parser.feed(chunk)]
+                if texts.count(None) == len(texts):
+                    continue
                 text = "".join(filter(None, texts))
-                if text:
-                    yield Token(text, gathered=rest > 0)
-                    reads += 1
-                    slow = gather is not None and reads >= AT_ONCE and (rest > 0 or len(text) < MUCH)
-                    rest = gather() if slow and gather is not None else 0.0
+            progress = loop.time()
+            if text:
+                yield Token(text, gathered=rest > 0)
+                reads += 1
+                slow = gather is not None and reads >= AT_ONCE and (rest > 0 or len(text) < MUCH)
+                rest = gather() if slow and gather is not None else 0.0
         if not answer.finish:
             kind = ProviderCut if answer.began else ProviderFailed
             raise kind(f"{self.name} broke off before the answer was whole")
@@ -167,6 +171,7 @@ class _Answer:
     """What has been read of one answer."""
 
     def __init__(self) -> None:
+        self.shape = Shape()
         self.began = False
         self.finish = ""
         self.over = False
@@ -216,6 +221,8 @@ class _Answer:
             # Thinking that is not shown is progress all the same.
             return "" if delta.get("reasoning") or delta.get("reasoning_content") else None
         self.began = True
+        if not (usage or choice.get("finish_reason") or len(choices) > 1 or delta.get("tool_calls")):
+            self.shape.learn(data, event, delta)
         return text
 
     def _take_tools(self, pieces: Any) -> None:

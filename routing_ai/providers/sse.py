@@ -15,6 +15,11 @@ class EventParser:
         self._size = 0
         self._after_return = False
 
+    @property
+    def between(self) -> bool:
+        """Return whether what has come so far ends with an event."""
+        return not (self._rest or self._data or self._after_return)
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the data of the events that end in `chunk`. Raises LineTooLong."""
         if not self._data and not self._after_return and b"\r" not in chunk:
