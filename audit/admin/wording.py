@@ -29,6 +29,7 @@ _LOGGED: dict[str, Any] = {
     "renewed": _("renewed"),
     "set up": _("set up"),
     "taken away": _("taken away"),
+    "changed": _("changed"),
     "a conversation was opened": _("a conversation was opened"),
     "a conversation was shared": _("a conversation was shared"),
     "a conversation was taken off the list": _("a conversation was taken off the list"),

@@ -352,3 +352,69 @@ def test_the_page_of_new_codes_speaks_arabic(staff, client: Client) -> None:
     shown = client.post("/second-factor/", {"code": code_of(device, 1)}).content.decode()
     assert "لم تعد الرموز القديمة صالحة." in shown
     assert "<nav" not in shown
+
+
+APP, CODES = "/admin/otp_totp/totpdevice/", "/admin/otp_static/staticdevice/"
+
+
+def fields(client: Client, path: str, **others: str) -> dict[str, str]:
+    """What a browser would send of a form of the admin, with other values."""
+    form = client.get(path).context["adminform"].form
+    values = {name: form[name].value() for name in form.fields}
+    return {name: value for name, value in values.items() if value is not None and value is not False} | others
+
+
+def test_what_staff_do_to_the_second_factors_of_others_is_on_the_record(staff, client: Client) -> None:
+    enrol(client)
+    eve = get_user_model().objects.create_superuser("eve", password=PASSWORD)
+    about = {"why": "second factor", "account": eve.pk}
+    added = client.post(f"{APP}add/", fields(client, f"{APP}add/", user=str(eve.pk), name="token"))
+    assert added["Location"] == APP
+    device = TOTPDevice.objects.get(user=eve)
+    change = f"{APP}{device.pk}/change/"
+    assert client.post(change, fields(client, change, name="other"))["Location"] == APP
+    assert TOTPDevice.objects.get(user=eve).name == "other"
+    assert client.post(change, fields(client, change, user=str(staff.pk)))["Location"] == APP
+    assert client.post(change, fields(client, change, user=str(eve.pk)))["Location"] == APP
+    chosen = {"action": "delete_selected", "_selected_action": str(device.pk), "post": "yes"}
+    assert client.post(APP, chosen)["Location"] == APP
+    assert not second_factor.enrolled(eve)
+    codes = StaticDevice.objects.create(user=eve, name="recovery")
+    assert client.post(f"{CODES}{codes.pk}/delete/", {"post": "yes"})["Location"] == CODES
+    assert logged()[1:] == [
+        ("ada", "set up", about),
+        ("ada", "changed", about),
+        # Hers no more, and hers again.
+        *[("ada", "changed", {**about, "account": account}) for account in 2 * [staff.pk, eve.pk]],
+        ("ada", "taken away", about),
+        ("ada", "taken away", {"why": "recovery codes", "account": eve.pk}),
+    ]
+    # Looking at them, and what the form turns back, is none of it.
+    assert client.get(APP).status_code == 200
+    assert client.post(f"{APP}add/", {"user": str(eve.pk)}).status_code == 200
+    assert len(logged()) == 9
+
+
+def test_staff_do_nothing_to_second_factors_while_the_record_cannot_be_written(
+    staff, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, codes = enrol(client)
+    eve = get_user_model().objects.create_superuser("eve", password=PASSWORD)
+    new = fields(client, f"{APP}add/", user=str(eve.pk), name="token")
+    other = fields(client, f"{APP}{device.pk}/change/", name="other")
+    chosen = {"action": "delete_selected", "_selected_action": str(device.pk), "post": "yes"}
+    acts = {
+        f"{APP}add/": new,
+        f"{APP}{device.pk}/change/": other,
+        f"{APP}{device.pk}/delete/": {"post": "yes"},
+        APP: chosen,
+    }
+    for path, sent in acts.items():
+        with monkeypatch.context() as closing:
+            closing.setattr(journal(), "_closing", True)
+            shown = client.post(path, sent, follow=True).content.decode()
+        assert "This could not be done: the record is being closed." in shown
+    assert not second_factor.enrolled(eve)
+    assert TOTPDevice.objects.get().name == "phone"
+    assert signs_in_with(codes[0])
+    assert [event[1] for event in logged()] == ["set up"]
