@@ -24,7 +24,7 @@ def forget(user: Any, name: str, **_said: Any) -> None:
         return
     ApiKey.objects.filter(user=user).delete()
     SignInLink.objects.filter(user=user).delete()
-    second_factor.reset(user)
+    second_factor.forget(user)
     OneTimePassword.objects.filter(user=user).delete()
     for session in Session.objects.iterator():
         if session.get_decoded().get("_auth_user_id") == str(user.pk):

@@ -78,10 +78,11 @@ def check(user: Any, code: str) -> Any | None:
     return match_token(user, code)
 
 
-def check_app(user: Any, code: str) -> bool:
-    """Return whether the user's app gave this code, not a recovery code. It counts, and the next waits, as by `check`."""
+def check_app(user: Any, code: str, *, confirmed: bool = True) -> bool:
+    """Return whether the user's app gave this code, not a recovery code. It counts, and the next waits, as by `check`. One
+    that is not `confirmed` waits for its first code."""
     with transaction.atomic():
-        apps = TOTPDevice.objects.devices_for_user(user, confirmed=True).select_for_update()
+        apps = TOTPDevice.objects.devices_for_user(user, confirmed=confirmed).select_for_update()
         return any(app.verify_token(code) for app in apps)
 
 
@@ -100,12 +101,15 @@ def picture(device: TOTPDevice) -> str:
 
 
 def confirm(device: TOTPDevice, code: str) -> list[str] | None:
-    """Let a device count when its first code is right, and return fresh recovery codes; None for a wrong code."""
+    """Put it on the record that a user sets up a second factor, let the device count, and return fresh recovery codes; None
+    for a wrong code. Raises RecordUnavailable, and then the device does not count yet."""
+    if not check_app(device.user, code, confirmed=False):
+        return None
+    log_access(device.user.get_username(), "set up", "second factor")
     with transaction.atomic():
-        if not device.verify_token(code):
-            return None
         device.confirmed = True
-        device.save()
+        # What the code changed is not known here.
+        device.save(update_fields=["confirmed"])
         return _fresh_codes(device.user)
 
 
@@ -130,7 +134,15 @@ def _fresh_codes(user: Any) -> list[str]:
     return codes
 
 
-def reset(user: Any) -> int:
-    """Take all devices of a user away, who then sets up a new one at the next sign-in; return how many there were."""
+def reset(user: Any, by: str) -> int:
+    """Put it on the record who takes the second factor of a user away, and do so: the next sign-in sets up a new one. Return
+    how many devices there were. Raises RecordUnavailable, and then they count on."""
+    # Not by a name: what the record itself says is not erased with anybody.
+    log_access(by, "taken away", "second factor", account=user.pk)
+    return forget(user)
+
+
+def forget(user: Any) -> int:
+    """Delete all devices of a user, and return how many there were."""
     gone = TOTPDevice.objects.filter(user=user).delete()[0]
     return int(gone) + int(StaticDevice.objects.filter(user=user).delete()[1].get("otp_static.StaticDevice", 0))

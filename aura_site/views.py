@@ -181,25 +181,36 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
         late = second_factor.late(request)
         second_factor.over(request)
         return HttpResponseRedirect(reverse("sign-in") + ("?late" if late else ""))
+    if not second_factor.enrolled(found.user):
+        return _set_up(request, found)
     form = CodeForm(request.POST or None)
-    code = form.cleaned_data["code"] if form.is_valid() else ""
-    if second_factor.enrolled(found.user):
-        device = second_factor.check(found.user, code) if code else None
+    if form.is_valid():
+        device = second_factor.check(found.user, form.cleaned_data["code"])
         if device is not None:
             return _with_second_factor(request, found, device)
-        context: dict[str, Any] = {"form": form}
-    else:
-        draft = second_factor.draft(found.user)
-        codes = second_factor.confirm(draft, code) if code else None
-        if codes is not None:
-            response = _with_second_factor(request, found, draft)
-            return render(
-                request, "aura_site/recovery_codes.html", {"codes": codes, "destination": response["Location"]}
-            )
-        secret = b32encode(draft.bin_key).decode()
-        context = {"form": form, "secret": secret, "link": draft.config_url, "picture": second_factor.picture(draft)}
-    if code:
         form.add_error("code", _wrong_code())
+    return render(request, "aura_site/second_factor.html", {"form": form})
+
+
+def _set_up(request: HttpRequest, found: second_factor.Pending) -> HttpResponse:
+    """Show the secret to who has no second factor yet; for the first code of the app, recovery codes."""
+    form = CodeForm(request.POST or None)
+    draft = second_factor.draft(found.user)
+    if form.is_valid():
+        try:
+            codes = second_factor.confirm(draft, form.cleaned_data["code"])
+        except AuditError:
+            form.add_error(
+                None, _("The record cannot be written now, so the second factor is not set up yet: try again soon.")
+            )
+        else:
+            if codes is not None:
+                signed_in = _with_second_factor(request, found, draft)
+                shown = {"codes": codes, "destination": signed_in["Location"]}
+                return render(request, "aura_site/recovery_codes.html", shown)
+            form.add_error("code", _wrong_code())
+    secret = b32encode(draft.bin_key).decode()
+    context = {"form": form, "secret": secret, "link": draft.config_url, "picture": second_factor.picture(draft)}
     return render(request, "aura_site/second_factor.html", context)
 
 

@@ -1,6 +1,7 @@
 """The second factor of staff: nobody is signed in between the password and the code."""
 
 import re
+from base64 import b32encode
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -16,7 +17,8 @@ from audit.models import Entry
 from aura_site import second_factor, services
 from routing_ai.services import create_key
 
-pytestmark = pytest.mark.django_db
+# The record is written on a connection of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "correct horse battery"
 
 
@@ -154,12 +156,96 @@ def test_who_waits_too_long_begins_again(staff, client: Client, monkeypatch: pyt
 
 
 def test_a_lost_phone(staff, client: Client, capsys: pytest.CaptureFixture[str]) -> None:
-    enrol(client)
-    call_command("reset_second_factor", "ada")
+    device, _ = enrol(client)
+    call_command("reset_second_factor", "ada", "--by", "eve")
     assert "2 devices of ada are gone" in capsys.readouterr().out
     assert not second_factor.enrolled(staff)
+    # The old app opens nothing, and another one is set up.
+    other = Client()
+    assert sign_in(other)["Location"] == "/second-factor/"
+    assert b"does not count" in other.post("/second-factor/", {"code": code_of(device, 1)}).content
+    assert "<svg" in other.get("/second-factor/").content.decode()
     with pytest.raises(CommandError, match="no user called nobody"):
         call_command("reset_second_factor", "nobody")
+    assert logged()[1:] == [("eve", "taken away", {"why": "second factor", "account": staff.pk})]
+
+
+def logged() -> list[tuple[str, str, dict]]:
+    """What the record says of second factors, in its order: who, what, and about what."""
+    entries = Entry.objects.filter(kind="access").select_related("content", "subject").order_by("seq")
+    events = [event for event in map(selectors.event_of, entries) if event is not None]
+    return [(event.actor, event.text, dict(event.meta)) for event in events]
+
+
+def test_a_second_factor_that_is_set_up_or_taken_away_is_on_the_record(staff, client: Client) -> None:
+    sign_in(client)
+    client.get("/second-factor/")
+    client.post("/second-factor/", {"code": "000000"})
+    assert logged() == []
+    let_go()
+    _, codes = enrol(client)
+    assert len(codes) == 10
+    call_command("reset_second_factor", "ada")
+    assert logged() == [
+        ("ada", "set up", {"why": "second factor"}),
+        ("command line", "taken away", {"why": "second factor", "account": staff.pk}),
+    ]
+    reader = Client()
+    enrol(reader)
+    reader.cookies["django_language"] = "ar"
+    reader.post("/admin/audit/conversation/purpose/", {"why": "review", "next": "/admin/"})
+    own, taken, *_ = Entry.objects.filter(kind="access").order_by("seq")
+    for entry, words in ((own, ("أُعدّ", "العامل الثاني")), (taken, ("أُزيل", "العامل الثاني", "الحساب"))):
+        page = reader.get(f"/admin/audit/entry/{entry.pk}/change/").content.decode()
+        assert [word for word in words if word not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "so the second factor is not set up yet: try again soon."), ("ar", "لم يُعدّ العامل الثاني بعد")],
+)
+def test_nothing_is_set_up_while_the_record_cannot_be_written(
+    staff, client: Client, monkeypatch: pytest.MonkeyPatch, language: str, words: str
+) -> None:
+    client.cookies["django_language"] = language
+    sign_in(client)
+    client.get("/second-factor/")
+    device = TOTPDevice.objects.get()
+    with monkeypatch.context() as closing:
+        closing.setattr(journal(), "_closing", True)
+        page = client.post("/second-factor/", {"code": code_of(device)}).content.decode()
+    assert words in page
+    # The same secret is shown, so the app that has it can go on.
+    assert f"secret={b32encode(device.bin_key).decode()}" in page
+    assert "_auth_user_id" not in client.session
+    assert not second_factor.enrolled(staff)
+    assert second_factor.codes_left(staff) == 0
+    assert "<li><code>" in client.post("/second-factor/", {"code": code_of(device, 1)}).content.decode()
+    assert client.get("/admin/").status_code == 200
+    assert [event[1] for event in logged()] == ["set up"]
+
+
+def test_nothing_is_taken_away_while_the_record_cannot_be_written(
+    staff, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, codes = enrol(client)
+    with monkeypatch.context() as closing:
+        closing.setattr(journal(), "_closing", True)
+        with pytest.raises(CommandError, match="the second factor of ada still counts"):
+            call_command("reset_second_factor", "ada")
+    assert signs_in_with(codes[0])
+
+
+def test_of_two_answers_with_the_first_code_one_counts(staff, client: Client) -> None:
+    sign_in(client)
+    client.get("/second-factor/")
+    device = TOTPDevice.objects.get()
+    first, second = (TOTPDevice.objects.get() for _ in range(2))
+    code = code_of(device)
+    assert second_factor.confirm(first, code)
+    assert second_factor.confirm(second, code) is None
+    assert second_factor.codes_left(staff) == 10
+    assert [event[1] for event in logged()] == ["set up"]
 
 
 def let_go() -> None:
@@ -181,7 +267,6 @@ def signs_in_with(code: str) -> bool:
     return client.post("/second-factor/", {"code": code}).status_code == 302
 
 
-@pytest.mark.django_db(transaction=True)
 def test_new_recovery_codes_take_the_place_of_the_old_ones_and_are_on_the_record(staff, client: Client) -> None:
     device, old = enrol(client)
     assert signs_in_with(old[0])
@@ -198,17 +283,15 @@ def test_new_recovery_codes_take_the_place_of_the_old_ones_and_are_on_the_record
     again = client.post("/second-factor/", {"code": code_of(device, 1)}).content.decode()
     assert "does not count" in again
     assert not [code for code in new if code in again]
-    (event,) = map(selectors.event_of, Entry.objects.filter(kind="access").select_related("content", "subject"))
-    assert event is not None
-    assert (event.actor, event.text, event.meta) == ("ada", "renewed", {"why": "recovery codes"})
+    assert logged()[1:] == [("ada", "renewed", {"why": "recovery codes"})]
     client.cookies["django_language"] = "ar"
     client.post("/admin/audit/conversation/purpose/", {"why": "review", "next": "/admin/"})
-    entry = client.get(f"/admin/audit/entry/{Entry.objects.get(kind='access').pk}/change/").content.decode()
+    renewal = Entry.objects.filter(kind="access").order_by("seq")[1]
+    entry = client.get(f"/admin/audit/entry/{renewal.pk}/change/").content.decode()
     assert "جُدّد" in entry
     assert "رموز الاسترداد" in entry
 
 
-@pytest.mark.django_db(transaction=True)
 def test_only_a_code_of_the_app_gives_new_ones_and_guessing_is_slowed_down(staff, client: Client) -> None:
     device, old = enrol(client)
     # A recovery code that was found gives no ten others; it is not used up.
@@ -223,10 +306,9 @@ def test_only_a_code_of_the_app_gives_new_ones_and_guessing_is_slowed_down(staff
     assert other.post("/second-factor/", {"code": code_of(device, 1)}).status_code == 200
     assert second_factor.codes_left(staff) == 10
     assert signs_in_with(old[0])
-    assert not Entry.objects.filter(kind="access").exists()
+    assert [event[1] for event in logged()] == ["set up"]
 
 
-@pytest.mark.django_db(transaction=True)
 def test_nobody_else_is_asked_for_a_code(staff, client: Client, settings) -> None:
     device, _ = enrol(client)
     secret = create_key(staff, "test")[1]
@@ -250,7 +332,6 @@ def test_nobody_else_is_asked_for_a_code(staff, client: Client, settings) -> Non
     assert second_factor.codes_left(staff) == 10
 
 
-@pytest.mark.django_db(transaction=True)
 def test_the_old_codes_count_on_when_the_record_cannot_be_written(
     staff, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +343,6 @@ def test_the_old_codes_count_on_when_the_record_cannot_be_written(
     assert signs_in_with(old[0])
 
 
-@pytest.mark.django_db(transaction=True)
 def test_the_page_of_new_codes_speaks_arabic(staff, client: Client) -> None:
     device, _ = enrol(client)
     client.cookies["django_language"] = "ar"
@@ -272,3 +352,69 @@ def test_the_page_of_new_codes_speaks_arabic(staff, client: Client) -> None:
     shown = client.post("/second-factor/", {"code": code_of(device, 1)}).content.decode()
     assert "لم تعد الرموز القديمة صالحة." in shown
     assert "<nav" not in shown
+
+
+APP, CODES = "/admin/otp_totp/totpdevice/", "/admin/otp_static/staticdevice/"
+
+
+def fields(client: Client, path: str, **others: str) -> dict[str, str]:
+    """What a browser would send of a form of the admin, with other values."""
+    form = client.get(path).context["adminform"].form
+    values = {name: form[name].value() for name in form.fields}
+    return {name: value for name, value in values.items() if value is not None and value is not False} | others
+
+
+def test_what_staff_do_to_the_second_factors_of_others_is_on_the_record(staff, client: Client) -> None:
+    enrol(client)
+    eve = get_user_model().objects.create_superuser("eve", password=PASSWORD)
+    about = {"why": "second factor", "account": eve.pk}
+    added = client.post(f"{APP}add/", fields(client, f"{APP}add/", user=str(eve.pk), name="token"))
+    assert added["Location"] == APP
+    device = TOTPDevice.objects.get(user=eve)
+    change = f"{APP}{device.pk}/change/"
+    assert client.post(change, fields(client, change, name="other"))["Location"] == APP
+    assert TOTPDevice.objects.get(user=eve).name == "other"
+    assert client.post(change, fields(client, change, user=str(staff.pk)))["Location"] == APP
+    assert client.post(change, fields(client, change, user=str(eve.pk)))["Location"] == APP
+    chosen = {"action": "delete_selected", "_selected_action": str(device.pk), "post": "yes"}
+    assert client.post(APP, chosen)["Location"] == APP
+    assert not second_factor.enrolled(eve)
+    codes = StaticDevice.objects.create(user=eve, name="recovery")
+    assert client.post(f"{CODES}{codes.pk}/delete/", {"post": "yes"})["Location"] == CODES
+    assert logged()[1:] == [
+        ("ada", "set up", about),
+        ("ada", "changed", about),
+        # Hers no more, and hers again.
+        *[("ada", "changed", {**about, "account": account}) for account in 2 * [staff.pk, eve.pk]],
+        ("ada", "taken away", about),
+        ("ada", "taken away", {"why": "recovery codes", "account": eve.pk}),
+    ]
+    # Looking at them, and what the form turns back, is none of it.
+    assert client.get(APP).status_code == 200
+    assert client.post(f"{APP}add/", {"user": str(eve.pk)}).status_code == 200
+    assert len(logged()) == 9
+
+
+def test_staff_do_nothing_to_second_factors_while_the_record_cannot_be_written(
+    staff, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, codes = enrol(client)
+    eve = get_user_model().objects.create_superuser("eve", password=PASSWORD)
+    new = fields(client, f"{APP}add/", user=str(eve.pk), name="token")
+    other = fields(client, f"{APP}{device.pk}/change/", name="other")
+    chosen = {"action": "delete_selected", "_selected_action": str(device.pk), "post": "yes"}
+    acts = {
+        f"{APP}add/": new,
+        f"{APP}{device.pk}/change/": other,
+        f"{APP}{device.pk}/delete/": {"post": "yes"},
+        APP: chosen,
+    }
+    for path, sent in acts.items():
+        with monkeypatch.context() as closing:
+            closing.setattr(journal(), "_closing", True)
+            shown = client.post(path, sent, follow=True).content.decode()
+        assert "This could not be done: the record is being closed." in shown
+    assert not second_factor.enrolled(eve)
+    assert TOTPDevice.objects.get().name == "phone"
+    assert signs_in_with(codes[0])
+    assert [event[1] for event in logged()] == ["set up"]

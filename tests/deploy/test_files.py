@@ -96,6 +96,48 @@ def test_prometheus_takes_its_configuration(promtool: str, tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("interval", ["15s", "30s", "1m"])
+def test_the_autoscaler_hears_of_lag_that_lasts_and_not_of_a_pause(
+    promtool: str, tmp_path: Path, interval: str
+) -> None:
+    (rule,) = (
+        one
+        for one in yaml.safe_load((DEPLOY / "prometheus" / "adapter.yml").read_text())["rules"]
+        if one["name"]["matches"] == "aura_loop_lag_seconds"
+    )
+    # As prometheus-adapter fills it in.
+    query = rule["metricsQuery"]
+    for name, value in (
+        ("Series", "aura_loop_lag_seconds"),
+        ("LabelMatchers", 'namespace="chat",pod=~"late|pauses|refuses|begins"'),
+        ("GroupBy", "pod"),
+    ):
+        query = query.replace(f"<<.{name}>>", value)
+    # Samples up to the twentieth, which is looked at.
+    samples = {
+        "late": "0.3x20",
+        "pauses": "0.01x17 60 0.01 0.01",
+        "refuses": " ".join(["1.2 0.1 0.1"] * 7),
+        "begins": "_x16 3 2 1 1",
+        "elsewhere": "5x20",
+    }
+    series = [
+        {"series": f'aura_loop_lag_seconds{{namespace="chat",pod="{pod}"}}', "values": values}
+        for pod, values in samples.items()
+    ]
+    # Whether it would ask for more pods, of those that it hears of.
+    told = [
+        {"labels": f'{{pod="{pod}"}}', "value": value} for pod, value in (("late", 1), ("pauses", 0), ("refuses", 1))
+    ]
+    at = f"{20 * int(interval[:-1])}{interval[-1]}"
+    test = {"expr": f"({query}) > bool 0.1", "eval_time": at, "exp_samples": told}
+    (tmp_path / "lag.test.yml").write_text(
+        yaml.safe_dump({"tests": [{"interval": interval, "input_series": series, "promql_expr_test": [test]}]})
+    )
+    done = run(promtool, "test", "rules", "lag.test.yml", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def families() -> set[str]:
     """The names of all metrics, as they are exposed."""
     figures = {

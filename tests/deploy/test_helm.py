@@ -30,7 +30,7 @@ SETS: dict[str, dict[str, Any]] = {
         "imagePullSecrets": [{"name": "registry"}],
         "existingSecret": "1e3",
         "settings": {"AURA_TRUSTED_ORIGINS": "https://a.example", "AURA_ALLOWED_HOSTS": "a.example"},
-        "autoscaling": {"connectionsPerPod": 4_000_000},
+        "autoscaling": {"connectionsPerPod": 4_000_000, "lag": 0.25},
         "disruptionBudget": {"maxUnavailable": "50%"},
         "data": {"storageClassName": "on", "size": "1.5Ti"},
         "ingress": {"annotations": {TIMEOUT: 300, "example.org/more": True}},
@@ -46,7 +46,7 @@ SETS: dict[str, dict[str, Any]] = {
     },
     "bare": {
         "settings": {},
-        "autoscaling": {"connectionsPerPod": 0},
+        "autoscaling": {"connectionsPerPod": 0, "lag": ""},
         "data": {"existingClaim": "0123"},
         "ingress": {"className": "", "tlsSecret": ""},
         "networkPolicy": {"monitoringNamespace": ""},
@@ -152,6 +152,12 @@ def test_a_value_that_there_is_not_is_refused_by_its_name(place: tuple[str, ...]
         ({"autoscaling": {"cpuPercent": 101}}, r"autoscaling\.cpuPercent: Must be less than or equal to 100"),
         ({"autoscaling": {"maxReplicas": 1}}, r"autoscaling\.minReplicas is more than autoscaling\.maxReplicas"),
         ({"autoscaling": {"enabled": "yes"}}, r"autoscaling\.enabled: Invalid type"),
+        ({"autoscaling": {"lag": "100ms"}}, r"autoscaling\.lag: Does not match pattern"),
+        # Thought to be milliseconds.
+        ({"autoscaling": {"lag": "100"}}, r"autoscaling\.lag: Does not match pattern"),
+        ({"autoscaling": {"lag": 100}}, r"autoscaling\.lag: Must be less than 10"),
+        ({"autoscaling": {"lag": -0.1}}, r"autoscaling\.lag: Must be greater than or equal to 0"),
+        ({"autoscaling": {"lag": True}}, r"autoscaling\.lag: Invalid type"),
         ({"disruptionBudget": {"maxUnavailable": "half"}}, r"disruptionBudget\.maxUnavailable: Does not match pattern"),
         ({"data": {"size": "20 GB"}}, r"data\.size: Does not match pattern"),
         ({"networkPolicy": {"ingressNamespace": ""}}, r"networkPolicy\.ingressNamespace: Does not match pattern"),
@@ -244,15 +250,41 @@ def test_what_is_switched_off_is_not_there() -> None:
     }
 
 
-def test_it_grows_with_connections_and_processor_time() -> None:
+def targets(scaler: dict[str, Any]) -> dict[str, str]:
+    """Return what the pods of an autoscaler should have on average, by the name of the metric."""
+    pods = [one["pods"] for one in scaler["spec"]["metrics"] if one["type"] == "Pods"]
+    return {one["metric"]["name"]: one["target"]["averageValue"] for one in pods}
+
+
+def test_it_grows_with_connections_lag_and_processor_time() -> None:
     adapter = yaml.safe_load((ROOT / "deploy" / "prometheus" / "adapter.yml").read_text())
-    for name, connections in (("usual", "4000"), ("all", "4000000"), ("bare", None)):
-        scaler = chart(name).only("HorizontalPodAutoscaler")["spec"]
-        assert scaler["scaleTargetRef"]["name"] == chart(name).only("Deployment", "-server")["metadata"]["name"]
-        *pods, cpu = scaler["metrics"]
+    for name, wanted in (
+        ("usual", {"aura_connections": "4000", "aura_loop_lag_seconds": "100m"}),
+        ("all", {"aura_connections": "4000000", "aura_loop_lag_seconds": "0.25"}),
+        ("bare", {}),
+    ):
+        scaler = chart(name).only("HorizontalPodAutoscaler")
+        assert targets(scaler) == wanted
+        assert scaler["spec"]["scaleTargetRef"]["name"] == chart(name).only("Deployment", "-server")["metadata"]["name"]
+        cpu = scaler["spec"]["metrics"][-1]
         assert cpu["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
-        assert [one["pods"]["target"]["averageValue"] for one in pods] == ([connections] if connections else [])
-        assert {one["pods"]["metric"]["name"] for one in pods} <= {rule["name"]["matches"] for rule in adapter["rules"]}
+        assert set(wanted) <= {rule["name"]["matches"] for rule in adapter["rules"]}
+
+
+@pytest.mark.parametrize("lag", [0, 0.0, "0", "0m", "0.00", "", None], ids=repr)
+def test_no_lag_is_no_target(lag: Any) -> None:
+    scaler = Chart({"autoscaling": {"lag": lag}}).only("HorizontalPodAutoscaler")
+    assert targets(scaler) == {"aura_connections": "4000"}
+    valid(scaler)
+
+
+def test_it_grows_step_by_step_and_shrinks_slowly() -> None:
+    for name in ("usual", "all", "bare"):
+        behaviour = chart(name).only("HorizontalPodAutoscaler")["spec"]["behavior"]
+        assert behaviour["scaleUp"] == {"policies": [{"type": "Percent", "value": 100, "periodSeconds": 60}]}
+        assert behaviour["scaleDown"] == {
+            "stabilizationWindowSeconds": 600, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 120}]
+        }  # fmt: skip
 
 
 def test_the_data_is_upgraded_as_by_compose_and_by_no_bare_migration() -> None:
