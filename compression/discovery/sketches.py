@@ -14,11 +14,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from compression.discovery.grams import CACHED, WIDE, Numbers
+from compression.discovery.grams import BITS, CACHED, WIDE, Numbers
 
 #: Texts looked at in one go: so many fit into the bits that tell them apart.
 _AT_ONCE: Final = 1_000
-_OWNER_BITS: Final = 54
+_BITS: Final = np.uint64(BITS)
+_GRAM: Final = np.uint64((1 << BITS) - 1)
 #: The low bits of an n-gram's hash make room for the user's.
 _USERS: Final = 63
 _FACTORS: Final = np.array((0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9), np.uint64)
@@ -47,14 +48,19 @@ class Sketches:
         """How many entries the tables have, used or not."""
         return 2 * len(self._last)
 
-    def take(self, texts: Sequence[Sequence[str]], users: Sequence[int] = ()) -> list[tuple[int, ...]]:
-        """Return the sketches of texts, given as tokens; first count them in, when the `users` (0 to 63) are given."""
+    def take(
+        self, texts: Sequence[Sequence[str]], users: Sequence[int] = (), *, most: int = WIDE
+    ) -> list[tuple[int, ...]]:
+        """Return the sketches of texts, given as tokens, each of `most` n-grams at most, of BITS bits, rising.
+
+        First count them in, when the `users` (0 to 63) are given.
+        """
         parts = [(texts[at : at + _AT_ONCE], users[at : at + _AT_ONCE]) for at in range(0, len(texts), _AT_ONCE)]
         hashed = [(len(some), *self._grams(some), numbers) for some, numbers in parts]
         if users:
             for _, grams, owners, numbers in hashed:
                 self._count(grams, np.array(numbers, np.uint64)[owners])
-        return [sketch for count, grams, owners, _ in hashed for sketch in self._smallest(count, grams, owners)]
+        return [sketch for count, grams, owners, _ in hashed for sketch in self._smallest(count, grams, owners, most)]
 
     def _grams(self, texts: Sequence[Sequence[str]]) -> tuple[Words, npt.NDArray[np.intp]]:
         """Return the n-gram that begins at each token of all texts, and the place of its text."""
@@ -87,15 +93,15 @@ class Sketches:
             if number == 0:
                 self._last[places] = mine
 
-    def _smallest(self, count: int, grams: Words, owners: npt.NDArray[np.intp]) -> list[tuple[int, ...]]:
+    def _smallest(self, count: int, grams: Words, owners: npt.NDArray[np.intp], most: int) -> list[tuple[int, ...]]:
         shared = self._shared[grams >> self._shift] == grams
         enough = 4 * np.bincount(owners[shared], minlength=count) >= np.bincount(owners, minlength=count)
         kept = shared | ~enough[owners]
-        keys = np.sort(owners[kept].astype(np.uint64) << np.uint64(_OWNER_BITS) | grams[kept] >> np.uint64(10))
+        keys = np.sort(owners[kept].astype(np.uint64) << _BITS | grams[kept] >> (np.uint64(64) - _BITS))
         keys = keys[np.flatnonzero(np.diff(keys, prepend=~keys[:1]))]
-        starts = np.searchsorted(keys, np.arange(count + 1, dtype=np.uint64) << np.uint64(_OWNER_BITS)).tolist()
-        values = (keys & np.uint64((1 << _OWNER_BITS) - 1)).tolist()
-        return [tuple(values[at : min(end, at + WIDE)]) for at, end in pairwise(starts)]
+        starts = np.searchsorted(keys, np.arange(count + 1, dtype=np.uint64) << _BITS).tolist()
+        values = (keys & _GRAM).tolist()
+        return [tuple(values[at : min(end, at + most)]) for at, end in pairwise(starts)]
 
     def state(self) -> list[str]:
         """Return what the tables hold, for `restore`."""
