@@ -317,7 +317,9 @@ class LevelMiner:
             self._failed.setdefault(anchor, 1)
             return False
         self._failed.pop(anchor, None)
-        wide = self._sketches.take([tokens(unit.text)])[0]
+        # A sketch that is not full has all n-grams.
+        full = len(sketch) >= (SKETCH if self._hasty else FULL)
+        wide = self._sketches.take([tokens(unit.text)])[0] if full else sketch
         cluster = Cluster(made[0], made[1], wide[:SKETCH], wide=frozenset(wide))
         self._take(cluster, unit, candidates, self._waiting)
         if parent is not None:
@@ -474,7 +476,8 @@ def _ends(cluster: Cluster) -> tuple[str, str]:
 
 def _first(clusters: Sequence[Cluster], text: str) -> Cluster | None:
     """Return that one of the clusters which makes a text, with the most fixed text of several: others are more general."""
-    return next((one for one in sorted(clusters, key=_openness) if one.takes(text)), None)
+    ordered = sorted(clusters, key=_openness) if len(clusters) > 1 else clusters
+    return next((one for one in ordered if one.takes(text)), None)
 
 
 def _openness(cluster: Cluster) -> int:

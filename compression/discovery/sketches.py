@@ -99,9 +99,13 @@ class Sketches:
         kept = shared | ~enough[owners]
         keys = np.sort(owners[kept].astype(np.uint64) << _BITS | grams[kept] >> (np.uint64(64) - _BITS))
         keys = keys[np.flatnonzero(np.diff(keys, prepend=~keys[:1]))]
-        starts = np.searchsorted(keys, np.arange(count + 1, dtype=np.uint64) << _BITS).tolist()
-        values = (keys & _GRAM).tolist()
-        return [tuple(values[at : min(end, at + most)]) for at, end in pairwise(starts)]
+        starts = np.searchsorted(keys, np.arange(count + 1, dtype=np.uint64) << _BITS)
+        # Most of a long text's n-grams are in no sketch: no numbers of Python's are made of them.
+        sizes = np.diff(starts)
+        first = np.arange(len(keys)) - np.repeat(starts[:-1], sizes) < most
+        values = (keys[first] & _GRAM).tolist()
+        ends = np.cumsum(np.minimum(sizes, most)).tolist()
+        return [tuple(values[at:end]) for at, end in pairwise([0, *ends])]
 
     def state(self) -> list[str]:
         """Return what the tables hold, for `restore`."""

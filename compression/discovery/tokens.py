@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 # A word or a run of signs, each with the white space before it.
-_WORD = re.compile(r"\w+|[^\w\s]+")
+_WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
 # Most have one space: to try that first is a tenth faster.
 _TOKEN = re.compile(r" \w+|\s*(?:\w+|[^\w\s]+)|\s+")
 # The rules by which streams are cut into sentences: white space opens the next one (see streaming.flow.segment).
