@@ -128,13 +128,13 @@ class LevelMiner:
 
     def _maker(self, text: str) -> Cluster | None:
         """Return the cluster that makes a text, as far as the index is up to date, or None."""
-        named = (template.id for template in islice(self._matcher.candidates(text), MAX_CANDIDATES))
-        return _first([self.clusters[number] for number in named if number in self.clusters], text)
+        named = islice(self._matcher.candidates(text), MAX_CANDIDATES)
+        return _first([self.clusters[one.id] for one in named if one.id in self.clusters], text)
 
     def _family(self, related: Sequence[Cluster], text: str) -> Cluster | None:
         """Return that one of the clusters which makes a text, or else of their variants."""
         variants = (self.clusters[number] for cluster in related for number in cluster.variants.values())
-        return _first(related, text) or _first(list(variants), text)
+        return _first(related, text) or _first(variants, text)
 
     def finish(self) -> list[Unit]:
         """Try what waits once more, with all that is known by now, and return what finds no template."""
@@ -474,14 +474,13 @@ def _ends(cluster: Cluster) -> tuple[str, str]:
     return cluster.template.parts[0], cluster.template.parts[-1]
 
 
-def _first(clusters: Sequence[Cluster], text: str) -> Cluster | None:
+def _first(clusters: Iterable[Cluster], text: str) -> Cluster | None:
     """Return that one of the clusters which makes a text, with the most fixed text of several: others are more general."""
-    ordered = sorted(clusters, key=_openness) if len(clusters) > 1 else clusters
-    return next((one for one in ordered if one.takes(text)), None)
-
-
-def _openness(cluster: Cluster) -> int:
-    return -cluster.template.fixed_bytes
+    best, most = None, -1
+    for one in clusters:
+        if one.template.fixed_bytes > most and one.takes(text):
+            best, most = one, one.template.fixed_bytes
+    return best
 
 
 def _rows(units: Iterable[Unit]) -> list[tuple[str, str]]:
