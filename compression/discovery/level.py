@@ -64,6 +64,8 @@ class Limits:
 
 DEFAULT_LIMITS: Final = Limits()
 
+Sketch = tuple[int, ...]
+
 
 class LevelMiner:
     """The clusters of one level."""
@@ -110,17 +112,16 @@ class LevelMiner:
                 missed.append(unit)
         users = [user_number(unit.user) for unit in missed]
         sketches = self._sketches.take([tokens(unit.text) for unit in missed], users, most=SKETCH)
-        rows = []
-        for unit, sketch in zip(missed, sketches, strict=True):
-            number = next(self._numbers)
-            if sketch and not self._settled(number, unit, self._votes(sketch)):
-                rows.append((number, unit, sketch))
-        self._arrive(rows)
+        self._arrive(self._strange((next(self._numbers), *row) for row in zip(missed, sketches, strict=True)))
 
-    def _arrive(self, rows: Sequence[tuple[int, Unit, tuple[int, ...]]]) -> None:
-        """Let texts wait, and try those that may have their like among what waits by now."""
-        self._passed += self._waiting.add(rows, self._k - 1)
-        for number, unit, sketch in rows:
+    def _strange(self, texts: Iterable[tuple[int, Unit, Sketch]]) -> list[tuple[int, Unit, Sketch]]:
+        """Return those texts, given with their numbers and sketches, that no known cluster takes."""
+        return [row for row in texts if row[2] and not self._settled(row[0], row[1], self._votes(row[2]))]
+
+    def _arrive(self, texts: Sequence[tuple[int, Unit, Sketch]]) -> None:
+        """Let texts wait, and try those that may have their like among all that waits by then."""
+        self._passed += self._waiting.add(texts, self._k - 1)
+        for number, unit, sketch in texts:
             if number in self._waiting and self._waiting.hopeful(number):
                 shared = self._votes(sketch)
                 if self._settled(number, unit, shared) or self._try(number, unit, sketch, shared):
@@ -142,21 +143,19 @@ class LevelMiner:
         again = {
             number: unit for number, unit, place in self._beside.rows() if len(self._beside.under(place)) >= self._k
         }
-        again = dict(sorted([*again.items(), *((number, self._waiting[number]) for number in self._waiting)]))
-        for number in [number for number in self._beside if number in again]:
+        for number in again:
             self._beside.pop(number)
+        again.update((number, self._waiting[number]) for number in self._waiting)
         self._waiting = _waiting()
         self._failed.clear()
         self._hasty = False
-        rows = []
+        numbers, strange = sorted(again), []
         # Never the tokens of all of them at once.
-        for start in range(0, len(again), AT_ONCE):
-            some = list(again.items())[start : start + AT_ONCE]
+        for start in range(0, len(numbers), AT_ONCE):
+            some = [(number, again[number]) for number in numbers[start : start + AT_ONCE]]
             sketches = self._sketches.take([tokens(unit.text) for _, unit in some], most=FULL)
-            for (number, unit), sketch in zip(some, sketches, strict=True):
-                if not self._settled(number, unit, self._votes(sketch)):
-                    rows.append((number, unit, sketch))
-        self._arrive(rows)
+            strange += self._strange((*row, sketch) for row, sketch in zip(some, sketches, strict=True))
+        self._arrive(strange)
         self._hasty = True
         self._consolidate()
         left = [*self._passed, *map(self._waiting.pop, list(self._waiting)), *map(self._beside.pop, list(self._beside))]
@@ -294,7 +293,7 @@ class LevelMiner:
         enough = [(number, shared) for number, shared in votes.items() if shared >= least and number in self.clusters]
         return {number: shared / size for number, shared in sorted(enough, key=itemgetter(1), reverse=True)}
 
-    def _try(self, number: int, unit: Unit, sketch: tuple[int, ...], shared: dict[int, float]) -> bool:
+    def _try(self, number: int, unit: Unit, sketch: Sketch, shared: dict[int, float]) -> bool:
         """Make a cluster of a text that waits and those like it, if they have a template that is news beside known ones.
 
         `shared` are the clusters similar to it. The text itself stays where it is.

@@ -19,7 +19,8 @@ _ROW_BITS: Final = np.uint64(64 - BITS)
 _ROW: Final = np.uint64(ROWS - 1)
 _FACTORS: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
-#: Texts whose like are looked for in one go: each makes some hundred pairs.
+#: Texts whose hopes are looked at in one go, and of those that have some whose like are: each makes some hundred pairs.
+_AT_ONCE: Final = 2_048
 _TOGETHER: Final = 256
 
 Words = npt.NDArray[np.uint64]
@@ -93,7 +94,8 @@ class Waiting:
         self._keys = np.concatenate([self._keys, np.sort(grams << _ROW_BITS | rows)])
         self._keys.sort(kind="stable")
         passed = self._displace(first)
-        self._hope(first, needed)
+        for row in range(first, len(self._numbers), _AT_ONCE):
+            self._hope(row, min(row + _AT_ONCE, len(self._numbers)), needed)
         return passed
 
     def hopeful(self, number: int) -> bool:
@@ -143,27 +145,27 @@ class Waiting:
         lost = pairs[shared >= ALIKE * self._lengths[pairs % ROWS]] // ROWS
         return [self._units.pop(self._numbers[row]) for row in np.unique(lost).tolist()]
 
-    def _hope(self, first: int, needed: int) -> None:
-        """Find out which of the rows from `first` on may be like `needed` others.
+    def _hope(self, first: int, last: int, needed: int) -> None:
+        """Find out which of the rows from `first` to before `last` are like `needed` others, and which these are.
 
         Each of these shares `least` of the text's `size` n-grams. So if an n-gram counts for as many as have it, `needed` at
         most, all of them together count for `needed * least` (Gale and Ryser, 1957), and the size - least + 1 n-grams that
-        the fewest have for `needed`: nobody shares enough without one of these.
+        the fewest have for `needed`: nobody shares enough without one of these. Only where that holds others are counted.
         """
         grams = self._keys >> _ROW_BITS
         edges = np.flatnonzero(np.diff(grams)) + 1
         starts, ends = np.append(0, edges), np.append(edges, len(grams))
-        rows = (self._keys & _ROW).astype(np.intp)
-        at = np.flatnonzero(rows >= first)
+        rows = (self._keys & _ROW).astype(np.int32)
+        at = np.flatnonzero((rows >= first) & (rows < last))
         runs = np.searchsorted(starts, at, "right") - 1
         many = (ends - starts)[runs]
         # The rows one after the other, in each the n-grams that the fewest have first.
-        order = np.argsort(rows[at] * ROWS + np.minimum(many, ROWS - 1))
+        order = np.lexsort((many, rows[at]))
         runs, many = runs[order], many[order]
-        begin = np.searchsorted(rows[at][order], np.arange(first, len(self._numbers) + 1))
-        begin, end = begin[:-1], begin[1:]
+        bounds = np.searchsorted(rows[at][order], np.arange(first, last + 1))
+        begin, end = bounds[:-1], bounds[1:]
         rare = np.append(0, np.cumsum(many < POSTINGS))
-        lengths = self._lengths[first:]
+        lengths = self._lengths[first:last]
         left = rare[end] - rare[begin]
         size = lengths - (end - begin) + left
         crowded = size < np.minimum(RARE, lengths)
