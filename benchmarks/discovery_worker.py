@@ -1,6 +1,6 @@
 """Mining alone, in a process that loads nothing else: CPU time, and the memory that all of it takes. For `discovery`.
 
-    python -m benchmarks.mining COUNT [--sentences]
+    python -m benchmarks.discovery_worker COUNT [--sentences]
 
 Prints one line of JSON. The clock runs while answers are mined, not while they are generated.
 """
@@ -55,7 +55,7 @@ def messy(count: int) -> Iterator[Answer]:
 
 def apart(count: int, *, sentences: bool) -> Mined:
     """Return what it takes to mine so many messy answers in a process of its own, with their sentences or without."""
-    command = [sys.executable, "-m", "benchmarks.mining", str(count), *(["--sentences"] if sentences else [])]
+    command = [sys.executable, "-m", "benchmarks.discovery_worker", str(count), *(["--sentences"] if sentences else [])]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return Mined(**json.loads(done.stdout))
 
