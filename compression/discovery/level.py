@@ -1,5 +1,6 @@
 """One level of mining: texts of one kind, the clusters they make, and those that wait for their like."""
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,8 +38,9 @@ RELATED: Final = 0.25
 SKETCH: Final = 12
 #: The same in the end, when few texts are left: the more n-grams, the surer it is which texts are alike.
 FULL: Final = 24
-#: Texts that arrive together, and whose tokens are held at a time.
+#: Texts that arrive together, and those of many whose tokens are held at a time.
 AT_ONCE: Final = 2_048
+FEW: Final = 256
 #: Texts that one attempt at a template looks at.
 ATTEMPT: Final = 16
 #: The share of a sketch that has to be news beside similar clusters for a text to be looked at as one of another kind.
@@ -64,7 +66,7 @@ class Limits:
 
 DEFAULT_LIMITS: Final = Limits()
 
-Sketch = tuple[int, ...]
+Sketch = Sequence[int]
 
 
 class LevelMiner:
@@ -150,11 +152,12 @@ class LevelMiner:
         self._failed.clear()
         self._hasty = False
         numbers, strange = sorted(again), []
-        # Never the tokens of all of them at once.
-        for start in range(0, len(numbers), AT_ONCE):
-            some = [(number, again[number]) for number in numbers[start : start + AT_ONCE]]
+        # All wait for one another, but the tokens of all would take ten times as much as their texts.
+        for start in range(0, len(numbers), FEW):
+            some = [(number, again[number]) for number in numbers[start : start + FEW]]
             sketches = self._sketches.take([tokens(unit.text) for _, unit in some], most=FULL)
-            strange += self._strange((*row, sketch) for row, sketch in zip(some, sketches, strict=True))
+            rows = ((*row, array("Q", sketch)) for row, sketch in zip(some, sketches, strict=True))
+            strange += self._strange(rows)
         self._arrive(strange)
         self._hasty = True
         self._consolidate()
@@ -319,7 +322,7 @@ class LevelMiner:
         # A sketch that is not full has all n-grams.
         full = len(sketch) >= (SKETCH if self._hasty else FULL)
         wide = self._sketches.take([tokens(unit.text)])[0] if full else sketch
-        cluster = Cluster(made[0], made[1], wide[:SKETCH], wide=frozenset(wide))
+        cluster = Cluster(made[0], made[1], tuple(wide[:SKETCH]), wide=frozenset(wide))
         self._take(cluster, unit, candidates, self._waiting)
         if parent is not None:
             self._add_variant(parent, anchor, cluster)

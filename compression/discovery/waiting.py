@@ -129,7 +129,7 @@ class Waiting:
         _, owners, counts = np.unique(self._places, return_inverse=True, return_counts=True)
         fresh = np.zeros(len(counts), np.bool_)
         fresh[owners[first:]] = True
-        rows = (self._keys & _ROW).astype(np.intp)
+        rows = (self._keys & _ROW).astype(np.int32)
         at = np.flatnonzero((fresh & (counts > 1))[owners[rows]])
         mixed = (self._keys[at] >> _ROW_BITS) * _FACTORS[0] + owners[rows[at]].astype(np.uint64) * _FACTORS[1]
         # Those of one n-gram and place stand together then, the older ones first.
@@ -141,7 +141,7 @@ class Waiting:
             return []
         older, newer = rows[at[order[same]]], rows[at[order[same + 1]]]
         self._keys = np.delete(self._keys, at[order[same]])
-        pairs, shared = np.unique(older * ROWS + newer, return_counts=True)
+        pairs, shared = np.unique(older.astype(np.int64) * ROWS + newer, return_counts=True)
         lost = pairs[shared >= ALIKE * self._lengths[pairs % ROWS]] // ROWS
         return [self._units.pop(self._numbers[row]) for row in np.unique(lost).tolist()]
 
