@@ -25,6 +25,7 @@ _USERS: Final = 63
 _FACTORS: Final = np.array((0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9), np.uint64)
 
 Words = npt.NDArray[np.uint64]
+Entries = npt.NDArray[np.uint32]
 
 
 class Sketches:
@@ -39,8 +40,9 @@ class Sketches:
         self._size = size
         bits = max(8, (2 * limit - 1).bit_length())
         self._shift = np.uint64(64 - bits)
-        self._last: Words = np.zeros(1 << bits, np.uint64)
-        self._shared: Words = np.zeros(1 << bits, np.uint64)
+        # The place tells an n-gram's high bits, an entry 26 low ones and the user: with 18 bits for the place that is BITS.
+        self._last: Entries = np.zeros(1 << bits, np.uint32)
+        self._shared: Entries = np.zeros(1 << bits, np.uint32)
         self._numbers = Numbers()
 
     @property
@@ -59,7 +61,7 @@ class Sketches:
         hashed = [(len(some), *self._grams(some), numbers) for some, numbers in parts]
         if users:
             for _, grams, owners, numbers in hashed:
-                self._count(grams, np.array(numbers, np.uint64)[owners])
+                self._count(grams, np.array(numbers, np.uint32)[owners])
         return [sketch for count, grams, owners, _ in hashed for sketch in self._smallest(count, grams, owners, most)]
 
     def _grams(self, texts: Sequence[Sequence[str]]) -> tuple[Words, npt.NDArray[np.intp]]:
@@ -82,19 +84,19 @@ class Sketches:
         real = words != self._numbers[""]
         return grams[real] | np.uint64(_USERS), owners[real]
 
-    def _count(self, grams: Words, users: Words) -> None:
-        places = grams >> self._shift
-        mine = grams ^ (np.uint64(_USERS) ^ users)
+    def _count(self, grams: Words, users: Entries) -> None:
+        places, low = grams >> self._shift, grams.astype(np.uint32)
+        mine = low ^ (np.uint32(_USERS) ^ users)
         # What stood there, then what stands there now: the last user of several in these texts.
         for number in range(2):
             seen = self._last[places]
             again = ((seen ^ mine) <= _USERS) & (seen != mine)
-            self._shared[places[again]] = grams[again]
+            self._shared[places[again]] = low[again]
             if number == 0:
                 self._last[places] = mine
 
     def _smallest(self, count: int, grams: Words, owners: npt.NDArray[np.intp], most: int) -> list[tuple[int, ...]]:
-        shared = self._shared[grams >> self._shift] == grams
+        shared = self._shared[grams >> self._shift] == grams.astype(np.uint32)
         enough = 4 * np.bincount(owners[shared], minlength=count) >= np.bincount(owners, minlength=count)
         kept = shared | ~enough[owners]
         keys = np.sort(owners[kept].astype(np.uint64) << _BITS | grams[kept] >> (np.uint64(64) - _BITS))
@@ -117,4 +119,4 @@ class Sketches:
         tables = [zlib.decompress(base64.b85decode(table)) for table in state]
         if [len(table) for table in tables] != [size, size]:
             raise ValueError("The state comes from a miner with other limits.")
-        self._last, self._shared = (np.frombuffer(table, np.uint64).copy() for table in tables)
+        self._last, self._shared = (np.frombuffer(table, np.uint32).copy() for table in tables)
