@@ -9,26 +9,23 @@ truth about the grouping. Only lines of the assistant count. Times are CPU times
 
 import json
 import time
-import tracemalloc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
 from drain3 import TemplateMiner
 from drain3.template_miner_config import TemplateMinerConfig
 
+from benchmarks.discovery_worker import K, apart, mine
 from benchmarks.report import Report, median, options, percentile
 from benchmarks.traffic import Answer, Desk
 from compression.codec import Library, Template, default_library, delta, encode
 from compression.codec.matcher import Matcher
 from compression.codec.model import Model, default_dictionary
-from compression.discovery import Level, Miner, choose, cover, with_forms, worthwhile
+from compression.discovery import Level, choose, cover, with_forms, worthwhile
 from compression.manager import TemplateManager
 
-K = 5
-BATCH = 1_000
 DICTIONARY = 64 * 1024
 #: Answers held out that templates are chosen by.
 JUDGED = 800
@@ -47,20 +44,6 @@ def read(path: Path, limit: int) -> list[Answer]:
                 number = numbers.setdefault(truth, int.from_bytes(truth.encode(), "big")) if truth else -1
                 found.append(Answer(str(row.get("conv", "")), row["text"], number))
     return found[:limit]
-
-
-def mine(answers: Iterable[Answer], levels: Sequence[Level]) -> tuple[Miner, float]:
-    """Return a miner that has seen the answers, and the seconds of CPU that it took."""
-    miner = Miner(K, levels=levels)
-    took = 0.0
-    rows = ((one.user, one.text) for one in answers)
-    while batch := list(islice(rows, BATCH)):
-        began = time.thread_time()
-        miner.add(batch)
-        took += time.thread_time() - began
-    began = time.thread_time()
-    miner.finish()
-    return miner, took + time.thread_time() - began
 
 
 def grouping_f(groups: Sequence[object], answers: Sequence[Answer]) -> float:
@@ -182,27 +165,21 @@ def learned(
     return library, dictionary, len(brotli.compress(library.manifest)) + len(brotli.compress(new))
 
 
-def scaling(report: Report, counts: Sequence[int]) -> None:
-    """Report speed and memory of mining messy answers."""
+def scaling(report: Report, counts: Sequence[int], both: Sequence[int]) -> None:
+    """Report speed and memory of mining messy answers, each in a process of its own; with sentences those of `both`."""
     rows: list[list[object]] = []
-    for count in counts:
-        # Never all in memory: a million of them are half a gigabyte.
-        _, took = mine(messy(count), [Level.MESSAGE])
-        both, took_both = mine(messy(count), list(Level))
-        rows.append([count, count / took, count / took_both, both.size, len(both.found())])
-        report.add(f"messages_per_s.{count}", count / took, "1/s")
-    report.table("mining, messy", ["messages", "messages/s", "with sentences", "entries held", "templates"], rows)
-    report.add("messages_per_s", float(str(rows[-1][1])), "1/s")
-    for count in counts[1:]:
-        tracemalloc.start()
-        mine(messy(count), list(Level))
-        report.add(f"peak_mb.{count}", tracemalloc.get_traced_memory()[1] / 1e6, "MB")
-        tracemalloc.stop()
-
-
-def messy(count: int) -> Iterator[Answer]:
-    """Return answers of 400 templates, 30 % of them with words changed, 30 % improvised."""
-    return Desk(400, noise=0.3, improvised=0.3, seed=3).answers(count)
+    for sentences in (False, True):
+        ending = ".sentences" if sentences else ""
+        for count in both if sentences else counts:
+            one = apart(count, sentences=sentences)
+            speed = count / one.seconds
+            what = "messages and sentences" if sentences else "messages"
+            rows.append([what, count, speed, one.most_mb, one.before_mb, one.entries, one.templates])
+            report.add(f"messages_per_s.{count}{ending}", speed, "1/s")
+            report.add(f"resident_mb.{count}{ending}", one.most_mb, "MB")
+    report.add("messages_per_s", float(str(rows[len(counts) - 1][2])), "1/s")
+    heads = ["mined", "messages", "messages/s", "MB resident", "MB before", "entries held", "templates"]
+    report.table("mining, messy, in a process of its own", heads, rows)
 
 
 def matching(report: Report, sizes: Sequence[int], rounds: int) -> None:
@@ -244,7 +221,7 @@ def recording(report: Report, count: int) -> None:
 def main() -> None:
     parser = options(__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--corpus", type=Path, metavar="FILE", help="answers held out, JSON lines")
-    parser.add_argument("--million", action="store_true", help="mine a million answers too; takes some ten minutes")
+    parser.add_argument("--million", action="store_true", help="mine a million answers too; takes some four minutes")
     parser.add_argument("--train", type=Path, metavar="FILE", help="answers to mine, JSON lines")
     chosen = parser.parse_args()
     if (chosen.corpus is None) != (chosen.train is None):
@@ -260,7 +237,7 @@ def main() -> None:
             answers = list(Desk(noise=share, improvised=share).answers(most + most // 10))
             corpus(report, name, answers[:most], answers[most:], peer=True)
     counts = (1_000, 2_000) if chosen.quick else (1_000, 10_000, 100_000)
-    scaling(report, (*counts, 1_000_000) if chosen.million else counts)
+    scaling(report, (*counts, 1_000_000) if chosen.million else counts, counts)
     matching(report, (15, 100_000), 1 if chosen.quick else 10)
     recording(report, 2_000)
     assert len(default_library()) == 15

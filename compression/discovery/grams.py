@@ -2,11 +2,24 @@
 
 import zlib
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 #: Tokens whose numbers are kept.
-CACHED = 16_384
+CACHED: Final = 16_384
 #: N-grams of a sketch, at most.
-WIDE = 64
+WIDE: Final = 64
+#: Bits of an n-gram in a sketch.
+BITS: Final = 44
+#: Texts that can wait at a time: the number of one shares 64 bits with an n-gram.
+ROWS: Final = 1 << (64 - BITS)
+#: The share of a sketch that has to agree before texts are aligned.
+ALIKE: Final = 0.5
+#: An n-gram that so many texts or clusters have says nothing.
+POSTINGS: Final = 48
+#: N-grams by which similar texts are found at least, even if very many have them.
+RARE: Final = 4
+#: Texts of one user kept for one n-gram: more would drive out those of others, and make work without a chance.
+OWN: Final = 2
 
 
 class GramTable:
@@ -69,3 +82,8 @@ def user_number(user: str) -> int:
 def user_bit(user: str) -> int:
     """Return the bit that stands for a user."""
     return 1 << user_number(user)
+
+
+def user_place(user: str, number: int) -> int:
+    """Return the place of a text among those of one n-gram: one of OWN that its user has."""
+    return OWN * zlib.crc32(user.encode("utf-8", "surrogatepass")) + number % OWN

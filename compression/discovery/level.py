@@ -1,6 +1,6 @@
 """One level of mining: texts of one kind, the clusters they make, and those that wait for their like."""
 
-import zlib
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from compression.codec.matcher import MAX_CANDIDATES, Matcher
 from compression.codec.template import Template
+from compression.discovery.beside import Beside
 from compression.discovery.clusters import (
     EXAMPLES,
     USUAL,
@@ -22,34 +23,30 @@ from compression.discovery.clusters import (
     scattered,
     variant,
 )
-from compression.discovery.grams import WIDE, user_bit, user_number
+from compression.discovery.grams import ALIKE, POSTINGS, RARE, ROWS, WIDE, user_bit, user_number
 from compression.discovery.outline import Change
 from compression.discovery.personal import Personal
 from compression.discovery.tokens import tokens, words
 
 if TYPE_CHECKING:
     from compression.discovery.sketches import Sketches
+    from compression.discovery.waiting import Waiting
 
-#: The share of a sketch that has to agree before texts are aligned, or before a text is matched against a template, which
-#: costs less.
-ALIKE: Final = 0.5
+#: The share of a sketch that has to agree before a text is matched against a template, which costs less than to align texts.
 RELATED: Final = 0.25
 #: The n-grams of those that make a sketch by which a text is found again.
 SKETCH: Final = 12
 #: The same in the end, when few texts are left: the more n-grams, the surer it is which texts are alike.
 FULL: Final = 24
+#: Texts that arrive together, and those of many whose tokens are held at a time.
+AT_ONCE: Final = 2_048
+FEW: Final = 256
 #: Texts that one attempt at a template looks at.
 ATTEMPT: Final = 16
 #: The share of a sketch that has to be news beside similar clusters for a text to be looked at as one of another kind.
 NEWS: Final = 0.25
 #: Clusters that a new one is compared with, the most similar first.
 NEAR: Final = 8
-#: Texts kept for one n-gram, the newest.
-POSTINGS: Final = 48
-#: Texts of one user kept for one n-gram: more would drive out those of others, and make work without a chance.
-OWN: Final = 2
-#: N-grams by which similar texts are found at least, even if very many texts have them.
-RARE: Final = 4
 #: Texts after which a cluster's fixed text is believed: before that a single text takes words beside a slot away.
 YOUNG: Final = 32
 #: Variants of one cluster: templates for its texts with words changed in one place.
@@ -69,6 +66,8 @@ class Limits:
 
 DEFAULT_LIMITS: Final = Limits()
 
+Sketch = Sequence[int]
+
 
 class LevelMiner:
     """The clusters of one level."""
@@ -80,25 +79,32 @@ class LevelMiner:
         self._personal = personal
         self._limits = limits
         self._sketches = _sketches(gram, limits.grams)
-        self._pending: dict[int, tuple[Unit, tuple[int, ...]]] = {}
-        # N-gram to pending texts, each in one of its user's places; a dictionary only where there are several.
-        self._waiting: dict[int, int | dict[int, int]] = {}
+        self._waiting = _waiting()
+        self._beside = Beside()
         self._passed: list[Unit] = []  # texts in whose places newer ones of the same user wait
         self._known: dict[int, list[int]] = {}  # n-gram to clusters
         self._failed: dict[int, int] = {}  # smallest n-gram of a sketch to attempts that came to nothing
-        self._hasty = True  # whether what failed is tried again seldom, and by short sketches
+        self._hasty = True  # whether what failed is tried again seldom
         self._numbers = count()
         self._matcher = Matcher(())
         self._fresh = 0
 
     @property
     def size(self) -> int:
-        waiting = sum(len(found) if isinstance(found, dict) else 1 for found in self._waiting.values())
-        index = waiting + sum(map(len, self._known.values()))
-        return len(self.clusters) + len(self._pending) + self._sketches.entries + index
+        index = self._waiting.entries + sum(map(len, self._known.values()))
+        return len(self.clusters) + len(self._waiting) + len(self._beside) + self._sketches.entries + index
 
     def add(self, units: Sequence[Unit]) -> list[Unit]:
         """Take texts in, and return those that have waited long enough for their like."""
+        for start in range(0, len(units), AT_ONCE):
+            self._take_in(units[start : start + AT_ONCE])
+        # Built anew when the index has fallen behind by a tenth, so that building stays linear in the clusters made.
+        if 10 * self._fresh > len(self.clusters):
+            self._promote()
+            self._index_clusters()
+        return self._forget()
+
+    def _take_in(self, units: Sequence[Unit]) -> None:
         missed = []
         for unit in units:
             cluster = self._maker(unit.text)
@@ -107,55 +113,57 @@ class LevelMiner:
             else:
                 missed.append(unit)
         users = [user_number(unit.user) for unit in missed]
-        for unit, wide in zip(missed, self._sketches.take([tokens(unit.text) for unit in missed], users), strict=True):
-            if wide:
-                self._settle(next(self._numbers), unit, wide)
-        # Built anew when the index has fallen behind by a tenth, so that building stays linear in the clusters made.
-        if 10 * self._fresh > len(self.clusters):
-            self._promote()
-            self._index_clusters()
-        return self._forget()
+        sketches = self._sketches.take([tokens(unit.text) for unit in missed], users, most=SKETCH)
+        self._arrive(self._strange((next(self._numbers), *row) for row in zip(missed, sketches, strict=True)))
+
+    def _strange(self, texts: Iterable[tuple[int, Unit, Sketch]]) -> list[tuple[int, Unit, Sketch]]:
+        """Return those texts, given with their numbers and sketches, that no known cluster takes."""
+        return [row for row in texts if row[2] and not self._settled(row[0], row[1], self._votes(row[2]))]
+
+    def _arrive(self, texts: Sequence[tuple[int, Unit, Sketch]]) -> None:
+        """Let texts wait, and try those that may have their like among all that waits by then."""
+        self._passed += self._waiting.add(texts, self._k - 1)
+        for number, unit, sketch in texts:
+            if number in self._waiting and self._waiting.hopeful(number):
+                shared = self._votes(sketch)
+                if self._settled(number, unit, shared) or self._try(number, unit, sketch, shared):
+                    self._waiting.pop(number)
 
     def _maker(self, text: str) -> Cluster | None:
         """Return the cluster that makes a text, as far as the index is up to date, or None."""
-        named = (template.id for template in islice(self._matcher.candidates(text), MAX_CANDIDATES))
-        return _first([self.clusters[number] for number in named if number in self.clusters], text)
+        named = islice(self._matcher.candidates(text), MAX_CANDIDATES)
+        return _first([self.clusters[one.id] for one in named if one.id in self.clusters], text)
 
     def _family(self, related: Sequence[Cluster], text: str) -> Cluster | None:
         """Return that one of the clusters which makes a text, or else of their variants."""
         variants = (self.clusters[number] for cluster in related for number in cluster.variants.values())
-        return _first(related, text) or _first(list(variants), text)
+        return _first(related, text) or _first(variants, text)
 
     def finish(self) -> list[Unit]:
         """Try what waits once more, with all that is known by now, and return what finds no template."""
         # Few that differ from a template in the same place make nothing now, as they made nothing before.
-        few = [number for number, (_, keys) in self._pending.items() if len(keys) == 1 and not self._like(keys)]
-        kept, self._pending, self._waiting = self._pending, {}, {}
-        waiting = {number: kept[number][0] for number in sorted(kept.keys() - few)}
-        sketches = self._sketches.take([tokens(unit.text) for unit in waiting.values()])
-        for (number, unit), wide in zip(waiting.items(), sketches, strict=True):
-            self._wait(number, unit, wide[:FULL])
-        for number in few:
-            self._pending[number] = kept[number]
+        again = {
+            number: unit for number, unit, place in self._beside.rows() if len(self._beside.under(place)) >= self._k
+        }
+        for number in again:
+            self._beside.pop(number)
+        again.update((number, self._waiting[number]) for number in self._waiting)
+        self._waiting = _waiting()
         self._failed.clear()
         self._hasty = False
-        for (number, unit), wide in zip(waiting.items(), sketches, strict=True):
-            if number in self._pending and (self._votes(wide[:FULL], self._known) or self._like(wide[:FULL])):
-                del self._pending[number]
-                self._settle(number, unit, wide)
+        numbers, strange = sorted(again), []
+        # All wait for one another, but the tokens of all would take ten times as much as their texts.
+        for start in range(0, len(numbers), FEW):
+            some = [(number, again[number]) for number in numbers[start : start + FEW]]
+            sketches = self._sketches.take([tokens(unit.text) for _, unit in some], most=FULL)
+            rows = ((*row, array("Q", sketch)) for row, sketch in zip(some, sketches, strict=True))
+            strange += self._strange(rows)
+        self._arrive(strange)
         self._hasty = True
         self._consolidate()
-        left = [*self._passed, *(unit for unit, _ in self._pending.values())]
-        self._pending, self._waiting, self._passed = {}, {}, []
+        left = [*self._passed, *map(self._waiting.pop, list(self._waiting)), *map(self._beside.pop, list(self._beside))]
+        self._passed = []
         return left
-
-    def _narrowed(self, wide: tuple[int, ...]) -> tuple[int, ...]:
-        """Return of a text's smallest n-grams those that make its sketch."""
-        return wide[: SKETCH if self._hasty else FULL]
-
-    def _like(self, sketch: tuple[int, ...]) -> bool:
-        """Return whether enough others wait that are like a text."""
-        return len(self._votes(sketch, self._waiting)) >= self._k
 
     def _consolidate(self) -> None:
         """Make the templates tidy: without slots where hardly a text differs, and without those that are noise of others."""
@@ -165,7 +173,7 @@ class LevelMiner:
             cluster.settle(self._k, self._personal)
         for cluster in sorted(own, key=lambda one: one.count, reverse=True):
             if cluster.template.id in self.clusters:
-                for number in _alike(self._votes(cluster.sketch, self._known), len(self.clusters)):
+                for number in _alike(self._votes(cluster.sketch), len(self.clusters)):
                     other = self.clusters[number]
                     if other is not cluster and noise(other.template, other.examples, cluster.template):
                         self._absorb(cluster, number)
@@ -196,56 +204,51 @@ class LevelMiner:
         cluster = self._maker(text)
         if cluster is not None:
             return cluster.template.id if cluster.parent < 0 else cluster.parent
-        sketch = self._sketches.take([tokens(text)])[0][:SKETCH]
-        shared = self._votes(sketch, self._known)
+        shared = self._votes(self._sketches.take([tokens(text)], most=SKETCH)[0])
         return next((number for number, share in shared.items() if share >= ALIKE), None)
 
-    def _settle(self, number: int, unit: Unit, wide: tuple[int, ...]) -> None:
-        """Put a text into a cluster, an existing one or one that it makes possible; else it waits as `number`.
+    def _settled(self, number: int, unit: Unit, shared: dict[int, float]) -> bool:
+        """Put a text into a cluster that is known, or beside one that it differs from in a word; return whether it was.
 
-        `wide` are the smallest of its n-grams, and more.
+        `shared` are the clusters similar to it.
         """
-        sketch = self._narrowed(wide)
-        shared = self._votes(sketch, self._known)
+        if not shared:
+            return False
         related = [self.clusters[one] for one in islice(shared, 2)]
         cluster = self._family(related, unit.text)
         if cluster is not None:
             cluster.add(unit, user_bit(unit.user))
-            return
-        if related and shared[related[0].template.id] >= ALIKE:
-            self.alignments += 1
-            changes = related[0].outline().changes(words(unit.text))
-            if changes:
-                beside = related[0].count < YOUNG and related[0].outline().beside_slots(changes)
-                if beside and related[0].widen(unit.text):
-                    related[0].add(unit, user_bit(unit.user))
-                    self._fresh += 1
-                    return
-                self._vary(number, unit, related[0], changes)
-                return
-        known = [self.clusters[one] for one in _alike(shared)]
-        # What a text brings that none of the known ones has; with little of that it is most likely noise.
-        news = frozenset(sketch).difference(*(cluster.wide for cluster in known))
-        anchor = min(news) if len(news) > NEWS * len(sketch) else ~known[0].template.id
-        if not self._try(unit, wide, anchor, [self.clusters[one] for one in islice(shared, NEAR)]):
-            self._wait(number, unit, sketch)
+            return True
+        if shared[related[0].template.id] < ALIKE:
+            return False
+        self.alignments += 1
+        changes = related[0].outline().changes(words(unit.text))
+        if not changes:
+            return False
+        beside = related[0].count < YOUNG and related[0].outline().beside_slots(changes)
+        if beside and related[0].widen(unit.text):
+            related[0].add(unit, user_bit(unit.user))
+            self._fresh += 1
+        else:
+            self._vary(number, unit, related[0], changes)
+        return True
 
     def _vary(self, number: int, unit: Unit, cluster: Cluster, changes: Sequence[Change]) -> None:
         """Make a variant of a text that is a cluster's but for some words and its like; else it waits as `number`."""
         place = hash((cluster.template.id, *cluster.outline().touched(changes)))
-        candidates = list(self._votes((place,), self._waiting))
-        units = self._company(unit, candidates)
+        candidates = self._beside.under(place)
+        units = self._company(unit, map(self._beside.__getitem__, candidates))
         enough = len({one.user for one in units}) >= self._k and len(cluster.variants) < VARIANTS
         if enough and place not in cluster.variants and self._may(place):
             self.alignments += 2 * len(units)
             made = variant(cluster, units, self._k, self._personal, next(self._numbers))
             if made is not None:
                 found = Cluster(made[0], made[1], cluster.sketch)
-                self._take(found, unit, candidates)
+                self._take(found, unit, candidates, self._beside)
                 self._add_variant(cluster, place, found)
                 return
             self._failed.setdefault(place, 1)
-        self._wait(number, unit, (place,))
+        self._passed += self._beside.add(number, unit, place)
 
     def _may(self, anchor: int) -> bool:
         """Return whether to try once more what `anchor` stands for: if it has failed, seldom."""
@@ -254,90 +257,73 @@ class LevelMiner:
         self._failed[anchor] += 1
         return rarely(self._failed[anchor])
 
-    def _take(self, cluster: Cluster, unit: Unit, candidates: Iterable[int]) -> None:
+    def _take(self, cluster: Cluster, unit: Unit, candidates: Iterable[int], holder: "Waiting | Beside") -> None:
         """Count a text into a new cluster, and of those that wait what it makes; they wait no longer."""
-        taken = [one for one in candidates if cluster.takes(self._pending[one][0].text)]
+        taken = [one for one in candidates if cluster.takes(holder[one].text)]
         cluster.examples = cluster.examples[:EXAMPLES]
-        for member in (unit, *(self._pending.pop(one)[0] for one in taken)):
+        for member in (unit, *map(holder.pop, taken)):
             cluster.count += 1
             cluster.users |= user_bit(member.user)
 
-    def _company(self, unit: Unit, candidates: Iterable[int]) -> list[Unit]:
-        """Return a text and those of `candidates` that are tried with it, at most ATTEMPT: one of each user, the most
+    def _company(self, unit: Unit, others: Iterable[Unit]) -> list[Unit]:
+        """Return a text and those of `others` that are tried with it, at most ATTEMPT: one of each user, the most
         similar first, then others of theirs. So nobody hides what several have in common by saying much."""
         first, more = {unit.user: unit}, []
-        for number in candidates:
-            other = self._pending[number][0]
+        for other in others:
             if first.setdefault(other.user, other) is not other:
                 more.append(other)
             elif len(first) == ATTEMPT:
                 break
         return [*first.values(), *more][:ATTEMPT]
 
-    def _wait(self, number: int, unit: Unit, sketch: tuple[int, ...]) -> None:
-        """Let a text wait for its like. Of one user's texts that are alike the newest OWN wait, the others are passed on."""
-        self._pending[number] = (unit, sketch)
-        place = _place(unit.user, number)
-        replaced: list[int] = []
-        for gram in sketch:
-            numbers = self._waiting.setdefault(gram, number)
-            if isinstance(numbers, int):
-                if numbers == number:
-                    continue
-                only = self._pending.get(numbers)
-                numbers = self._waiting[gram] = {_place(only[0].user, numbers): numbers} if only is not None else {}
-            if place in numbers:
-                replaced.append(numbers.pop(place))
-            elif len(numbers) == 2 * POSTINGS:
-                for oldest in list(islice(numbers, POSTINGS)):
-                    del numbers[oldest]
-            numbers[place] = number
-        for other, shared in Counter(replaced).items() if replaced else ():
-            if other != number and other in self._pending and shared >= ALIKE * len(sketch):
-                self._passed.append(self._pending.pop(other)[0])
-
-    def _votes(self, sketch: tuple[int, ...], index: Any) -> dict[int, float]:
-        """Return what shares enough of a sketch and still exists, the most similar first, and the share.
+    def _votes(self, sketch: Sequence[int]) -> dict[int, float]:
+        """Return the clusters that share RELATED of a sketch, the most similar first, and the share.
 
         N-grams that very many have say nothing, and few of those that have them are remembered: they are left out, unless
         there are hardly any others.
         """
-        waiting = index is self._waiting
-        share = ALIKE if waiting else RELATED
-        found = [one for one in map(index.get, sketch) if one is not None]
-        if len(found) < share * len(sketch):
+        found = [one for one in map(self._known.get, sketch) if one is not None]
+        if len(found) < RELATED * len(sketch) or not found:
             return {}
-        rare = [one for one in found if one.__class__ is int or len(one) < POSTINGS]
+        rare = [one for one in found if len(one) < POSTINGS]
         size = len(sketch) - len(found) + len(rare)
         if size < min(RARE, len(sketch)):
             rare, size = found, len(sketch)
-        least = max(1, share * size)
+        least = max(1, RELATED * size)
         if len(rare) < least:
             return {}
-        lists = [(one,) if one.__class__ is int else one.values() if waiting else one for one in rare]
-        votes = Counter(chain.from_iterable(lists))
-        holder = self._pending if waiting else self.clusters
-        enough = [(shared, number) for number, shared in votes.items() if shared >= least and number in holder]
-        return {number: shared / size for shared, number in sorted(enough, key=itemgetter(0), reverse=True)}
+        votes = Counter(chain.from_iterable(rare))
+        enough = [(number, shared) for number, shared in votes.items() if shared >= least and number in self.clusters]
+        return {number: shared / size for number, shared in sorted(enough, key=itemgetter(1), reverse=True)}
 
-    def _try(self, unit: Unit, wide: tuple[int, ...], anchor: int, known: Sequence[Cluster]) -> bool:
-        """Make a cluster of a text and those like it, if they have a template that is news beside the `known` ones."""
+    def _try(self, number: int, unit: Unit, sketch: Sketch, shared: dict[int, float]) -> bool:
+        """Make a cluster of a text that waits and those like it, if they have a template that is news beside known ones.
+
+        `shared` are the clusters similar to it. The text itself stays where it is.
+        """
+        known = [self.clusters[one] for one in _alike(shared)]
+        # What a text brings that none of the known ones has; with little of that it is most likely noise.
+        news = frozenset(sketch).difference(*(cluster.wide for cluster in known))
+        anchor = min(news) if len(news) > NEWS * len(sketch) else ~known[0].template.id
         if not self._may(anchor):
             return False
-        candidates = list(self._votes(self._narrowed(wide), self._waiting))
-        units = self._company(unit, candidates)
+        candidates = self._waiting.like(number)
+        units = self._company(unit, map(self._waiting.__getitem__, candidates))
         if len({one.user for one in units}) < self._k:
             return False
         self.alignments += len(units) - 1
-        number = next(self._numbers)
-        made = form(units, self._k, self._personal, number)
-        parent = next((one for one in known if made is not None and contained(made[0], one.template)), None)
+        made = form(units, self._k, self._personal, next(self._numbers))
+        near = [self.clusters[one] for one in islice(shared, NEAR)]
+        parent = next((one for one in near if made is not None and contained(made[0], one.template)), None)
         if made is None or (parent is not None and not self._varies(parent, made[1])):
             self._failed.setdefault(anchor, 1)
             return False
         self._failed.pop(anchor, None)
-        cluster = Cluster(made[0], made[1], wide[:SKETCH], wide=frozenset(wide))
-        self._take(cluster, unit, candidates)
+        # A sketch that is not full has all n-grams.
+        full = len(sketch) >= (SKETCH if self._hasty else FULL)
+        wide = self._sketches.take([tokens(unit.text)])[0] if full else sketch
+        cluster = Cluster(made[0], made[1], tuple(wide[:SKETCH]), wide=frozenset(wide))
+        self._take(cluster, unit, candidates, self._waiting)
         if parent is not None:
             self._add_variant(parent, anchor, cluster)
         else:
@@ -355,7 +341,7 @@ class LevelMiner:
 
     def _joined(self, cluster: Cluster) -> Cluster:
         """Return a new cluster, made one with those that turn out to be the same with another constant."""
-        for number in _alike(self._votes(cluster.sketch, self._known)):
+        for number in _alike(self._votes(cluster.sketch)):
             other = self.clusters[number]
             self.alignments += 1
             if noise(other.template, other.examples, cluster.template):
@@ -385,13 +371,10 @@ class LevelMiner:
     def _forget(self) -> list[Unit]:
         """Bring what is held back under its limits: the oldest texts, which are returned, and the rarest clusters."""
         limits = self._limits
-        oldest = list(islice(self._pending, max(0, len(self._pending) - limits.pending)))
-        gone = [*self._passed, *(self._pending.pop(number)[0] for number in oldest)]
-        self._passed = []
-        if len(self._waiting) > 2 * SKETCH * limits.pending:
-            self._waiting = {}
-            for number, (unit, sketch) in self._pending.items():
-                self._wait(number, unit, sketch)
+        gone, self._passed = self._passed, []
+        over = len(self._waiting) + len(self._beside) - min(limits.pending, ROWS - AT_ONCE)
+        for number in sorted([*self._waiting, *self._beside])[: max(0, over)]:
+            gone.append((self._waiting if number in self._waiting else self._beside).pop(number))
         if len(self._failed) > limits.pending:
             self._failed.clear()
         if len(self.clusters) > limits.clusters:
@@ -430,11 +413,14 @@ class LevelMiner:
             ]
             for one in self.clusters.values()
         ]
-        pending = [[number, unit.user, unit.text, sketch] for number, (unit, sketch) in self._pending.items()]
+        sketches = self._waiting.sketches()
+        pending = [[number, *_row(self._waiting[number]), sketch] for number, sketch in sketches.items()]
+        beside = [[number, *_row(unit), place] for number, unit, place in self._beside.rows()]
         self._numbers = count(last := next(self._numbers))
         return {
             "clusters": clusters,
             "pending": pending,
+            "beside": beside,
             "next": last,
             "alignments": self.alignments,
             "sketches": self._sketches.state(),
@@ -451,13 +437,16 @@ class LevelMiner:
                 template, units, tuple(sketch), counted, users, frozenset(wide), parent, dict(variants), began
             )
         self._index_clusters()
-        for number, user, text, sketch in state["pending"]:
-            self._wait(number, Unit(user, text), tuple(sketch))
+        rows = [(number, Unit(user, text), sketch) for number, user, text, sketch in state["pending"]]
+        self._passed += self._waiting.add(rows, self._k - 1)
+        for number, user, text, place in state["beside"]:
+            self._passed += self._beside.add(number, Unit(user, text), place)
 
 
-def _place(user: str, number: int) -> int:
-    """Return the place of a text among those of one n-gram: one of OWN that its user has."""
-    return OWN * zlib.crc32(user.encode("utf-8", "surrogatepass")) + number % OWN
+def _waiting() -> "Waiting":
+    from compression.discovery.waiting import Waiting
+
+    return Waiting()
 
 
 def _sketches(gram: int, limit: int) -> "Sketches":
@@ -487,14 +476,18 @@ def _ends(cluster: Cluster) -> tuple[str, str]:
     return cluster.template.parts[0], cluster.template.parts[-1]
 
 
-def _first(clusters: Sequence[Cluster], text: str) -> Cluster | None:
+def _first(clusters: Iterable[Cluster], text: str) -> Cluster | None:
     """Return that one of the clusters which makes a text, with the most fixed text of several: others are more general."""
-    return next((one for one in sorted(clusters, key=_openness) if one.takes(text)), None)
-
-
-def _openness(cluster: Cluster) -> int:
-    return -cluster.template.fixed_bytes
+    best, most = None, -1
+    for one in clusters:
+        if one.template.fixed_bytes > most and one.takes(text):
+            best, most = one, one.template.fixed_bytes
+    return best
 
 
 def _rows(units: Iterable[Unit]) -> list[tuple[str, str]]:
-    return [(unit.user, unit.text) for unit in units]
+    return [_row(unit) for unit in units]
+
+
+def _row(unit: Unit) -> tuple[str, str]:
+    return unit.user, unit.text

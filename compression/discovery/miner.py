@@ -13,7 +13,7 @@ from compression.discovery.level import DEFAULT_LIMITS, LevelMiner, Limits
 from compression.discovery.personal import Personal, conservative
 from compression.discovery.tokens import sentences, sentences_of
 
-FORMAT: Final = "aura.miner/3"
+FORMAT: Final = "aura.miner/4"
 #: Messages whose sentences are mined at a time.
 BATCH: Final = 1_000
 #: A sentence is found by pairs of tokens, a message by triples.

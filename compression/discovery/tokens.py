@@ -4,10 +4,12 @@ import re
 from itertools import pairwise
 
 # A word or a run of signs, each with the white space before it.
-_WORD = re.compile(r"\w+|[^\w\s]+")
-_TOKEN = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+")
+_WORD = re.compile(r"\s*(\w+|[^\w\s]+)")
+# Most have one space: to try that first is a tenth faster.
+_TOKEN = re.compile(r" \w+|\s*(?:\w+|[^\w\s]+)|\s+")
 # The rules by which streams are cut into sentences: white space opens the next one (see streaming.flow.segment).
-_CUT = re.compile(r"(?:(?<=[.!?…؟。！？])[\"'”’»)\]*_`]{0,4}(?=\s))|(?<=\S)(?=\n)")
+# Each begins with one of few signs: so the search passes over all others quickly.
+_CUT = re.compile(r"[.!?…؟。！？][\"'”’»)\]*_`]{0,4}(?=\s)|\n(?<=\S\n)")
 _LIST_NUMBER = re.compile(r"(?:^|\n)\s*\d{1,3}\.\Z")
 _CONTEXT = 16
 
@@ -24,13 +26,15 @@ def words(text: str) -> list[str]:
 
 def cuts(text: str) -> list[int]:
     """Return where sentences begin in `text`, 0 left out."""
-    found = []
+    found = [0]
     for match in _CUT.finditer(text):
-        cut = match.end()
-        number = text[cut] != "\n" and _LIST_NUMBER.search(text[max(0, cut - _CONTEXT) : cut])
-        if 0 < cut < len(text) and not text[cut - 1].isspace() and not number:
+        line = text[match.start()] == "\n"
+        cut = match.start() if line else match.end()
+        # Behind the number of a list no sentence ends.
+        number = not line and text[cut - 1] == "." and text[cut] != "\n" and text[cut - 2 : cut - 1].isdecimal()
+        if cut > found[-1] and not (number and _LIST_NUMBER.search(text[max(0, cut - _CONTEXT) : cut])):
             found.append(cut)
-    return found
+    return found[1:]
 
 
 def sentences(text: str) -> list[str]:
