@@ -143,7 +143,11 @@ class Exchange(asyncio.Protocol):
         self._reusable = False
         self._timer: asyncio.TimerHandle | None = None
         transport.set_protocol(self)
-        transport.write(request)
+        if transport.is_closing():
+            # Nobody will say so any more: that went to the protocol before.
+            self._error = Broken("the connection was closed at once")
+        else:
+            transport.write(request)
 
     # -- the reader's side ---------------------------------------------------------------------------------------------
 

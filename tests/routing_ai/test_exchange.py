@@ -201,6 +201,29 @@ async def test_what_is_no_http_is_refused(answer: bytes, words: str) -> None:
     assert len(server.requests) == 1
 
 
+async def test_a_connection_that_ends_before_its_question_is_no_answer() -> None:
+    """As of a server that takes more connections than it can serve."""
+    closed = asyncio.Event()
+
+    async def turn_away(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        await writer.wait_closed()
+        closed.set()
+
+    async with await asyncio.start_server(turn_away, "127.0.0.1", 0) as listening:
+        endpoint = Endpoint(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", {}, connect=5)
+        transport = await endpoint._opened()
+        await closed.wait()
+        async with asyncio.timeout(10):
+            while not transport.is_closing():
+                await asyncio.sleep(0.01)
+            with pytest.raises(Broken, match="closed at once"):
+                await Exchange(endpoint, transport, b"").begun()
+            for _ in range(20):
+                with pytest.raises(OSError, match=r"closed|reset|Broken"):
+                    await endpoint.get("/models")
+
+
 async def test_an_answer_that_nobody_reads_holds_its_endpoint_back() -> None:
     written = 0
 
