@@ -92,18 +92,15 @@ class Journal:
         """Return how many events wait to be written."""
         return self._waiting
 
-    async def append(
-        self, events: Sequence[Event], opening: "Opening | None" = None, *, patient: bool = False
-    ) -> list[int]:
-        """Return the sequence numbers of the events, once they are durable. `patient` ones may wait PATIENCE seconds longer
-        where that spares commits.
+    async def append(self, events: Sequence[Event], opening: "Opening | None" = None) -> list[int]:
+        """Return the sequence numbers of the events, once they are durable.
 
         With an `opening` their conversation is made before them if it is new. Raises NotAllowed when it is another user's,
         Conflict for an event whose place in its stream is taken, RecordUnavailable when the database does not take it,
         ValueError for what JSON cannot hold. A cancelled caller does not undo what has begun.
         """
         await self.room()
-        return await self.put(events, opening, patient=patient)
+        return await self.put(events, opening)
 
     async def room(self) -> None:
         """Return when fewer than QUEUE_LIMIT events wait."""
@@ -113,8 +110,8 @@ class Journal:
     def put(
         self, events: Sequence[Event], opening: "Opening | None" = None, *, patient: bool = False
     ) -> asyncio.Future[list[int]]:
-        """Queue events and return what `append` would wait for; see `room`. Cancelled before they are begun, they are not
-        written."""
+        """Queue events, return what `append` waits for; see `room`. Cancelled before they are begun they are not written.
+        `patient` ones may wait PATIENCE seconds longer where that spares commits."""
         done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self._put(_Job(events, done, opening, None, patient))
         return done

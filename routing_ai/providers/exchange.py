@@ -138,8 +138,6 @@ class Exchange(asyncio.Protocol):
         self._size = 0
         self._paused = False
         self._headers_size = 0
-        self._begun = False
-        self._dropped = False
         self._reusable = False
         self._timer: asyncio.TimerHandle | None = None
         transport.set_protocol(self)
@@ -157,6 +155,10 @@ class Exchange(asyncio.Protocol):
             await self._wait(None)
         if self._error is not None:
             raise self._error
+
+    @property
+    def _begun(self) -> bool:
+        return self.status >= FINAL
 
     async def read(self, until: float | None = None, rest: float = 0.0) -> bytes:
         """Return what has come of the body, nothing at its end.
@@ -184,7 +186,6 @@ class Exchange(asyncio.Protocol):
         """Read no further: what is still to come is dropped, and breaks off when it takes longer than ENDING seconds."""
         if self.complete or self._error is not None:
             return
-        self._dropped = True
         self._endpoint.ending.add(self)
         self._parts.clear()
         self._resume()
@@ -249,11 +250,12 @@ class Exchange(asyncio.Protocol):
                 self._fail(Broken(f"what it answered is no HTTP ({error.__context__ or error})"))
                 self._transport.abort()
                 return
-        if self._dropped:
+        dropped = self in self._endpoint.ending
+        if dropped:
             self._parts.clear()
         if self.complete:
             self._over()
-        elif self._size > AHEAD and not self._dropped:
+        elif self._size > AHEAD and not dropped:
             self._pause()
         self._wake()
 
@@ -304,7 +306,6 @@ class Exchange(asyncio.Protocol):
         """Take the status. Those below 200 announce another one (RFC 9110, section 15.2)."""
         assert self._parser is not None
         self.status = self._parser.get_status_code()
-        self._begun = self.status >= FINAL
 
     def on_message_complete(self) -> None:
         """Take the end."""

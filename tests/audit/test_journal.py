@@ -119,7 +119,7 @@ async def test_patient_events_wait_for_others_where_others_come_and_go_along_wit
         streams = [uuid4() for _ in range(8)]
         # Who comes alone never waits, however patient.
         for offset in range(5):
-            await book.append([chunk(offset, streams[0])], patient=True)
+            await book.put([chunk(offset, streams[0])], patient=True)
         assert sizes == [1] * 5
         await asyncio.gather(*(book.append([chunk(0, stream)]) for stream in streams[1:]))
         sizes.clear()
@@ -127,7 +127,7 @@ async def test_patient_events_wait_for_others_where_others_come_and_go_along_wit
         # Eight streams whose chunks come one after another, as those of endpoints do.
         async def say(number: int) -> None:
             for offset in range(1, 30):
-                await book.append([chunk(offset + 4, streams[number])], patient=True)
+                await book.put([chunk(offset + 4, streams[number])], patient=True)
                 await asyncio.sleep(0.001 * number)
 
         await asyncio.gather(*map(say, range(8)))
@@ -137,7 +137,7 @@ async def test_patient_events_wait_for_others_where_others_come_and_go_along_wit
         monkeypatch.setattr("audit.journal.PATIENCE", 600)
         await asyncio.gather(*(book.append([chunk(40, stream)]) for stream in streams))
         sizes.clear()
-        waiting = [asyncio.ensure_future(book.append([chunk(41, stream)], patient=True)) for stream in streams[1:]]
+        waiting = [asyncio.ensure_future(book.put([chunk(41, stream)], patient=True)) for stream in streams[1:]]
         await asyncio.sleep(0.1)
         assert not any(one.done() for one in waiting)
         await book.append([chunk(41, streams[0])])
