@@ -1,6 +1,5 @@
 """The cache of answers, as requests meet it: who may use it, what it keeps, and how an answer comes out of it."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 from django.conf import settings
@@ -63,7 +62,7 @@ async def tell(request: Request, found: Cached) -> AsyncGenerator[Token | Comple
     spec = TierSpec(Tier(found.tier), "cache", found.model, best.price_in * 0, best.price_out * 0)
     order = Order(request.user_id, request.stream, REASON, request.key_id)
     cost = Cost(0, spared, found.prompt_tokens, found.completion_tokens)
-    await asyncio.wrap_future(ledger().submit_settle(Reservation(order, spec, 0), cost))
+    await ledger().settle(Reservation(order, spec, 0), cost)
     yield Completed(
         model=found.model,
         tier=found.tier,

@@ -43,7 +43,7 @@ def heal(evidence: Evidence, lease: timedelta = LEASE) -> int:
             log.warning("reservation %d was left by a server that is gone: it is closed", row.number)
         return len(lost)
 
-    return int(ledger().write(work))
+    return int(ledger().do(work))
 
 
 def _cost(model: str, reserved: int, answer_tokens: int, size: int) -> Cost:

@@ -27,7 +27,8 @@ class Request:
 
     `begun` is the beginning of an answer that broke off: it is gone on with, by models that can. `hedge_after` (seconds)
     asks a second model too when the first has said nothing by then; None is AURA_HEDGE_AFTER, 0 never. `cache` is what the
-    request says of the cache of answers; None leaves it to the settings. `gather` is `Call.gather`.
+    request says of the cache of answers; None leaves it to the settings. `gather` is `Call.gather`. No model is asked before
+    `ready` is done; when that fails the answer fails with it.
     """
 
     user_id: int
@@ -42,6 +43,7 @@ class Request:
     hedge_after: float | None = None
     cache: CacheControl | None = None
     gather: Callable[[], float] | None = None
+    ready: asyncio.Future[Any] | None = None
 
     @property
     def all_messages(self) -> Sequence[Mapping[str, Any]]:
@@ -91,6 +93,8 @@ class Run:
     async def start(self) -> None:
         """Return when the first token is there. Raises RoutingError; the reservation is released then, and settled with the
         price of the prompt when the caller is cancelled, because the endpoint may have read it."""
+        await self._until_ready()
+        self.begun = time.monotonic()
         self._span = tracing.begin(self.spec, self.request.max_tokens, self.request.temperature)
         try:
             attempt = await self._asked()
@@ -106,6 +110,16 @@ class Run:
         self._attempt = attempt
         self.first_token = time.monotonic()
         self._span.first_token(self.first_token - self.begun)
+
+    async def _until_ready(self) -> None:
+        if self.request.ready is None:
+            return
+        try:
+            await asyncio.shield(self.request.ready)
+        except BaseException:
+            # Nobody was asked anything yet.
+            await self._release()
+            raise
 
     async def _asked(self) -> Attempt:
         request, spec = self.request, self.spec
@@ -168,7 +182,7 @@ class Run:
         monitor.spent(self.spec.model, prompt, nano)
         self._span.end(prompt, completion, self.usage.finish if self.usage else "", nano)
         # A caller that is cancelled while it waits has given the order already.
-        await asyncio.wrap_future(ledger().submit_settle(self._reservation, cost))
+        await ledger().settle(self._reservation, cost)
 
     async def _release(self) -> None:
         self._accounted = True

@@ -78,11 +78,11 @@ async def ask(message: Message, user: Any) -> Stream | RecordedStream:
                 f"a message has at most {settings.STREAMING_MESSAGE_LIMIT} bytes: shorten it, or send it in parts"
             )
         stream, turns = await _opened(message, user, turns=True)
-    question = {"role": "user", "content": message.content or message.text}
-    history: list[Mapping[str, Any]] = [*_history(_before(turns, message.after)), question]
-    # Who has the same asked once more wants another answer than the one that is kept.
-    cache = routing.CacheControl(no_store=True) if _asked_again(message, turns) else None
-    _start(stream, replace(_request(message, history), cache=cache))
+        question = {"role": "user", "content": message.content or message.text}
+        history: list[Mapping[str, Any]] = [*_history(_before(turns, message.after)), question]
+        # Who has the same asked once more wants another answer than the one that is kept.
+        cache = routing.CacheControl(no_store=True) if _asked_again(message, turns) else None
+        await _asked(stream, user, replace(_request(message, history), cache=cache))
     return stream
 
 
@@ -95,8 +95,6 @@ async def prime(conversation: UUID, after: UUID | None, model: str, user: Any) -
 
 async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
     """Do as `ask` for a program, which brings the messages so far itself. `message.stream` must be a new name."""
-    with load.asking(message.priority):
-        stream, _ = await _opened(message, user)
     request = routing.Request(
         user_id=message.user_id,
         messages=wanted.messages,
@@ -110,12 +108,14 @@ async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
         cache=wanted.cache,
         gather=_gathering,
     )
-    _start(stream, request)
+    with load.asking(message.priority):
+        stream, _ = await _opened(message, user)
+        await _asked(stream, user, request)
     return stream
 
 
 async def _opened(message: Message, user: Any, *, turns: bool = False) -> tuple[Stream, list[Any]]:
-    """Put the message on the record; return the stream of its answer, and with `turns` those before it."""
+    """Return a stream for the answer to a message that may be asked, and with `turns` those before it."""
     if not message.text.strip():
         raise EmptyPrompt("write something first")
     stream = registry.open(message)
@@ -123,18 +123,36 @@ async def _opened(message: Message, user: Any, *, turns: bool = False) -> tuple[
         before = await database.visit(record.transcript, user, message.conversation) if turns else []
         _check_place(message, before)
         await _claim(stream)
-        prompt = recorded.entry(
-            message,
-            Kind.PROMPT,
-            offset=0,
-            text=message.text,
-            meta={"requested_model": message.model, **_place(message), **_pictured(message), **message.meta},
-        )
-        await journal().append([prompt], audit_services.opening(user, message.conversation, message.text))
+        await journal().room()
     except BaseException:
         registry.discard(stream)
         raise
     return stream, before
+
+
+async def _asked(stream: Stream, user: Any, request: routing.Request) -> None:
+    """Return when the question is on the record. Its answer is under way by then: what reserves the money for it goes to
+    disk together with the question, and the model is called behind both."""
+    message = stream.message
+    prompt = recorded.entry(
+        message,
+        Kind.PROMPT,
+        offset=0,
+        text=message.text,
+        meta={"requested_model": message.model, **_place(message), **_pictured(message), **message.meta},
+    )
+    try:
+        asked = stream.asked = journal().put([prompt], audit_services.opening(user, message.conversation, message.text))
+        _start(stream, replace(request, ready=asked))
+        await asyncio.shield(asked)
+    except asyncio.CancelledError:
+        stream.cancel()
+        raise
+    except Exception:
+        # There is no question, so nothing may be said of an answer.
+        stream.hand_over()
+        registry.discard(stream)
+        raise
 
 
 def _before(turns: Sequence[Turn], after: UUID | None) -> list[Turn]:

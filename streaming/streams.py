@@ -54,6 +54,8 @@ class Stream(Feed):
         self.check_sum = 0
         self.text_tail = ""
         self.source: asyncio.Task[None] | None = None
+        # Done when the question is on the record; None when it was before the stream was made.
+        self.asked: asyncio.Future[list[int]] | None = None
         # Who writes when no source here does.
         self.writer: Writer | None = None
         self.stop_reason: StreamFault | None = None
@@ -104,6 +106,9 @@ class Stream(Feed):
             self.publish([StreamFault(event.offset, FaultCode.INTERNAL, UNRECORDED)])
 
     async def _write(self, events: Sequence[StreamEvent], tentative: str = "") -> None:
+        if self.asked is not None:
+            # An answer stands behind its question, and never without it.
+            await asyncio.shield(self.asked)
         await self._journal.room()
         entries = [recorded.to_record(self.message, self.epoch, event) for event in events]
         # Nobody waits for what follows the first words as for those.

@@ -14,7 +14,7 @@ from aura_site.launcher.console import say
 from aura_site.launcher.errors import LauncherError
 
 # What is looked through for what is dangerous.
-APPS = ("aura_site", "audit", "compression", "routing_ai", "streaming", "aura_client", "manage.py")
+APPS = ("aura_site", "audit", "aura_db", "compression", "routing_ai", "streaming", "aura_client", "manage.py")
 # What the summary says of a program that is not there.
 NO_BROWSER = "no Chromium: install it (Debian: apt install chromium) or name one in AURA_CHROMIUM"
 # Processes that the tests share.

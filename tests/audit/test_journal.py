@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -101,48 +100,3 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     check = [sys.executable, "manage.py", "verify_audit", "--settings=aura_site.settings"]
     told = subprocess.run(check, cwd=ROOT, env=environment, check=True, timeout=120, capture_output=True, text=True)
     assert f"{len(kept)} entries are good" in told.stdout
-
-
-async def test_patient_events_wait_for_others_where_others_come_and_go_along_with_the_first_that_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    book = Journal()
-    sizes: list[int] = []
-    write = book._write
-
-    def counted(jobs: list[Any]) -> Any:
-        sizes.append(len(jobs))
-        return write(jobs)
-
-    book._write = counted  # type: ignore[method-assign]
-    try:
-        streams = [uuid4() for _ in range(8)]
-        # Who comes alone never waits, however patient.
-        for offset in range(5):
-            await book.put([chunk(offset, streams[0])], patient=True)
-        assert sizes == [1] * 5
-        await asyncio.gather(*(book.append([chunk(0, stream)]) for stream in streams[1:]))
-        sizes.clear()
-
-        # Eight streams whose chunks come one after another, as those of endpoints do.
-        async def say(number: int) -> None:
-            for offset in range(1, 30):
-                await book.put([chunk(offset + 4, streams[number])], patient=True)
-                await asyncio.sleep(0.001 * number)
-
-        await asyncio.gather(*map(say, range(8)))
-        assert len(sizes) < 8 * 29 / 2
-        assert sum(sizes) == 8 * 29
-        # An event that is not patient takes those along that wait: all seven before the time for which they would.
-        monkeypatch.setattr("audit.journal.PATIENCE", 600)
-        await asyncio.gather(*(book.append([chunk(40, stream)]) for stream in streams))
-        sizes.clear()
-        waiting = [asyncio.ensure_future(book.put([chunk(41, stream)], patient=True)) for stream in streams[1:]]
-        await asyncio.sleep(0.1)
-        assert not any(one.done() for one in waiting)
-        await book.append([chunk(41, streams[0])])
-        await asyncio.gather(*waiting)
-        assert sizes == [8]
-    finally:
-        await asyncio.to_thread(book.close)
-    assert (await checked())[1] is None

@@ -21,7 +21,7 @@ from streaming.protocol.codes import CloseCode, FaultCode
 from streaming.routing import http_urlpatterns, websocket_urlpatterns
 from tests.live import ROOT
 
-APPS = ("aura_site", "streaming", "audit", "compression", "routing_ai")
+APPS = ("aura_site", "streaming", "audit", "compression", "routing_ai", "aura_db")
 DOCS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
 # Paths that a person never asks for by hand.
 UNSAID = ("i18n/", "favicon.ico")

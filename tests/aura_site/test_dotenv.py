@@ -101,7 +101,7 @@ def test_no_file_and_a_file_that_is_a_folder(tmp_path: Path) -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the project's Python side, for a `.env` of its own."""
-    for name in ("aura_site", "audit", "compression", "routing_ai", "streaming"):
+    for name in ("aura_site", "audit", "aura_db", "compression", "routing_ai", "streaming"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("manage.py", "aura"):
         shutil.copy(ROOT / name, tmp_path / name)

@@ -33,7 +33,7 @@ def test_the_image_has_all_that_runs_and_nothing_else() -> None:
     copied = set(re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE))
     names = {name for line in copied for name in line.split()}
     assert all((ROOT / name).exists() for name in names)
-    assert {"aura", "manage.py", "aura_site", "audit", "compression", "routing_ai", "streaming"} <= names
+    assert {"aura", "manage.py", "aura_site", "audit", "aura_db", "compression", "routing_ai", "streaming"} <= names
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {f"!{name}" for name in names} == {line for line in ignored if line.startswith("!")}
     assert text.index("USER 10001") < text.index("ENTRYPOINT")

@@ -1,7 +1,6 @@
 """Budgets against a real database with many at once."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -11,9 +10,9 @@ from channels.db import database_sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.utils import timezone
 
+from aura_db.committer import Committer, Job
 from routing_ai import selectors
 from routing_ai.errors import BudgetExhausted
 from routing_ai.keys import create_key
@@ -85,36 +84,24 @@ def test_when_money_is_short_a_cheaper_model_answers_and_a_free_one_always_may(u
     assert Spend.objects.get().completion_tokens == 4
 
 
-def test_settlements_wait_for_others_where_others_come_and_go_along_with_a_reservation(
-    user, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    book, sizes = Ledger(), []
-    write = book._write
+async def test_reservations_are_not_kept_waiting_and_settlements_are_patient() -> None:
+    user = await database_sync_to_async(get_user_model().objects.create_user)("ada")
+    await database_sync_to_async(Budget.objects.create)(daily_limit=Decimal(100))
+    seen: list[tuple[bool, bool]] = []
+    commits = Committer()
+    put = commits.put
 
-    def counted(jobs):
-        sizes.append(len(jobs))
-        return write(jobs)
+    def noted(job: Job) -> None:
+        seen.append((job.patient, job.must))
+        put(job)
 
-    monkeypatch.setattr(book, "_write", counted)
-    monkeypatch.setattr("routing_ai.ledger.PATIENCE", 600)
-    try:
-        # Alone nobody waits.
-        made = book.submit_reserve(order(user), [PAID], {PAID: 1}).result()
-        book.submit_settle(made, Cost(1)).result(timeout=60)
-        assert sizes == [1, 1]
-        with transaction.atomic():  # what comes meanwhile comes together
-            waiting = [book.submit_reserve(order(user), [PAID], {PAID: 1}) for _ in range(8)]
-        reserved = [one.result() for one in waiting]
-        assert sizes[-1] > 1
-        before = len(sizes)
-        settled = [book.submit_settle(one, Cost(1)) for one in reserved]
-        time.sleep(0.2)
-        assert not any(one.done() for one in settled)
-        book.submit_reserve(order(user), [PAID], {PAID: 1}).result()
-        assert all(one.result(timeout=60) is None for one in settled)
-        assert sizes[before:] == [9]
-    finally:
-        book.close()
+    commits.put = noted  # type: ignore[method-assign]
+    book = Ledger(commits)
+    first = await book.reserve(order(user), [PAID], {PAID: 1})
+    await book.settle(first, Cost(1))
+    await book.release(await book.reserve(order(user), [PAID], {PAID: 1}))
+    assert seen == [(False, False), (True, True), (False, False), (True, True)]
+    await asyncio.to_thread(book.close)
 
 
 def test_yesterday_does_not_count(user) -> None:
@@ -186,7 +173,10 @@ async def test_a_caller_who_leaves_while_it_reserves_leaves_nothing_behind() -> 
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    ledger().close()
+    # What was written for those who left is given back, which the loop is told of.
+    await asyncio.to_thread(ledger().close)
+    await asyncio.sleep(0)
+    await asyncio.to_thread(ledger().close)
     assert not await database_sync_to_async(Spend.objects.exclude(state="released").exists)()
 
 

@@ -1,0 +1,1 @@
+"""What the apps share of the database, below all of them."""
