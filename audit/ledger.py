@@ -6,7 +6,7 @@ back from a busy event loop.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, NamedTuple
@@ -30,9 +30,9 @@ WITH given AS (SELECT * FROM unnest(
     %b::bytea[], %b::bytea[], %b::bytea[]) AS given ({_ENTRY}, body)),
 entries AS (INSERT INTO audit_entry ({_ENTRY}) SELECT {_ENTRY} FROM given)
 INSERT INTO audit_content ({_CONTENT}) SELECT seq, body FROM given"""
-# Rows of one INSERT on SQLite. Each statement gives up Python's lock once and may wait long to get it back from a busy event
-# loop, so a statement a row would be far slower than the database. With powers of two any number of rows is few statements.
-_SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1)
+# Rows of one INSERT on SQLite at most. A statement gives up Python's lock and may wait long to get it back from a busy event
+# loop: so all rows of a table are one.
+_ROWS = 1_024
 
 
 class End(NamedTuple):
@@ -137,24 +137,20 @@ def _insert(connection: Any, entries: list[tuple[Any, ...]], bodies: list[tuple[
             cursor.execute(_POSTGRESQL, [*map(list, zip(*entries, strict=True)), [body for _, body in bodies]])
         return
     for table, rows, width in ((f"audit_entry ({_ENTRY})", entries, 11), (f"audit_content ({_CONTENT})", bodies, 2)):
-        for size, some in _chunks(rows):
+        for at in range(0, len(rows), _ROWS):
+            some = rows[at : at + _ROWS]
+            # The next power of two: so few statements are ever prepared, and a number without a value is no row.
+            size = 1 << (len(some) - 1).bit_length()
             values = [value for row in some for value in row]
+            values += [None] * (width * (size - len(some)))
             connection.connection.execute(_statement(table, width, size), values)
-
-
-def _chunks(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Sequence[tuple[Any, ...]]]]:
-    """Yield the rows in chunks of few different sizes, so that few statements are ever prepared."""
-    at = 0
-    for size in _SIZES:
-        while len(rows) - at >= size:
-            yield size, rows[at : at + size]
-            at += size
 
 
 @cache
 def _statement(table: str, width: int, rows: int) -> str:
     row = "(" + ", ".join("?" * width) + ")"
-    return f"INSERT INTO {table} VALUES {', '.join([row] * rows)}"
+    given = ", ".join([row] * rows)
+    return f"INSERT INTO {table} SELECT * FROM (VALUES {given}) WHERE column1 IS NOT NULL"
 
 
 def _owners(alias: str, keys: Vault, events: Sequence[Event]) -> tuple[dict[str, Owner], list[Event]]:

@@ -31,9 +31,13 @@ _ENTER = (
     " prompt_tokens, completion_tokens, reason)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id"
 )
+_FOUND = (
+    "SELECT id, nano, user_id, api_key_id, created FROM routing_ai_spend WHERE state = 'reserved' AND id IN ({numbers})"
+)
 _CLOSE = (
-    "UPDATE routing_ai_spend SET state = %s, nano = %s, best_nano = %s, prompt_tokens = %s, completion_tokens = %s"
-    " WHERE id = %s"
+    "WITH given (id, state, nano, best, prompt, completion) AS (VALUES {rows})"
+    " UPDATE routing_ai_spend SET state = given.state, nano = given.nano, best_nano = given.best,"
+    " prompt_tokens = given.prompt, completion_tokens = given.completion FROM given WHERE routing_ai_spend.id = given.id"
 )
 
 
@@ -55,6 +59,14 @@ class Cost:
     best_nano: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+
+class Closing(NamedTuple):
+    """How a reservation ended: its number, `settled` or `released`, and what the call came to."""
+
+    number: int
+    state: str
+    cost: Cost
 
 
 class Limit(NamedTuple):
@@ -231,19 +243,23 @@ class Book:
         )  # fmt: skip
         return int(self._cursor.fetchone()[0])
 
-    def close(self, number: int, state: str, cost: Cost) -> None:
-        """Settle or release a reservation; nothing for one that is closed already."""
-        self._cursor.execute(
-            "SELECT nano, user_id, api_key_id, created FROM routing_ai_spend WHERE id = %s AND state = 'reserved'",
-            [number],
-        )
-        row = self._cursor.fetchone()
-        if row is None:
+    def close(self, closings: Iterable[Closing]) -> None:
+        """Settle or release reservations; those that are closed already stay as they are. Two statements, however many."""
+        wanted: dict[int, Closing] = {}
+        for closing in closings:
+            wanted.setdefault(closing.number, closing)
+        if not wanted:
             return
-        reserved, user_id, key_id, created = row
-        values = [state, cost.nano, cost.best_nano, cost.prompt_tokens, cost.completion_tokens, number]
-        self._cursor.execute(_CLOSE, values)
-        self._charge(user_id, key_id, _moment(created), cost.nano - int(reserved))
+        self._cursor.execute(_FOUND.format(numbers=_marks(wanted)), list(wanted))
+        found = self._cursor.fetchall()
+        if not found:
+            return
+        values: list[Any] = []
+        for number, reserved, user_id, key_id, created in found:
+            _, state, cost = wanted[number]
+            values += [number, state, cost.nano, cost.best_nano, cost.prompt_tokens, cost.completion_tokens]
+            self._charge(user_id, key_id, _moment(created), cost.nano - int(reserved))
+        self._cursor.execute(_CLOSE.format(rows=", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(found))), values)
 
     def renew(self, numbers: list[int]) -> None:
         """Stamp reservations as alive now."""

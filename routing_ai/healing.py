@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from routing_ai import catalogue
-from routing_ai.accounts import Book, Cost
+from routing_ai.accounts import Book, Closing, Cost
 from routing_ai.ledger import ledger
 from routing_ai.policy import prices
 
@@ -34,13 +34,16 @@ def heal(evidence: Evidence, lease: timedelta = LEASE) -> int:
         lost = book.lost(book.now - lease)
         streams = [_uuid(row.stream) for row in lost if row.stream is not None]
         known = evidence(streams) if streams else {}
+        closings = []
         for row in lost:
             size = known.get(_uuid(row.stream)) if row.stream is not None else None
             if size is None:
-                book.close(row.number, "released", Cost(0))
+                closings.append(Closing(row.number, "released", Cost(0)))
             else:
-                book.close(row.number, "settled", _cost(row.model, row.nano, row.answer_tokens, size))
+                cost = _cost(row.model, row.nano, row.answer_tokens, size)
+                closings.append(Closing(row.number, "settled", cost))
             log.warning("reservation %d was left by a server that is gone: it is closed", row.number)
+        book.close(closings)
         return len(lost)
 
     return int(ledger().do(work))

@@ -12,7 +12,7 @@ from typing import Any
 
 from aura_db.committer import Committer, Job, Participant, Waiter, committer
 from routing_ai import catalogue
-from routing_ai.accounts import Book, Cost, Order
+from routing_ai.accounts import Book, Closing, Cost, Order
 from routing_ai.errors import BudgetExhausted
 from routing_ai.policy import prices
 from routing_ai.policy.tiers import TierSpec
@@ -36,12 +36,12 @@ Work = Callable[[Book], Any]
 
 
 class _Job(Job):
-    """Work on the book; `order` is whose budgets it will ask for."""
+    """Work on the book, or the end of a reservation; `order` is whose budgets it will ask for."""
 
     __slots__ = ("order", "work")
 
     def __init__(
-        self, ledger: "Ledger", done: Waiter, work: Work, order: Order | None, *, must: bool, patient: bool
+        self, ledger: "Ledger", done: Waiter, work: Work | Closing, order: Order | None, *, must: bool, patient: bool
     ) -> None:
         super().__init__(ledger, done, must=must, patient=patient)
         self.work = work
@@ -84,20 +84,20 @@ class Ledger(Participant[_Job]):
     async def settle(self, reservation: Reservation, cost: Cost) -> None:
         """Replace a reservation by what the call cost. Returns when it is durable; what began ends, even if the caller is
         cancelled. One that is settled or released already stays as it is."""
-        await self._put(lambda book: self._settle(book, reservation, cost), reservation.order, patient=True)
+        await self._put(_settling(reservation, cost), reservation.order, patient=True)
 
     def submit_settle(self, reservation: Reservation, cost: Cost) -> "Future[None]":
         """Queue a settlement without waiting, for callers outside an event loop; see `settle`."""
-        return self._submit(lambda book: self._settle(book, reservation, cost), reservation.order, patient=True)
+        return self._submit(_settling(reservation, cost), reservation.order, patient=True)
 
     async def release(self, reservation: Reservation) -> None:
         """Give a reservation back: the call cost nothing."""
         if reservation.number:
-            await self._put(lambda book: self._release(book, reservation), reservation.order, patient=True)
+            await self._put(_releasing(reservation), reservation.order, patient=True)
 
     def submit_release(self, reservation: Reservation) -> "Future[None]":
         """Queue a release without waiting, for callers outside an event loop; see `release`."""
-        return self._submit(lambda book: self._release(book, reservation), reservation.order, patient=True)
+        return self._submit(_releasing(reservation), reservation.order, patient=True)
 
     def renew(self) -> None:
         """Show that the reservations of this process are alive. Asks the database: call it in a thread."""
@@ -114,13 +114,15 @@ class Ledger(Participant[_Job]):
         self._commits.close()
         self._open.clear()
 
-    def _put(self, work: Work, order: Order, *, must: bool = True, patient: bool = False) -> "asyncio.Future[Any]":
+    def _put(
+        self, work: Work | Closing, order: Order, *, must: bool = True, patient: bool = False
+    ) -> "asyncio.Future[Any]":
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._commits.put(_Job(self, done, work, order, must=must, patient=patient))
         return done
 
     def _submit(
-        self, work: Work, order: Order | None = None, *, must: bool = True, patient: bool = False
+        self, work: Work | Closing, order: Order | None = None, *, must: bool = True, patient: bool = False
     ) -> "Future[Any]":
         done: Future[Any] = Future()
         self._commits.put(_Job(self, done, work, order, must=must, patient=patient))
@@ -148,17 +150,6 @@ class Ledger(Participant[_Job]):
             refusal = refusal or f"The budget of {against.name} has ${left} left today, which is not enough for this."
         raise BudgetExhausted(refusal, retry_after=book.seconds_of_day_left(order.user_id, order.key_id))
 
-    def _settle(self, book: Book, reservation: Reservation, cost: Cost) -> None:
-        if not reservation.number:
-            book.enter_settled(reservation.order, reservation.spec, cost)
-            return
-        book.close(reservation.number, "settled", cost)
-        self._open.discard(reservation.number)
-
-    def _release(self, book: Book, reservation: Reservation) -> None:
-        book.close(reservation.number, "released", Cost(0))
-        self._open.discard(reservation.number)
-
     # -- its part of a transaction -----------------------------------------------------------------------------
 
     def prepare(self) -> None:
@@ -172,10 +163,12 @@ class Ledger(Participant[_Job]):
         orders = [job.order for job in jobs if job.order is not None]
         users, keys = {order.user_id for order in orders}, {order.key_id for order in orders if order.key_id}
         book = Book(connection, cursor, users, keys)
+        # First, and all together: what they give back is there for whoever reserves.
+        book.close(job.work for job in jobs if isinstance(job.work, Closing))
         results: list[Any] = []
         for job in jobs:
             try:
-                results.append(job.work(book))
+                results.append(None if isinstance(job.work, Closing) else job.work(book))
             except BudgetExhausted as refused:
                 results.append(refused)
         book.save()
@@ -188,11 +181,22 @@ class Ledger(Participant[_Job]):
     def committed(self, jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
         """Keep in mind which reservations are alive."""
         self._open.update(made.number for made in outcomes if isinstance(made, Reservation) and made.number)
+        self._open.difference_update(job.work.number for job in jobs if isinstance(job.work, Closing))
 
     def missed(self, job: _Job, outcome: Any) -> None:
         """Give back what was reserved for a caller that left meanwhile."""
         if isinstance(outcome, Reservation) and outcome.number:
             self.submit_release(outcome)
+
+
+def _settling(reservation: Reservation, cost: Cost) -> Work | Closing:
+    if reservation.number:
+        return Closing(reservation.number, "settled", cost)
+    return lambda book: book.enter_settled(reservation.order, reservation.spec, cost)
+
+
+def _releasing(reservation: Reservation) -> Closing:
+    return Closing(reservation.number, "released", Cost(0))
 
 
 _ledger = Ledger(committer())

@@ -17,6 +17,7 @@ from tests.services import postgres_server, redis_server
 PATHS = (
     "tests/audit",
     "tests/aura_client",
+    "tests/aura_db",
     "tests/aura_site",
     "tests/compression",
     "tests/routing_ai",

@@ -37,6 +37,7 @@ ON_CLUSTER = (
     "tests/audit/test_erasure.py",
     "tests/audit/test_immutability.py",
     "tests/audit/test_journal.py",
+    "tests/aura_db",
     "tests/aura_site/test_backups.py",
     "tests/aura_site/upgrade",
     "tests/routing_ai/test_ledger.py",
