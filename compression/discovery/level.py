@@ -41,6 +41,8 @@ FULL: Final = 24
 #: Texts that arrive together, and those of many whose tokens are held at a time.
 AT_ONCE: Final = 2_048
 FEW: Final = 256
+#: A user's share of the places for texts that wait is one in so many; what is beyond it goes first when all are taken.
+SHARE: Final = 64
 #: Texts that one attempt at a template looks at.
 ATTEMPT: Final = 16
 #: The share of a sketch that has to be news beside similar clusters for a text to be looked at as one of another kind.
@@ -372,8 +374,9 @@ class LevelMiner:
         """Bring what is held back under its limits: the oldest texts, which are returned, and the rarest clusters."""
         limits = self._limits
         gone, self._passed = self._passed, []
-        over = len(self._waiting) + len(self._beside) - min(limits.pending, ROWS - AT_ONCE)
-        for number in sorted([*self._waiting, *self._beside])[: max(0, over)]:
+        room = min(limits.pending, ROWS - AT_ONCE)
+        over = len(self._waiting) + len(self._beside) - room
+        for number in self._longest(over, room // SHARE) if over > 0 else ():
             gone.append((self._waiting if number in self._waiting else self._beside).pop(number))
         if len(self._failed) > limits.pending:
             self._failed.clear()
@@ -383,6 +386,16 @@ class LevelMiner:
                 del self.clusters[number]
             self._index_clusters()
         return gone
+
+    def _longest(self, most: int, share: int) -> list[int]:
+        """Return the numbers of so many texts that have waited long enough: what users have beyond a `share` of the places,
+        then the oldest. So who says very much, each time something else, does not drive out what others said.
+        """
+        oldest = sorted([*self._waiting, *self._beside])
+        beyond = {*self._waiting.beyond(share), *self._beside.beyond(share)}
+        if beyond:
+            oldest.sort(key=lambda number: number not in beyond)
+        return oldest[:most]
 
     def _index_clusters(self) -> None:
         """Build the index of clusters anew. Variants are found by their clusters, unless they begin or end otherwise."""

@@ -5,7 +5,7 @@ too few others have the n-grams; at these nothing more is looked at. The index i
 a text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain, compress
 from typing import Final
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from compression.discovery.clusters import Unit
 from compression.discovery.grams import ALIKE, BITS, POSTINGS, RARE, ROWS, user_place
+from compression.discovery.held import Held
 
 _ROW_BITS: Final = np.uint64(64 - BITS)
 _ROW: Final = np.uint64(ROWS - 1)
@@ -27,14 +28,14 @@ Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.intp]
 
 
-class Waiting:
+class Waiting(Held):
     """Texts that wait, each under a number, found by the n-grams of their sketches.
 
     Of one user's texts at most OWN are named by an n-gram, the newest.
     """
 
     def __init__(self) -> None:
-        self._units: dict[int, Unit] = {}
+        super().__init__()
         # A row for each text; what waits no longer loses it when the next ones come.
         self._numbers: list[int] = []
         self._places: Words = np.zeros(0, np.uint64)
@@ -44,27 +45,10 @@ class Waiting:
         # Of those that came last, and have hopes, the rows of those like them.
         self._hopes: dict[int, list[int]] = {}
 
-    def __len__(self) -> int:
-        return len(self._units)
-
-    def __contains__(self, number: int) -> bool:
-        return number in self._units
-
-    def __iter__(self) -> Iterator[int]:
-        """Yield the numbers of what waits, in the order in which it came."""
-        return iter(self._units)
-
-    def __getitem__(self, number: int) -> Unit:
-        return self._units[number]
-
     @property
     def entries(self) -> int:
         """How many entries the index has."""
         return len(self._keys)
-
-    def pop(self, number: int) -> Unit:
-        """Take out a text. Raises KeyError when it does not wait."""
-        return self._units.pop(number)
 
     def sketches(self) -> dict[int, list[int]]:
         """Return the n-grams that each text is found by."""
@@ -82,7 +66,8 @@ class Waiting:
         """
         self._compact()
         first = len(self._numbers)
-        self._units.update((number, unit) for number, unit, _ in texts)
+        for number, unit, _ in texts:
+            self.hold(number, unit)
         self._numbers += [number for number, _, _ in texts]
         lengths = np.fromiter((len(sketch) for _, _, sketch in texts), np.intp, len(texts))
         places = np.fromiter((user_place(unit.user, number) for number, unit, _ in texts), np.uint64, len(texts))
@@ -143,7 +128,7 @@ class Waiting:
         self._keys = np.delete(self._keys, at[order[same]])
         pairs, shared = np.unique(older.astype(np.int64) * ROWS + newer, return_counts=True)
         lost = pairs[shared >= ALIKE * self._lengths[pairs % ROWS]] // ROWS
-        return [self._units.pop(self._numbers[row]) for row in np.unique(lost).tolist()]
+        return [self.pop(self._numbers[row]) for row in np.unique(lost).tolist()]
 
     def _hope(self, first: int, last: int, needed: int) -> None:
         """Find out which of the rows from `first` to before `last` are like `needed` others, and which these are.

@@ -397,6 +397,27 @@ def test_who_says_the_same_very_often_does_not_hide_what_several_said(order: str
     assert not any(part.endswith(", your ") for one in few for part in one.parts)
 
 
+def another_by_three(chance: random.Random) -> str:
+    """Return a text that is always the same but for three words: too different to take the place of another such text."""
+    words = Template(1, PARTS["parcel"]).fill(["Ada", "Kofi"]).split(" ")
+    for place in chance.sample(range(len(words)), 3):
+        words[place] = "".join(chance.choices(string.ascii_lowercase, k=7))
+    return " ".join(words)
+
+
+@pytest.mark.parametrize("users", [1, 4])
+@pytest.mark.parametrize("level", list(Level))
+def test_who_says_much_that_differs_each_time_does_not_take_the_places_of_others(users: int, level: Level) -> None:
+    chance = random.Random(3)
+    said = Template(1, PARTS["parcel"]).fill(["Ada", "Kofi"])
+    answers = []
+    for number in range(5):
+        answers.append((f"u{number}", said))
+        answers += [(f"flood{one % users}", another_by_three(chance)) for one in range(2_000)]
+    found = mined(answers, levels=[level], limits=Limits(pending=300)).found()
+    assert any(_makes(one.parts, piece) for one in found for piece in (said, *sentences(said)))
+
+
 @pytest.mark.parametrize("users", [1, 8])
 def test_much_of_the_same_that_makes_no_template_is_little_work(users: int) -> None:
     chance = random.Random(5)
