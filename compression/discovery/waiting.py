@@ -7,7 +7,7 @@ a text.
 
 from collections.abc import Sequence
 from itertools import chain, compress
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,14 @@ _TOGETHER: Final = 256
 
 Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.intp]
+
+
+class _Index(NamedTuple):
+    """Where the keys of each n-gram start and end, one n-gram after the other, and the row of each key."""
+
+    starts: Places
+    ends: Places
+    rows: npt.NDArray[np.int32]
 
 
 class Waiting(Held):
@@ -79,8 +87,9 @@ class Waiting(Held):
         self._keys = np.concatenate([self._keys, np.sort(grams << _ROW_BITS | rows)])
         self._keys.sort(kind="stable")
         passed = self._displace(first)
+        index = self._index()
         for row in range(first, len(self._numbers), _AT_ONCE):
-            self._hope(row, min(row + _AT_ONCE, len(self._numbers)), needed)
+            self._hope(index, row, min(row + _AT_ONCE, len(self._numbers)), needed)
         return passed
 
     def hopeful(self, number: int) -> bool:
@@ -98,15 +107,14 @@ class Waiting(Held):
     def _compact(self) -> None:
         """Forget the rows of what waits no longer."""
         self._hopes = {}
-        kept = [number in self._units for number in self._numbers]
-        if all(kept):
+        alive = np.fromiter(map(self._units.__contains__, self._numbers), np.bool_, len(self._numbers))
+        if alive.all():
             return
-        alive = np.array(kept)
         rows = (self._keys & _ROW).astype(np.intp)
         places = (np.cumsum(alive) - 1).astype(np.uint64)
         left = alive[rows]
         self._keys = (self._keys[left] & ~_ROW) | places[rows[left]]
-        self._numbers = list(compress(self._numbers, kept))
+        self._numbers = list(compress(self._numbers, alive.tolist()))
         self._places, self._lengths = self._places[alive], self._lengths[alive]
 
     def _displace(self, first: int) -> list[Unit]:
@@ -130,17 +138,21 @@ class Waiting(Held):
         lost = pairs[shared >= ALIKE * self._lengths[pairs % ROWS]] // ROWS
         return [self.pop(self._numbers[row]) for row in np.unique(lost).tolist()]
 
-    def _hope(self, first: int, last: int, needed: int) -> None:
+    def _index(self) -> _Index:
+        """Return which rows have each n-gram."""
+        grams = self._keys >> _ROW_BITS
+        edges = np.flatnonzero(np.diff(grams)) + 1
+        starts, ends = np.append(0, edges), np.append(edges, len(grams))
+        return _Index(starts, ends, (self._keys & _ROW).astype(np.int32))
+
+    def _hope(self, index: _Index, first: int, last: int, needed: int) -> None:
         """Find out which of the rows from `first` to before `last` are like `needed` others, and which these are.
 
         Each of these shares `least` of the text's `size` n-grams. So if an n-gram counts for as many as have it, `needed` at
         most, all of them together count for `needed * least` (Gale and Ryser, 1957), and the size - least + 1 n-grams that
         the fewest have for `needed`: nobody shares enough without one of these. Only where that holds others are counted.
         """
-        grams = self._keys >> _ROW_BITS
-        edges = np.flatnonzero(np.diff(grams)) + 1
-        starts, ends = np.append(0, edges), np.append(edges, len(grams))
-        rows = (self._keys & _ROW).astype(np.int32)
+        starts, ends, rows = index
         at = np.flatnonzero((rows >= first) & (rows < last))
         runs = np.searchsorted(starts, at, "right") - 1
         many = (ends - starts)[runs]
