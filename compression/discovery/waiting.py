@@ -81,10 +81,8 @@ class Waiting(Held):
         places = np.fromiter((user_place(unit.user, number) for number, unit, _ in texts), np.uint64, len(texts))
         self._places = np.concatenate([self._places, places])
         self._lengths = np.concatenate([self._lengths, lengths])
-        grams = np.fromiter(chain.from_iterable(sketch for _, _, sketch in texts), np.uint64, int(lengths.sum()))
-        rows = np.repeat(np.arange(first, len(self._numbers), dtype=np.uint64), lengths)
         # Two rising runs: a stable sort merges them.
-        self._keys = np.concatenate([self._keys, np.sort(grams << _ROW_BITS | rows)])
+        self._keys = np.concatenate([self._keys, _keys([sketch for _, _, sketch in texts], first, lengths)])
         self._keys.sort(kind="stable")
         passed = self._displace(first)
         index = self._index()
@@ -141,9 +139,8 @@ class Waiting(Held):
     def _index(self) -> _Index:
         """Return which rows have each n-gram."""
         grams = self._keys >> _ROW_BITS
-        edges = np.flatnonzero(np.diff(grams)) + 1
-        starts, ends = np.append(0, edges), np.append(edges, len(grams))
-        return _Index(starts, ends, (self._keys & _ROW).astype(np.int32))
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(grams)) + 1, [len(grams)]])
+        return _Index(edges[:-1], edges[1:], (self._keys & _ROW).astype(np.int32))
 
     def _hope(self, index: _Index, first: int, last: int, needed: int) -> None:
         """Find out which of the rows from `first` to before `last` are like `needed` others, and which these are.
@@ -189,6 +186,15 @@ class Waiting(Held):
             ):
                 if till - since >= needed:
                     self._hopes[self._numbers[row]] = others[order[since:till]].tolist()
+
+
+def _keys(sketches: Sequence[Sequence[int]], first: int, lengths: Places) -> Words:
+    """Return the keys of sketches of these lengths, rising; their rows begin with `first`."""
+    keys = np.fromiter(chain.from_iterable(sketches), np.uint64, int(lengths.sum()))
+    keys <<= _ROW_BITS
+    keys |= np.repeat(np.arange(first, first + len(sketches), dtype=np.uint64), lengths)
+    keys.sort()
+    return keys
 
 
 def _spans(starts: Places, ends: Places) -> tuple[Places, Places]:
