@@ -4,28 +4,20 @@ from collections.abc import Iterator
 
 from compression.discovery.clusters import Unit
 from compression.discovery.grams import POSTINGS, user_place
+from compression.discovery.held import Held
 
 
-class Beside:
+class Beside(Held):
     """Texts that wait under the place where they differ from a template, at most POSTINGS for each, of one user OWN."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._places: dict[int, dict[int, int]] = {}
-        self._units: dict[int, tuple[Unit, int]] = {}
-
-    def __len__(self) -> int:
-        return len(self._units)
-
-    def __iter__(self) -> Iterator[int]:
-        """Yield the numbers of what waits, in the order in which it came."""
-        return iter(self._units)
-
-    def __getitem__(self, number: int) -> Unit:
-        return self._units[number][0]
+        self._under: dict[int, int] = {}
 
     def rows(self) -> Iterator[tuple[int, Unit, int]]:
         """Yield the number, the text and the place of all that waits."""
-        return ((number, unit, place) for number, (unit, place) in self._units.items())
+        return ((number, unit, self._under[number]) for number, unit in self._units.items())
 
     def add(self, number: int, unit: Unit, place: int) -> list[Unit]:
         """Let a text wait, and return the one of the same user whose place it takes."""
@@ -36,12 +28,13 @@ class Beside:
             passed.append(self.pop(next(iter(waiting.values()))))
         # Taking out the last one took the place with it.
         self._places.setdefault(place, waiting)[own] = number
-        self._units[number] = unit, place
+        self._under[number] = place
+        self.hold(number, unit)
         return passed
 
     def pop(self, number: int) -> Unit:
         """Take out a text. Raises KeyError when it does not wait."""
-        unit, place = self._units.pop(number)
+        unit, place = super().pop(number), self._under.pop(number)
         waiting = self._places[place]
         del waiting[user_place(unit.user, number)]
         if not waiting:

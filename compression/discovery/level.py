@@ -26,7 +26,7 @@ from compression.discovery.clusters import (
 from compression.discovery.grams import ALIKE, POSTINGS, RARE, ROWS, WIDE, user_bit, user_number
 from compression.discovery.outline import Change
 from compression.discovery.personal import Personal
-from compression.discovery.tokens import tokens, words
+from compression.discovery.tokens import words
 
 if TYPE_CHECKING:
     from compression.discovery.sketches import Sketches
@@ -38,9 +38,10 @@ RELATED: Final = 0.25
 SKETCH: Final = 12
 #: The same in the end, when few texts are left: the more n-grams, the surer it is which texts are alike.
 FULL: Final = 24
-#: Texts that arrive together, and those of many whose tokens are held at a time.
+#: Texts that arrive together.
 AT_ONCE: Final = 2_048
-FEW: Final = 256
+#: A user's share of the places for texts that wait is one in so many; what is beyond it goes first when all are taken.
+SHARE: Final = 64
 #: Texts that one attempt at a template looks at.
 ATTEMPT: Final = 16
 #: The share of a sketch that has to be news beside similar clusters for a text to be looked at as one of another kind.
@@ -113,7 +114,7 @@ class LevelMiner:
             else:
                 missed.append(unit)
         users = [user_number(unit.user) for unit in missed]
-        sketches = self._sketches.take([tokens(unit.text) for unit in missed], users, most=SKETCH)
+        sketches = self._sketches.take([unit.text for unit in missed], users, most=SKETCH)
         self._arrive(self._strange((next(self._numbers), *row) for row in zip(missed, sketches, strict=True)))
 
     def _strange(self, texts: Iterable[tuple[int, Unit, Sketch]]) -> list[tuple[int, Unit, Sketch]]:
@@ -152,10 +153,9 @@ class LevelMiner:
         self._failed.clear()
         self._hasty = False
         numbers, strange = sorted(again), []
-        # All wait for one another, but the tokens of all would take ten times as much as their texts.
-        for start in range(0, len(numbers), FEW):
-            some = [(number, again[number]) for number in numbers[start : start + FEW]]
-            sketches = self._sketches.take([tokens(unit.text) for _, unit in some], most=FULL)
+        for start in range(0, len(numbers), AT_ONCE):
+            some = [(number, again[number]) for number in numbers[start : start + AT_ONCE]]
+            sketches = self._sketches.take([unit.text for _, unit in some], most=FULL)
             rows = ((*row, array("Q", sketch)) for row, sketch in zip(some, sketches, strict=True))
             strange += self._strange(rows)
         self._arrive(strange)
@@ -204,7 +204,7 @@ class LevelMiner:
         cluster = self._maker(text)
         if cluster is not None:
             return cluster.template.id if cluster.parent < 0 else cluster.parent
-        shared = self._votes(self._sketches.take([tokens(text)], most=SKETCH)[0])
+        shared = self._votes(self._sketches.take([text], most=SKETCH)[0])
         return next((number for number, share in shared.items() if share >= ALIKE), None)
 
     def _settled(self, number: int, unit: Unit, shared: dict[int, float]) -> bool:
@@ -321,7 +321,7 @@ class LevelMiner:
         self._failed.pop(anchor, None)
         # A sketch that is not full has all n-grams.
         full = len(sketch) >= (SKETCH if self._hasty else FULL)
-        wide = self._sketches.take([tokens(unit.text)])[0] if full else sketch
+        wide = self._sketches.take([unit.text])[0] if full else sketch
         cluster = Cluster(made[0], made[1], tuple(wide[:SKETCH]), wide=frozenset(wide))
         self._take(cluster, unit, candidates, self._waiting)
         if parent is not None:
@@ -372,8 +372,9 @@ class LevelMiner:
         """Bring what is held back under its limits: the oldest texts, which are returned, and the rarest clusters."""
         limits = self._limits
         gone, self._passed = self._passed, []
-        over = len(self._waiting) + len(self._beside) - min(limits.pending, ROWS - AT_ONCE)
-        for number in sorted([*self._waiting, *self._beside])[: max(0, over)]:
+        room = min(limits.pending, ROWS - AT_ONCE)
+        over = len(self._waiting) + len(self._beside) - room
+        for number in self._longest(over, room // SHARE) if over > 0 else ():
             gone.append((self._waiting if number in self._waiting else self._beside).pop(number))
         if len(self._failed) > limits.pending:
             self._failed.clear()
@@ -383,6 +384,16 @@ class LevelMiner:
                 del self.clusters[number]
             self._index_clusters()
         return gone
+
+    def _longest(self, most: int, share: int) -> list[int]:
+        """Return the numbers of so many texts that have waited long enough: what users have beyond a `share` of the places,
+        then the oldest. So who says very much, each time something else, does not drive out what others said.
+        """
+        oldest = sorted([*self._waiting, *self._beside])
+        beyond = {*self._waiting.beyond(share), *self._beside.beyond(share)}
+        if beyond:
+            oldest.sort(key=lambda number: number not in beyond)
+        return oldest[:most]
 
     def _index_clusters(self) -> None:
         """Build the index of clusters anew. Variants are found by their clusters, unless they begin or end otherwise."""

@@ -7,7 +7,7 @@ costs a few microseconds.
 
 import base64
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Final
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compression.discovery.grams import BITS, CACHED, WIDE, Numbers
+from compression.discovery.tokens import tokens
 
 #: Texts looked at in one go: so many fit into the bits that tell them apart.
 _AT_ONCE: Final = 1_000
@@ -50,10 +51,8 @@ class Sketches:
         """How many entries the tables have, used or not."""
         return 2 * len(self._last)
 
-    def take(
-        self, texts: Sequence[Sequence[str]], users: Sequence[int] = (), *, most: int = WIDE
-    ) -> list[tuple[int, ...]]:
-        """Return the sketches of texts, given as tokens, each of `most` n-grams at most, of BITS bits, rising.
+    def take(self, texts: Sequence[str], users: Sequence[int] = (), *, most: int = WIDE) -> list[tuple[int, ...]]:
+        """Return the sketches of texts, each of `most` n-grams at most, of BITS bits, rising.
 
         First count them in, when the `users` (0 to 63) are given.
         """
@@ -64,16 +63,22 @@ class Sketches:
                 self._count(grams, np.array(numbers, np.uint32)[owners])
         return [sketch for count, grams, owners, _ in hashed for sketch in self._smallest(count, grams, owners, most)]
 
-    def _grams(self, texts: Sequence[Sequence[str]]) -> tuple[Words, npt.NDArray[np.intp]]:
+    def _grams(self, texts: Sequence[str]) -> tuple[Words, npt.NDArray[np.intp]]:
         """Return the n-gram that begins at each token of all texts, and the place of its text."""
         if len(self._numbers) > CACHED:
             self._numbers.clear()
         # Nothing follows the last token of a text, and that counts as a token.
-        nothing = ("",) * (self._size - 1)
-        flat = chain.from_iterable(chain(text, nothing) for text in texts)
-        lengths = np.fromiter(map(len, texts), np.intp, len(texts))
-        wide = lengths + len(nothing)
-        words = np.fromiter(map(self._numbers.__getitem__, flat), np.uint64, int(wide.sum()))
+        nothing = [""] * (self._size - 1)
+        wide: list[int] = []
+
+        def cut() -> Iterator[list[str]]:
+            # The tokens of one text at a time: those of all take ten times as much as the texts.
+            for text in texts:
+                found = tokens(text) + nothing
+                wide.append(len(found))
+                yield found
+
+        words = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(cut())), np.uint64)
         grams = words * _FACTORS[0]
         for place in range(1, self._size):
             grams[:-place] += words[place:] * _FACTORS[place]

@@ -5,15 +5,16 @@ too few others have the n-grams; at these nothing more is looked at. The index i
 a text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain, compress
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from compression.discovery.clusters import Unit
 from compression.discovery.grams import ALIKE, BITS, POSTINGS, RARE, ROWS, user_place
+from compression.discovery.held import Held
 
 _ROW_BITS: Final = np.uint64(64 - BITS)
 _ROW: Final = np.uint64(ROWS - 1)
@@ -27,14 +28,22 @@ Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.intp]
 
 
-class Waiting:
+class _Index(NamedTuple):
+    """Where the keys of each n-gram start and end, one n-gram after the other, and the row of each key."""
+
+    starts: Places
+    ends: Places
+    rows: npt.NDArray[np.int32]
+
+
+class Waiting(Held):
     """Texts that wait, each under a number, found by the n-grams of their sketches.
 
     Of one user's texts at most OWN are named by an n-gram, the newest.
     """
 
     def __init__(self) -> None:
-        self._units: dict[int, Unit] = {}
+        super().__init__()
         # A row for each text; what waits no longer loses it when the next ones come.
         self._numbers: list[int] = []
         self._places: Words = np.zeros(0, np.uint64)
@@ -44,27 +53,10 @@ class Waiting:
         # Of those that came last, and have hopes, the rows of those like them.
         self._hopes: dict[int, list[int]] = {}
 
-    def __len__(self) -> int:
-        return len(self._units)
-
-    def __contains__(self, number: int) -> bool:
-        return number in self._units
-
-    def __iter__(self) -> Iterator[int]:
-        """Yield the numbers of what waits, in the order in which it came."""
-        return iter(self._units)
-
-    def __getitem__(self, number: int) -> Unit:
-        return self._units[number]
-
     @property
     def entries(self) -> int:
         """How many entries the index has."""
         return len(self._keys)
-
-    def pop(self, number: int) -> Unit:
-        """Take out a text. Raises KeyError when it does not wait."""
-        return self._units.pop(number)
 
     def sketches(self) -> dict[int, list[int]]:
         """Return the n-grams that each text is found by."""
@@ -82,20 +74,20 @@ class Waiting:
         """
         self._compact()
         first = len(self._numbers)
-        self._units.update((number, unit) for number, unit, _ in texts)
+        for number, unit, _ in texts:
+            self.hold(number, unit)
         self._numbers += [number for number, _, _ in texts]
         lengths = np.fromiter((len(sketch) for _, _, sketch in texts), np.intp, len(texts))
         places = np.fromiter((user_place(unit.user, number) for number, unit, _ in texts), np.uint64, len(texts))
         self._places = np.concatenate([self._places, places])
         self._lengths = np.concatenate([self._lengths, lengths])
-        grams = np.fromiter(chain.from_iterable(sketch for _, _, sketch in texts), np.uint64, int(lengths.sum()))
-        rows = np.repeat(np.arange(first, len(self._numbers), dtype=np.uint64), lengths)
         # Two rising runs: a stable sort merges them.
-        self._keys = np.concatenate([self._keys, np.sort(grams << _ROW_BITS | rows)])
+        self._keys = np.concatenate([self._keys, _keys([sketch for _, _, sketch in texts], first, lengths)])
         self._keys.sort(kind="stable")
         passed = self._displace(first)
+        index = self._index()
         for row in range(first, len(self._numbers), _AT_ONCE):
-            self._hope(row, min(row + _AT_ONCE, len(self._numbers)), needed)
+            self._hope(index, row, min(row + _AT_ONCE, len(self._numbers)), needed)
         return passed
 
     def hopeful(self, number: int) -> bool:
@@ -113,15 +105,14 @@ class Waiting:
     def _compact(self) -> None:
         """Forget the rows of what waits no longer."""
         self._hopes = {}
-        kept = [number in self._units for number in self._numbers]
-        if all(kept):
+        alive = np.fromiter(map(self._units.__contains__, self._numbers), np.bool_, len(self._numbers))
+        if alive.all():
             return
-        alive = np.array(kept)
         rows = (self._keys & _ROW).astype(np.intp)
         places = (np.cumsum(alive) - 1).astype(np.uint64)
         left = alive[rows]
         self._keys = (self._keys[left] & ~_ROW) | places[rows[left]]
-        self._numbers = list(compress(self._numbers, kept))
+        self._numbers = list(compress(self._numbers, alive.tolist()))
         self._places, self._lengths = self._places[alive], self._lengths[alive]
 
     def _displace(self, first: int) -> list[Unit]:
@@ -143,19 +134,22 @@ class Waiting:
         self._keys = np.delete(self._keys, at[order[same]])
         pairs, shared = np.unique(older.astype(np.int64) * ROWS + newer, return_counts=True)
         lost = pairs[shared >= ALIKE * self._lengths[pairs % ROWS]] // ROWS
-        return [self._units.pop(self._numbers[row]) for row in np.unique(lost).tolist()]
+        return [self.pop(self._numbers[row]) for row in np.unique(lost).tolist()]
 
-    def _hope(self, first: int, last: int, needed: int) -> None:
+    def _index(self) -> _Index:
+        """Return which rows have each n-gram."""
+        grams = self._keys >> _ROW_BITS
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(grams)) + 1, [len(grams)]])
+        return _Index(edges[:-1], edges[1:], (self._keys & _ROW).astype(np.int32))
+
+    def _hope(self, index: _Index, first: int, last: int, needed: int) -> None:
         """Find out which of the rows from `first` to before `last` are like `needed` others, and which these are.
 
         Each of these shares `least` of the text's `size` n-grams. So if an n-gram counts for as many as have it, `needed` at
         most, all of them together count for `needed * least` (Gale and Ryser, 1957), and the size - least + 1 n-grams that
         the fewest have for `needed`: nobody shares enough without one of these. Only where that holds others are counted.
         """
-        grams = self._keys >> _ROW_BITS
-        edges = np.flatnonzero(np.diff(grams)) + 1
-        starts, ends = np.append(0, edges), np.append(edges, len(grams))
-        rows = (self._keys & _ROW).astype(np.int32)
+        starts, ends, rows = index
         at = np.flatnonzero((rows >= first) & (rows < last))
         runs = np.searchsorted(starts, at, "right") - 1
         many = (ends - starts)[runs]
@@ -192,6 +186,15 @@ class Waiting:
             ):
                 if till - since >= needed:
                     self._hopes[self._numbers[row]] = others[order[since:till]].tolist()
+
+
+def _keys(sketches: Sequence[Sequence[int]], first: int, lengths: Places) -> Words:
+    """Return the keys of sketches of these lengths, rising; their rows begin with `first`."""
+    keys = np.fromiter(chain.from_iterable(sketches), np.uint64, int(lengths.sum()))
+    keys <<= _ROW_BITS
+    keys |= np.repeat(np.arange(first, first + len(sketches), dtype=np.uint64), lengths)
+    keys.sort()
+    return keys
 
 
 def _spans(starts: Places, ends: Places) -> tuple[Places, Places]:

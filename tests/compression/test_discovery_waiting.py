@@ -102,6 +102,23 @@ def test_texts_beside_a_template_wait_under_their_place() -> None:
     assert (list(found), found[5], len(found), found.under(71)) == ([2, 5], unit(5, "u1"), 2, [])
 
 
+@pytest.mark.parametrize("held", [Waiting(), Beside()], ids=["waiting", "beside"])
+def test_what_a_user_has_beyond_a_share_is_the_oldest_of_it(held: Waiting | Beside) -> None:
+    for number, user in enumerate(["flood", "u", "flood", "flood", "u", "v", "flood"]):
+        if isinstance(held, Waiting):
+            held.add([(number, unit(number, user), [number])], 1)
+        else:
+            held.add(number, unit(number, user), number)
+    assert held.beyond(4) == []
+    assert held.beyond(2) == [0, 2]
+    assert held.beyond(1) == [0, 1, 2, 3]
+    held.pop(2)
+    assert held.beyond(2) == [0]
+    for number in list(held):
+        held.pop(number)
+    assert held.beyond(0) == []
+
+
 def test_a_place_names_so_many_texts_at_most() -> None:
     found = Beside()
     passed = [one for number in range(POSTINGS + 2) for one in found.add(number, unit(number), 70)]
