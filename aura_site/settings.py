@@ -190,6 +190,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ar", "العربية")]
 FORMAT_MODULE_PATH = "aura_site.formats"
+# Amounts are read in groups of three digits. A template that gives a number to a program says `unlocalize`.
+USE_THOUSAND_SEPARATOR = True
 LOCALE_PATHS = [BASE_DIR / "templates" / "locale"]
 TIME_ZONE = env.str("AURA_TIME_ZONE", "UTC")
 USE_TZ = True

@@ -26,12 +26,12 @@ LISTED = 200
 
 @admin.register(Template)
 class TemplateAdmin(ImmutableAdmin):
-    list_display = ("id", "text", "earned", "slot_count", "fixed_bytes", "library_list")
-    list_display_links = ("id", "text")
+    list_display = ("number", "text", "earned", "slot_count", "fixed_bytes", "library_list")
+    list_display_links = ("number", "text")
     list_filter = ("worth", ("libraries", admin.RelatedOnlyFieldListFilter))
     search_fields = ("=id", "parts")
     actions = ("retire",)
-    fields = ("id", "text", "worth_list", "slot_list", "fixed_bytes", "library_list")
+    fields = ("number", "text", "worth_list", "slot_list", "fixed_bytes", "library_list")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
         # Of libraries only what names them: a manifest may have a megabyte.
@@ -40,6 +40,10 @@ class TemplateAdmin(ImmutableAdmin):
             .get_queryset(request)
             .prefetch_related(Prefetch("libraries", Library.objects.defer("manifest", "shadow")))
         )
+
+    @admin.display(description=_("id"), ordering="pk")
+    def number(self, template: Template) -> str:
+        return str(template.pk)
 
     @admin.display(description=_("text"))
     def text(self, template: Template) -> SafeString:

@@ -122,7 +122,7 @@ def _named(one: Measured.Worth, measured: Measured) -> SafeString:
 
 def _gain(measured: Measured) -> str:
     gain = measured.gain or 0
-    signed = f"{'+' if gain > 0 else '−' if gain < 0 else ''}{number_format(abs(gain), force_grouping=True)}"
+    signed = f"{'+' if gain > 0 else '−' if gain < 0 else ''}{number_format(abs(gain))}"
     # Isolated, so that the sign stays before its number among words from right to left.
     return _("%s bytes beside the model") % f"\u2066{signed}\u2069"
 
