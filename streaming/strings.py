@@ -88,6 +88,7 @@ def chat_strings() -> dict[str, str]:
         "copy": _("Copy"),
         "copied": _("Copied"),
         "code": _("code"),
+        "table": _("table"),
         "retry": _("Ask again"),
         "retryIn": _("Ask again in {seconds} s"),
         "edit": _("Edit"),

@@ -211,13 +211,13 @@ class LibraryAdmin(ImmutableAdmin):
             "A client that has it fetches %(news)s instead of %(download)s, before compression."
         )
         more = _("Its dictionary is another one.") if found.dictionary else ""
-        listed = table((_("change"), _("id"), _("text")), rows) if rows else ""
+        listed = table(_("changes"), (_("change"), _("id"), _("text")), rows) if rows else ""
         return format_html("<p>{} {}</p>{}", text % told, more, listed)
 
     @admin.display(description=_("templates"))
     def template_list(self, library: Any) -> SafeString:
         rows = [(row.id, shown(row.value), worth(row)) for row in library.templates.all()[:LISTED]]
-        listed = table((_("id"), _("text"), _("earns its place by")), rows)
+        listed = table(_("templates"), (_("id"), _("text"), _("earns its place by")), rows)
         more = int(library.template_total) - LISTED
         return (
             format_html("{}<p>{}</p>", listed, ngettext("and %d more", "and %d more", more) % more)

@@ -2,6 +2,7 @@
 
 import { methodName } from "../codec/payload.js";
 import { copyButton } from "./clipboard.js";
+import { disclose } from "./disclose.js";
 import { button, element } from "./element.js";
 import { MarkdownView } from "./markdown.js";
 import { LOCALE, say, told } from "./strings.js";
@@ -10,7 +11,7 @@ import { TentativeText } from "./tentative.js";
 export const DEMO_MODEL = "smollm2-135m-instruct";
 const METHODS = { RAW: "raw", TEMPLATE: "template", BROTLI: "brotli", MODEL: "modelCoding" };
 
-const COPY = { copy: say("copy"), copied: say("copied"), code: say("code") };
+const COPY = { copy: say("copy"), copied: say("copied"), code: say("code"), table: say("table") };
 
 /** Mark a button by what it does, so that a key can press it. */
 function named(name, made) {
@@ -125,6 +126,7 @@ export class Question {
 export class Answer {
   #clock = 0;
   #text = "";
+  #wanted = false;
 
   constructor({ stream = "", onRetry = null } = {}) {
     this.stream = stream;
@@ -174,7 +176,7 @@ export class Answer {
     if (this.#text) notes.push(named("copy", copyButton(COPY, "link", () => this.#text)));
     if (this.onRetry !== null) {
       notes.push(named("retry", button(say("retry"), "link", this.onRetry)));
-      notes.push(button(say("details"), "link", (event) => void this.#details(event.currentTarget)));
+      notes.push(disclose(button(say("details"), "link"), (open) => void this.#details(open)));
     }
     this.notes.replaceChildren(...notes);
   }
@@ -196,13 +198,12 @@ export class Answer {
   }
 
   /** Show what the record has of this answer, or put it away again. */
-  async #details(opener) {
-    const open = opener.getAttribute("aria-expanded") === "true";
-    opener.setAttribute("aria-expanded", String(!open));
+  async #details(open) {
+    this.#wanted = open;
     this.root.querySelector(".details")?.remove();
-    if (open) return;
+    if (!open) return;
     const { details } = await import("./details.js");
-    if (opener.getAttribute("aria-expanded") === "true") this.root.append(details(this.stream));
+    if (this.#wanted && this.root.querySelector(".details") === null) this.root.append(details(this.stream));
   }
 
   #over() {
@@ -237,10 +238,8 @@ export function restored(answer, turn) {
 function demoNote() {
   const help = element("p", { className: "help", text: say("demoHelp") });
   help.hidden = true;
-  const badge = button(say("demo"), "badge", () => {
-    help.hidden = !help.hidden;
-    badge.setAttribute("aria-expanded", String(!help.hidden));
+  const badge = disclose(button(say("demo"), "badge"), (open) => {
+    help.hidden = !open;
   });
-  badge.setAttribute("aria-expanded", "false");
   return [badge, help];
 }
