@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "aura_site.middleware.bearer_keys",
     "aura_site.middleware.SecondFactorFirst",
     "aura_site.middleware.NewPasswordFirst",
+    "aura_site.middleware.MethodsTold",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
