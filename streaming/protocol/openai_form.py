@@ -292,6 +292,12 @@ def status_of(code: FaultCode) -> int:
     return _ERRORS.get(code, (500, "", ""))[0]
 
 
+def too_long(message: str) -> bytes:
+    """Return what says that no model here can read a conversation of this length, in the words that clients look for."""
+    about = {"type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded"}
+    return orjson.dumps({"error": {"message": message, **about}})
+
+
 def error(code: FaultCode, message: str, param: str | None = None) -> bytes:
     """Return a fault in OpenAI's shape."""
     _, kind, name = _ERRORS.get(code, (500, "api_error", "internal"))

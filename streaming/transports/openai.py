@@ -336,7 +336,10 @@ class _Answer:
 
     async def _fault(self, event: StreamFault) -> None:
         if not self._started and not self._held:
-            await _refuse(self._send, event.code, event.message, event.retry_after / 1000)
+            if event.code == FaultCode.TOO_LARGE:
+                await _send(self._send, 400, form.too_long(event.message))
+            else:
+                await _refuse(self._send, event.code, event.message, event.retry_after / 1000)
             return
         # The status has long been sent: an error event, and no [DONE] behind it, so that nobody takes this for an end.
         await self._event(b"data: " + form.error(event.code, event.message) + b"\n\n", last=True)
