@@ -112,8 +112,8 @@ class SpendAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("tokens"), ordering="completion_tokens")
     def tokens(self, obj: Spend) -> str:
-        """Those of the prompt and those of the answer."""
-        return f"{localize(obj.prompt_tokens)} + {localize(obj.completion_tokens)}"
+        """Those of the prompt and those of the answer, in one line."""
+        return f"{localize(obj.prompt_tokens)}\u00a0+\u00a0{localize(obj.completion_tokens)}"
 
     @admin.display(description=_("why"))
     def why(self, obj: Spend) -> str:

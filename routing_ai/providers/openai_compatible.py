@@ -274,7 +274,10 @@ async def _refusal(name: str, response: Exchange) -> ProviderFailed:
     if response.status in REFUSED and _too_long(told, words):
         # What could be increased is not the asker's.
         fits = words.removesuffix(", try increasing it")
-        return TooLong(f"The conversation is too long for the model; {name} says: {fits}", permanent=True)
+        return TooLong(
+            f"The conversation is too long for the model: shorten it, or begin a new one. {name} says: {fits}",
+            permanent=True,
+        )
     kind = ProviderRefused if response.status in REFUSED else ProviderFailed
     return kind(f"{name} answered {response.status}: {words}", retry_after=retry_after, permanent=permanent)
 

@@ -60,7 +60,7 @@ async def test_an_answer_comes_token_by_token_with_its_usage(
     ("model", "error", "words", "retry"),
     [
         ("status-400", ProviderRefused, "no luck today", False),
-        ("too-long-openai", TooLong, "too long for the model; .* says: Reduce the messages.", False),
+        ("too-long-openai", TooLong, "too long for the model: shorten it, .* says: Reduce the messages.", False),
         ("too-long-llama", TooLong, r"available context size \(8 tokens\)$", False),
         ("too-long-vllm", TooLong, "maximum context length", False),
         ("status-422", ProviderRefused, "no luck today", False),

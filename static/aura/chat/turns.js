@@ -37,9 +37,10 @@ function methodsText(methods) {
 export function bytesWords(before, after) {
   const share = before > 0 ? Math.abs(1 - after / before) * 100 : 0;
   // A byte more is not "0 % saved".
-  const percent = share > 0 && share < 1 ? share.toFixed(1) : Math.round(share);
-  if (before === after) return [say("bytes", { before, after }), ""];
-  return [say("bytes", { before, after }), `(${say(after > before ? "larger" : "saved", { percent })})`];
+  const percent = share < 1 ? share.toFixed(1) : Math.round(share);
+  const bytes = say("bytes", { before: inDigits(before), after: inDigits(after) });
+  // Nor is one of many thousands "0.0 % more".
+  return [bytes, share < 0.05 ? "" : `(${say(after > before ? "larger" : "saved", { percent })})`];
 }
 
 /** Return the node for bytes: what is larger than its text is not shown as a gain. */
