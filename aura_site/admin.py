@@ -1,8 +1,11 @@
-"""Second factors in the admin. Who makes, changes or deletes one there, mostly somebody else's, is on the record first."""
+"""Second factors in the admin. Who makes, changes or deletes one there, mostly somebody else's, is on the record first; so
+is who deletes an account, which takes its second factor with it."""
 
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_otp.plugins.otp_static.admin import StaticDeviceAdmin
@@ -12,6 +15,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from audit.access import log_access
 from audit.admin.base import TrackedAdmin, told
+from aura_site import second_factor
 
 
 class RecordedAdmin(TrackedAdmin):
@@ -44,7 +48,7 @@ class RecordedAdmin(TrackedAdmin):
 
 
 # Their own pages register themselves when they are imported.
-admin.site.unregister([TOTPDevice, StaticDevice])
+admin.site.unregister([TOTPDevice, StaticDevice, get_user_model()])
 
 
 @admin.register(TOTPDevice)
@@ -55,3 +59,19 @@ class AppAdmin(RecordedAdmin, TOTPDeviceAdmin):
 @admin.register(StaticDevice)
 class RecoveryCodesAdmin(RecordedAdmin, StaticDeviceAdmin):
     called = "recovery codes"
+
+
+@admin.register(get_user_model())
+class AccountAdmin(UserAdmin):
+    # Not in a transaction of the page's own: the journal writes on another connection.
+    delete_view = told(TrackedAdmin.delete_view)
+    changelist_view = told(UserAdmin.changelist_view)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        if second_factor.enrolled(obj):
+            second_factor.reset(obj, request.user.get_username())
+        obj.delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for account in queryset:
+            self.delete_model(request, account)

@@ -39,7 +39,7 @@ programs = Bodies(openai.application, None)
 
 async def by_path(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """Programs that speak OpenAI's API, and Prometheus, do not need what browsers need, and do not wait for it."""
-    if scope["path"].startswith(openai.PREFIX):
+    if f"{scope['path']}/".startswith(f"{openai.PREFIX}/"):
         await programs(scope, receive, send)
     elif scope["path"] == metrics.PATH:
         await metrics.application(scope, receive, send)

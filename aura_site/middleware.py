@@ -1,4 +1,4 @@
-"""Middleware: API keys for HTTP, the second factor of staff, and a new password before anything else."""
+"""Middleware: API keys for HTTP, the second factor of staff, a new password before anything else, and wrong methods."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import logout
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django_otp import DEVICE_ID_SESSION_KEY
 
+from aura_site import views
 from aura_site.models import OneTimePassword
 from routing_ai import services as routing
 
@@ -96,3 +97,16 @@ class NewPasswordFirst:
             del request.session["one_time_password"]
             return None
         return HttpResponseRedirect(reverse("password-change"))
+
+
+class MethodsTold:
+    """Says which methods a path takes; of Django's own answer the body is empty, which in a browser is a blank page."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            return views.not_allowed(request, response["Allow"])
+        return response

@@ -9,19 +9,20 @@ from datetime import timedelta
 from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from aura_site import dotenv, secret_files
+from aura_site.variables import Variables
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 try:
     os.environ.update(dotenv.merged(BASE_DIR / ".env", os.environ))
 except dotenv.DotenvError as error:
     raise ImproperlyConfigured(str(error)) from None
-env = environ.Env()
+env = Variables()
 # An empty value is the default, and a `$` is a `$`: django-environ would look for a variable of that name.
 env.ENVIRON = {name: value.replace("$", r"\$") for name, value in os.environ.items() if value}
 env.escape_proxy = True
@@ -39,6 +40,8 @@ if not isinstance(AURA_ICE_SERVERS, list) or not all(
     raise ImproperlyConfigured('AURA_ICE_SERVERS is a list in JSON: [{"urls": "stun:stun.example.org"}].')
 AURA_WEBRTC_PEERS = env.int("AURA_WEBRTC_PEERS", 200)
 REDIS_URL = env.str("REDIS_URL", "")
+if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured("REDIS_URL is redis://HOST:PORT, rediss://HOST:PORT with TLS, or unix:///SOCKET.")
 
 DEBUG = env.bool("AURA_DEBUG", False)
 SECRET_KEY = secret_files.read_or_create("AURA_SECRET_KEY", AURA_DATA_DIR / "keys" / "secret_key")
@@ -81,6 +84,7 @@ MIDDLEWARE = [
     "aura_site.middleware.bearer_keys",
     "aura_site.middleware.SecondFactorFirst",
     "aura_site.middleware.NewPasswordFirst",
+    "aura_site.middleware.MethodsTold",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -190,8 +194,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ar", "العربية")]
 FORMAT_MODULE_PATH = "aura_site.formats"
+# Amounts are read in groups of three digits. A template that gives a number to a program says `unlocalize`.
+USE_THOUSAND_SEPARATOR = True
 LOCALE_PATHS = [BASE_DIR / "templates" / "locale"]
 TIME_ZONE = env.str("AURA_TIME_ZONE", "UTC")
+try:
+    ZoneInfo(TIME_ZONE)
+except (KeyError, ValueError, OSError):
+    raise ImproperlyConfigured(f"AURA_TIME_ZONE is {TIME_ZONE!r}: write it as in Europe/Berlin.") from None
 USE_TZ = True
 
 STATIC_URL = "/static/"
@@ -269,9 +279,7 @@ AURA_REDACT_FOR = env.list("AURA_REDACT_FOR", default=[])
 AURA_PICTURES_FOR = env.list("AURA_PICTURES_FOR", default=["*"])
 # Whether the configured endpoints go on with a last message of the assistant (vLLM and llama.cpp can be told to).
 AURA_CONTINUE_ANSWERS = env.bool("AURA_CONTINUE_ANSWERS", False)
-LLM_DAILY_BUDGET = env.get_value("LLM_DAILY_BUDGET", cast=Decimal, default=Decimal("10"))
-if LLM_DAILY_BUDGET < 0:
-    raise ImproperlyConfigured("LLM_DAILY_BUDGET is an amount in US dollars and cannot be negative.")
+LLM_DAILY_BUDGET = env.dollars("LLM_DAILY_BUDGET", Decimal("10"))
 
 # The record. Keys come from the environment, else from files made at first start (docs/how-to/keep-the-record.md).
 AUDIT_MASTER_KEY = env.str("AURA_RECORD_KEY", "")

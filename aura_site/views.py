@@ -45,14 +45,31 @@ async def description(_request: HttpRequest) -> HttpResponse:
 
 
 # Where programs ask, who read errors as JSON.
-_FOR_PROGRAMS = ("/api/", "/ai/", "/deep_tree_echo/")
+_FOR_PROGRAMS = ("/api/", "/ai/", "/deep_tree_echo/", "/health", "/ws/")
+_NO_UPGRADE = (
+    "This path is a WebSocket. A proxy in between has to pass Upgrade and Connection on: ./aura nginx shows how."
+)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer for a path that leads nowhere: programs with JSON, people with a page."""
     if not request.path.startswith(_FOR_PROGRAMS):
         return page_not_found(request, exception)
+    if request.path.startswith("/ws/"):
+        upgrade = _refused("malformed", _NO_UPGRADE, 426)
+        upgrade["Upgrade"] = "websocket"
+        return upgrade
     return _refused("unknown_stream", "There is nothing at this path: docs/reference/endpoints.md has all.", 404)
+
+
+def not_allowed(request: HttpRequest, methods: str) -> HttpResponse:
+    """Answer for a path that takes other methods than the request's."""
+    if request.path.startswith(_FOR_PROGRAMS):
+        response: HttpResponse = _refused("malformed", f"Ask {request.path} with {methods}.", 405)
+    else:
+        response = render(request, "405.html", status=405)
+    response["Allow"] = methods
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.formats import localize
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
@@ -111,8 +112,8 @@ class SpendAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("tokens"), ordering="completion_tokens")
     def tokens(self, obj: Spend) -> str:
-        """Those of the prompt and those of the answer."""
-        return f"{obj.prompt_tokens} + {obj.completion_tokens}"
+        """Those of the prompt and those of the answer, in one line."""
+        return f"{localize(obj.prompt_tokens)}\u00a0+\u00a0{localize(obj.completion_tokens)}"
 
     @admin.display(description=_("why"))
     def why(self, obj: Spend) -> str:

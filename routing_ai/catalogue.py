@@ -144,6 +144,15 @@ def named(model: str) -> list[TierSpec]:
     return [_unlisted(model)]
 
 
+def asked(model: str) -> list[TierSpec]:
+    """Return the models that a name stands for which is no tier's. Raises NoModel."""
+    found = named(model)
+    if not found:
+        known = "use auto, nano, fast, smart or genius, or a model that GET /v1/models lists"
+        raise NoModel(f"There is no tier called {model[:NAME_LIMIT]!r}, and no model: {known}.")
+    return found
+
+
 @lru_cache(maxsize=UNLISTED)
 def _unlisted(model: str) -> TierSpec:
     return spec(Tier.SMART, model)

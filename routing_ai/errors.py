@@ -7,7 +7,8 @@ RoutingError           has a `code` (the name of a fault in docs/reference/proto
 ├── CannotContinue     the answer broke off, and no model of the tier can go on with it
 └── ProviderError      the model's endpoint
     ├── ProviderFailed     refused, or broke before the first token
-    │   └── ProviderRefused    this request will not do: a wrong parameter, a conversation that is too long for the model
+    │   └── ProviderRefused    this request will not do: a wrong parameter
+    │       └── TooLong            the conversation is longer than the model can read
     ├── ProviderCut        broke off in mid-answer
     └── ProviderTimeout    was silent too long
 """
@@ -59,6 +60,10 @@ class ProviderRefused(ProviderFailed):
     """The endpoint works, and answers nobody what is asked like this."""
 
     code = "malformed"
+
+
+class TooLong(ProviderRefused):
+    code = "too_large"
 
 
 class ProviderCut(ProviderError):

@@ -11,6 +11,7 @@ from routing_ai.accounts import Book
 from routing_ai.models import Budget, Spend
 from routing_ai.policy import prices
 from routing_ai.policy.budget import Account
+from routing_ai.policy.tiers import Tier
 
 
 def tiers() -> list[dict[str, Any]]:
@@ -35,6 +36,12 @@ def choices() -> dict[str, dict[str, Any]]:
             },
         )
     return found
+
+
+def check(name: str) -> None:
+    """Raise NoModel for what a request may not name."""
+    if name not in ("", "auto", *Tier):
+        catalogue.asked(name)
 
 
 def sees_pictures() -> bool:

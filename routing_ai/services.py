@@ -141,10 +141,7 @@ async def _plan(request: Request) -> _Plan:
         else:
             choice = choose(request.model, request.messages, intelligent=intelligent)
     except ValueError:
-        specs = catalogue.named(request.model)
-        if not specs:
-            known = "use auto, nano, fast, smart or genius, or a model that GET /v1/models lists"
-            raise NoModel(f"There is no tier called {request.model[:128]!r}, and no model: {known}.") from None
+        specs = catalogue.asked(request.model)
         if pictured(request.messages) and not any(map(catalogue.sees, specs)):
             raise NoModel(BLIND.format(who=f"The model {request.model[:128]!r}")) from None
         return _Plan(Choice(specs[0].tier, "asked for by name"), specs, specs)

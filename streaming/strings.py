@@ -39,7 +39,9 @@ def _fault_strings() -> dict[str, str]:
         ),
         FaultCode.UNKNOWN_STREAM: _("This answer is not there any more. Ask again."),
         FaultCode.RESUME_IMPOSSIBLE: again,
-        FaultCode.TOO_LARGE: _("The question is too long, with its files. Shorten it, or send it in parts."),
+        FaultCode.TOO_LARGE: _(
+            "This is too long, with its files or with what was said before. Shorten it, or begin a new conversation."
+        ),
         FaultCode.TOO_MANY_STREAMS: busy,
         FaultCode.RATE_LIMITED: busy,
         FaultCode.OVERLOADED: busy,
@@ -88,6 +90,7 @@ def chat_strings() -> dict[str, str]:
         "copy": _("Copy"),
         "copied": _("Copied"),
         "code": _("code"),
+        "table": _("table"),
         "retry": _("Ask again"),
         "retryIn": _("Ask again in {seconds} s"),
         "edit": _("Edit"),

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.errors import AuditError
 from compression import selectors as compression
 from routing_ai import selectors as models
+from routing_ai.errors import RoutingError
 from streaming import chat, coded, identity, selectors
 from streaming.errors import EmptyPrompt, StreamingError, TooLarge, UnknownStream
 from streaming.messages import KEY_LIMIT, Message, stream_name
@@ -38,6 +39,7 @@ View = Callable[..., Any]
 
 STATUS = {
     FaultCode.UNKNOWN_STREAM: 404,
+    FaultCode.NO_MODEL: 404,
     FaultCode.CONFLICT: 409,
     FaultCode.RESUME_IMPOSSIBLE: 410,
     FaultCode.TOO_LARGE: 413,
@@ -100,6 +102,9 @@ def for_users(view: View) -> View:
             return await view(request, user, **kwargs)
         except StreamingError as error:
             return error_response(error.code, str(error), STATUS.get(error.code, 400), error.retry_after)
+        except RoutingError as error:
+            code = FaultCode.named(error.code)
+            return error_response(code, str(error), STATUS.get(code, 400), error.retry_after)
         except AuditError as error:
             code = FaultCode.named(getattr(error, "code", ""))
             return error_response(code, str(error), STATUS.get(code, 503))
@@ -152,6 +157,19 @@ def _uuid(text: str, name: str = "conversation") -> UUID:
         raise UnknownStream(f"{name}: not a UUID") from None
 
 
+def _model(name: str) -> str:
+    """Return what is asked for. Raises NoModel while the status can still say so."""
+    models.check(name)
+    return name
+
+
+def _mode(name: str) -> Mode:
+    try:
+        return Mode[name.upper()]
+    except KeyError:
+        raise ValueError(f"mode is one of {', '.join(mode.name.lower() for mode in Mode)}") from None
+
+
 def _place(text: str) -> UUID | None:
     """Return the stream of the question to stand behind, None for behind the newest."""
     return _uuid(text, "after") if text else None
@@ -195,9 +213,9 @@ async def ai_chat(request: Any, user: Any) -> HttpResponseBase:
         accepted = f"Accept one of {http.PLAIN}, {http.NDJSON}, {http.FRAMES}."
         return error_response(FaultCode.MALFORMED, accepted, 406)
     try:
-        mode = Mode[request.GET.get("mode", "sentence").upper()]
+        mode = _mode(request.GET.get("mode", "sentence"))
         asked = _question(request)
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         return error_response(FaultCode.MALFORMED, f"This request makes no sense: {error}", 422)
     message = Message(
         user_id=user.pk,
@@ -205,7 +223,7 @@ async def ai_chat(request: Any, user: Any) -> HttpResponseBase:
         conversation=_uuid(asked.get("conversation", "")),
         stream=_stream_name(user, request.headers.get("Idempotency-Key", "")),
         text=asked.get("text", ""),
-        model=asked.get("model", "")[:128],
+        model=_model(asked.get("model", "")),
         meta={"method": "raw", "text_bytes": len(request.body), "wire_bytes": len(request.body)},
         priority=priority_of(request),
         after=_place(asked.get("after", "")),

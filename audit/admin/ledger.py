@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from audit import selectors
-from audit.admin.base import LookedAt, ReadOnlyAdmin, conversation_link
+from audit.admin.base import LookedAt, ReadOnlyAdmin, conversation_link, plain
 from audit.admin.wording import told_act, told_details, told_purpose
 from audit.models import Checkpoint, Conversation, Entry
 from audit.records.event import NOWHERE, SYSTEM, Kind, content_bytes
@@ -27,7 +27,7 @@ _SYSTEM = frozenset(kind.value for kind in SYSTEM)
 class EntryAdmin(LookedAt):
     """The ledger as it is stored. What an entry says is opened on its own page, and that is logged."""
 
-    list_display = ("seq", "when", "kind", "subject", "what", "about")
+    list_display = ("plain_seq", "when", "kind", "subject", "what", "about")
     list_filter = ("kind",)
     ordering = ("-seq",)
     search_fields = ("=seq", "=subject__name")
@@ -35,10 +35,11 @@ class EntryAdmin(LookedAt):
     list_select_related = ("content", "subject")
     show_full_result_count = False
     fields = (
-        "seq", "kind", "when", "subject", "where", "stream", "epoch", "offset", "body", "details",
+        "plain_seq", "kind", "when", "subject", "where", "stream", "plain_epoch", "plain_offset", "body", "details",
         "content_hash_hex", "previous_hash_hex", "hash_hex",
     )  # fmt: skip
     readonly_fields = fields
+    plain_seq, plain_epoch, plain_offset = (plain(Entry, name) for name in ("seq", "epoch", "offset"))
 
     class Media:
         css = {"all": ["aura/admin/conversation.css"]}
@@ -131,8 +132,10 @@ def _link(model: str, identifier: UUID) -> str:
 class CheckpointAdmin(ReadOnlyAdmin):
     """Signed heads."""
 
-    list_display = ("size", "when")
-    fields = ("size", "when", "note")
+    list_display = ("plain_size", "when")
+    fields = ("plain_size", "when", "note")
+    # Compared with the numbers of entries.
+    plain_size = plain(Checkpoint, "size")
 
     @admin.display(description=_("time"))
     def when(self, obj: Checkpoint) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from unicodedata import category
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
@@ -140,7 +141,7 @@ class _Renderer(RendererHTML):
     """HTML whose wide parts scroll by themselves, reachable by keyboard; columns are aligned by classes."""
 
     def table_open(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
-        return '<div class="scroll" tabindex="0"><table>'
+        return f'<div class="scroll" {_reached(tokens, index)}><table>'
 
     def table_close(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
         return "</table></div>\n"
@@ -156,7 +157,8 @@ class _Renderer(RendererHTML):
         return "<td>"
 
     def fence(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
-        return super().fence(tokens, index, options, env).replace("<pre>", '<pre dir="ltr" tabindex="0">', 1)
+        listing = super().fence(tokens, index, options, env)
+        return listing.replace("<pre>", f'<pre dir="ltr" {_reached(tokens, index)}>', 1)
 
     def code_inline(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
         return super().code_inline(tokens, index, options, env).replace("<code>", '<code dir="ltr">', 1)
@@ -166,6 +168,13 @@ class _Renderer(RendererHTML):
 
     def link_close(self, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
         return "" if tokens[index].hidden else self.renderToken(tokens, index, options, env)
+
+
+def _reached(tokens: Sequence[Token], index: int) -> str:
+    """Return what lets one come to a part of a page by key, and be told where: under which heading it stands."""
+    before = (place for place in range(index, 0, -1) if tokens[place].type == "heading_close")
+    words = next((plain(tokens[place - 1]) for place in before), "")
+    return f'tabindex="0" role="group" aria-label="{escapeHtml(words)}"'
 
 
 _OPTIONS: Any = {"html": False}

@@ -18,6 +18,7 @@ from aura_site.launcher.errors import LauncherError
 _HTTP2_DIRECTIVE = (1, 25, 1)
 _NAME = re.compile(r"[A-Za-z0-9.*_-]{1,253}")
 _SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):\d{1,5}|unix:/[\w./-]+")
+_PORT = re.compile(r":\d{1,5}\Z")
 _FILE = re.compile(r"/[\w./@+ -]+")
 
 TEMPLATE = """\
@@ -121,6 +122,9 @@ class Site:
         """Raise LauncherError for what would not be one word of a configuration."""
         if bool(self.certificate) != bool(self.key):
             raise LauncherError("A certificate needs its key, and a key its certificate: give both or none.")
+        ports = [self.port, *(int(server.rpartition(":")[2]) for server in self.servers if _PORT.search(server))]
+        if not all(0 <= port <= 65_535 for port in ports):
+            raise LauncherError("A port is a number from 1 to 65535.")
         for words, pattern, value in (
             ("host name", _NAME, self.name),
             *(("certificate or key", _FILE, path) for path in (self.certificate, self.key) if path),

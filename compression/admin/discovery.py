@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -257,13 +258,13 @@ class DiscoveryRunAdmin(ImmutableAdmin):
         return request.user.has_perm("compression.run_discovery")
 
     @admin.display(description=_("number"), ordering="pk")
-    def number(self, run: DiscoveryRun) -> int:
-        return run.pk
+    def number(self, run: DiscoveryRun) -> str:
+        return str(run.pk)
 
     @admin.display(description=_("progress"))
     def progress(self, run: DiscoveryRun) -> SafeString:
         bar = '<progress max="{}" value="{}"></progress> {} / {}'
-        return format_html(bar, max(1, run.total), run.done, run.done, run.total)
+        return format_html(bar, max(1, run.total), run.done, localize(run.done), localize(run.total))
 
     @admin.action(description=_("Cancel"), permissions=["run"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[DiscoveryRun]) -> None:

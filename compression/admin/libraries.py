@@ -26,12 +26,12 @@ LISTED = 200
 
 @admin.register(Template)
 class TemplateAdmin(ImmutableAdmin):
-    list_display = ("id", "text", "earned", "slot_count", "fixed_bytes", "library_list")
-    list_display_links = ("id", "text")
+    list_display = ("number", "text", "earned", "slot_count", "fixed_bytes", "library_list")
+    list_display_links = ("number", "text")
     list_filter = ("worth", ("libraries", admin.RelatedOnlyFieldListFilter))
     search_fields = ("=id", "parts")
     actions = ("retire",)
-    fields = ("id", "text", "worth_list", "slot_list", "fixed_bytes", "library_list")
+    fields = ("number", "text", "worth_list", "slot_list", "fixed_bytes", "library_list")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
         # Of libraries only what names them: a manifest may have a megabyte.
@@ -40,6 +40,10 @@ class TemplateAdmin(ImmutableAdmin):
             .get_queryset(request)
             .prefetch_related(Prefetch("libraries", Library.objects.defer("manifest", "shadow")))
         )
+
+    @admin.display(description=_("id"), ordering="pk")
+    def number(self, template: Template) -> str:
+        return str(template.pk)
 
     @admin.display(description=_("text"))
     def text(self, template: Template) -> SafeString:
@@ -207,13 +211,13 @@ class LibraryAdmin(ImmutableAdmin):
             "A client that has it fetches %(news)s instead of %(download)s, before compression."
         )
         more = _("Its dictionary is another one.") if found.dictionary else ""
-        listed = table((_("change"), _("id"), _("text")), rows) if rows else ""
+        listed = table(_("changes"), (_("change"), _("id"), _("text")), rows) if rows else ""
         return format_html("<p>{} {}</p>{}", text % told, more, listed)
 
     @admin.display(description=_("templates"))
     def template_list(self, library: Any) -> SafeString:
         rows = [(row.id, shown(row.value), worth(row)) for row in library.templates.all()[:LISTED]]
-        listed = table((_("id"), _("text"), _("earns its place by")), rows)
+        listed = table(_("templates"), (_("id"), _("text"), _("earns its place by")), rows)
         more = int(library.template_total) - LISTED
         return (
             format_html("{}<p>{}</p>", listed, ngettext("and %d more", "and %d more", more) % more)

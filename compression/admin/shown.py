@@ -39,14 +39,14 @@ def shown(template: codec.Template, values: Sequence[str] | None = None) -> Safe
     return format_html('<bdi dir="auto" class="aura-template">{}{}</bdi>', visible(first), slots)
 
 
-def table(heads: Iterable[Any], rows: Iterable[Sequence[Any]]) -> SafeString:
-    """Return a table that scrolls by itself where the window is narrow."""
+def table(name: Any, heads: Iterable[Any], rows: Iterable[Sequence[Any]]) -> SafeString:
+    """Return a table, called so, that scrolls by itself where the window is narrow."""
     head = format_html_join("", '<th scope="col">{}</th>', ((name,) for name in heads))
     body = format_html_join(
         "", "<tr>{}</tr>", ((format_html_join("", "<td>{}</td>", ((c,) for c in r)),) for r in rows)
     )
     inner = format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, body)
-    return format_html('<div class="aura-scroll" tabindex="0">{}</div>', inner)
+    return format_html('<div class="aura-scroll" tabindex="0" role="group" aria-label="{}">{}</div>', name, inner)
 
 
 def slot_table(kinds: Sequence[str], forms: Sequence[Sequence[str] | None]) -> SafeString:
@@ -60,7 +60,7 @@ def slot_table(kinds: Sequence[str], forms: Sequence[Sequence[str] | None]) -> S
         rows.append(
             (format_html("<mark>{}</mark>", f"{{{number}}}"), kind, form_list(forms[number] if forms else None))
         )
-    return table((_("slot"), _("kind"), _("usual values, one byte each and their digits")), rows)
+    return table(_("slots"), (_("slot"), _("kind"), _("usual values, one byte each and their digits")), rows)
 
 
 def form_list(forms: Sequence[str] | None) -> SafeString:
@@ -111,7 +111,7 @@ def worth_table(measured: Measured) -> SafeString:
     ]
     if measured.worth == names.NONE:
         rows.append((_named(names.NONE, measured), _("the model codes each message in fewer bytes")))
-    return table((_("by"), _("measured on answers that were not mined")), rows)
+    return table(_("earns its place by"), (_("by"), _("measured on answers that were not mined")), rows)
 
 
 def _named(one: Measured.Worth, measured: Measured) -> SafeString:
@@ -122,7 +122,7 @@ def _named(one: Measured.Worth, measured: Measured) -> SafeString:
 
 def _gain(measured: Measured) -> str:
     gain = measured.gain or 0
-    signed = f"{'+' if gain > 0 else '−' if gain < 0 else ''}{number_format(abs(gain), force_grouping=True)}"
+    signed = f"{'+' if gain > 0 else '−' if gain < 0 else ''}{number_format(abs(gain))}"
     # Isolated, so that the sign stays before its number among words from right to left.
     return _("%s bytes beside the model") % f"\u2066{signed}\u2069"
 

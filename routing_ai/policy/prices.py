@@ -63,8 +63,9 @@ def worst_nano(
 
 
 def told(amount: Decimal) -> str:
-    """Return an amount for people: with two digits behind the point, and more, up to nine, where there is more to say."""
-    whole, _, part = f"{amount:.9f}".partition(".")
+    """Return an amount for people: in groups of three digits, with two behind the point, and more, up to nine, where there
+    is more to say."""
+    whole, _, part = f"{amount:,.9f}".partition(".")
     return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
 
 

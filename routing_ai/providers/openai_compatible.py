@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from routing_ai.errors import ProviderCut, ProviderFailed, ProviderRefused, ProviderTimeout
+from routing_ai.errors import ProviderCut, ProviderFailed, ProviderRefused, ProviderTimeout, TooLong
 from routing_ai.providers.base import Call, Part, Token, ToolCalls, Usage
 from routing_ai.providers.exchange import Endpoint, Exchange
 from routing_ai.providers.shape import Shape
@@ -262,12 +262,29 @@ async def _refusal(name: str, response: Exchange) -> ProviderFailed:
     body = b""
     while len(body) < REFUSAL_LIMIT and (more := await response.read()):
         body += more
+    told: Any = None
     try:
-        words = _message(orjson.loads(body))
+        told = orjson.loads(body)
+        words = _message(told)
     except orjson.JSONDecodeError:
         words = _short(body.decode(errors="replace").strip())
     given = response.headers.get("retry-after", "")
     retry_after = float(given) if given.isascii() and given.isdigit() else None
     permanent = response.status not in (408, 409, 425, 429) and response.status < 500
+    if response.status in REFUSED and _too_long(told, words):
+        # What could be increased is not the asker's.
+        fits = words.removesuffix(", try increasing it")
+        return TooLong(
+            f"The conversation is too long for the model: shorten it, or begin a new one. {name} says: {fits}",
+            permanent=True,
+        )
     kind = ProviderRefused if response.status in REFUSED else ProviderFailed
     return kind(f"{name} answered {response.status}: {words}", retry_after=retry_after, permanent=permanent)
+
+
+def _too_long(told: Any, words: str) -> bool:
+    """Return whether an endpoint refuses a conversation for its length: OpenAI and llama.cpp have a word for it, vLLM and
+    OpenRouter a sentence."""
+    error = told.get("error", told) if isinstance(told, dict) else None
+    marks = {str(error.get("code")), str(error.get("type"))} if isinstance(error, dict) else set()
+    return bool(marks & {"context_length_exceeded", "exceed_context_size_error"}) or "maximum context length" in words

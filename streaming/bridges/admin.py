@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from audit.admin import ReadOnlyAdmin
+from audit.admin import ReadOnlyAdmin, plain
 from streaming.bridges.models import DeadLetter, Kept, Outgoing, Position, Route
 
 # Bytes of a body that a list shows.
@@ -47,6 +47,9 @@ class KeptAdmin(ReadOnlyAdmin):
     """Messages."""
 
     search_fields: ClassVar[tuple[str, ...]] = ("stream",)
+    exclude = ("epoch", "offset", "body")
+    readonly_fields = ("plain_epoch", "plain_offset", "text")
+    plain_epoch, plain_offset = plain(Kept, "epoch"), plain(Kept, "offset")
     date_hierarchy = "created"
 
     @admin.display(description=_("body"))
@@ -63,22 +66,18 @@ class KeptAdmin(ReadOnlyAdmin):
 class OutgoingAdmin(KeptAdmin):
     """What waits for its broker, oldest first."""
 
-    list_display = ("outbox", "stream", "epoch", "offset", "created", "text")
+    list_display = ("outbox", "stream", "plain_epoch", "plain_offset", "created", "text")
     list_filter = ("outbox",)
     ordering = ("id",)
-    exclude = ("body",)
-    readonly_fields = ("text",)
 
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(KeptAdmin):
     """What could not be delivered."""
 
-    list_display = ("reader", "stream", "epoch", "offset", "reason", "created", "again", "text")
+    list_display = ("reader", "stream", "plain_epoch", "plain_offset", "reason", "created", "again", "text")
     list_filter = ("again", "reader")
     search_fields = ("stream", "reason")
-    exclude = ("body",)
-    readonly_fields = ("text",)
     actions = ("try_again",)
 
     @admin.action(description=_("Try the chosen dead letters again"), permissions=["again"])

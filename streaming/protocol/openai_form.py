@@ -51,6 +51,9 @@ _ERRORS = {
     FaultCode.PROVIDER_TIMEOUT: (504, "api_error", "provider_timeout"),
 }
 
+# Whose messages there are; what these say is text or parts, while an assistant may only have called tools.
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_SPEAKING = frozenset({"system", "developer", "user"})
 # What a tool gave back may be nothing; on the record that is said.
 _EMPTY = {"tool": "[nothing]", "function": "[nothing]"}
 
@@ -124,6 +127,9 @@ def _refuse(data: Mapping[str, Any]) -> None:
     for name in _UNANSWERED:
         if data.get(name):
             raise BadRequest(f"{name} is not passed on by AURA.", name)
+    stop = data.get("stop")
+    if stop is not None and not all(isinstance(one, str) for one in (stop if isinstance(stop, list) else [stop])):
+        raise BadRequest("stop is text, or a list of texts.", "stop")
     for number, tool in enumerate(_member(data, "tools", list, "a list") or ()):
         if not isinstance(tool, dict) or tool.get("type", "function") != "function":
             raise BadRequest("Tools are functions; those of an endpoint have a price of their own.", f"tools[{number}]")
@@ -141,11 +147,16 @@ def _messages(found: Any) -> list[dict[str, Any]]:
     if not isinstance(found, list) or not found:
         raise BadRequest("messages must be a list with at least one message.", "messages")
     for number, message in enumerate(found):
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+        if not isinstance(message, dict):
             raise BadRequest("Each message is an object with a role.", f"messages[{number}]")
-        content = message.get("content")
-        if content is not None and not isinstance(content, str | list):
+        role, content = message.get("role"), message.get("content")
+        if role not in _ROLES:
+            raise BadRequest(f"role is one of {', '.join(_ROLES)}.", f"messages[{number}].role")
+        if not isinstance(content, str | list) and (content is not None or role in _SPEAKING):
             raise BadRequest("content is text or a list of parts.", f"messages[{number}].content")
+        for place, part in enumerate(content if isinstance(content, list) else ()):
+            if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+                raise BadRequest("Each part is an object with a type.", f"messages[{number}].content[{place}]")
     return found
 
 
@@ -155,7 +166,7 @@ def _limit(data: Mapping[str, Any]) -> int | None:
         if value is None:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LIMIT:
-            raise BadRequest(f"{name} is a whole number above 0.", name)
+            raise BadRequest(f"{name} is a whole number from 1 to {LIMIT}.", name)
         return value
     return None
 
@@ -279,6 +290,12 @@ def usage_of(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
 def status_of(code: FaultCode) -> int:
     """Return the HTTP status of a fault."""
     return _ERRORS.get(code, (500, "", ""))[0]
+
+
+def too_long(message: str) -> bytes:
+    """Return what says that no model here can read a conversation of this length, in the words that clients look for."""
+    about = {"type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded"}
+    return orjson.dumps({"error": {"message": message, **about}})
 
 
 def error(code: FaultCode, message: str, param: str | None = None) -> bytes:

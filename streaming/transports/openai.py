@@ -30,12 +30,13 @@ from streaming.streams import Stream
 
 log = logging.getLogger(__name__)
 
-PREFIX = "/v1/"
+PREFIX = "/v1"
 # Bytes of events that are sent together at most.
 TOGETHER = 16_384
 # Bytes of a body above which it is read by a thread.
 LARGE = 65_536
 _NO_KEY = "Send an API key as a bearer token: make one with ./aura createkey NAME."
+_WRONG_KEY = "This API key does not count: make one with ./aura createkey NAME."
 
 
 class Left(Exception):
@@ -134,7 +135,9 @@ class _Sending:
 async def _answer(scope: Scope, user: Any, body: bytes, send: Send) -> None:
     try:
         if user is None:
-            error = form.error(FaultCode.NOT_ALLOWED, _NO_KEY).replace(b"permission_denied", b"invalid_api_key")
+            given = dict(scope["headers"]).get(b"authorization", b"")[:7].lower() == b"bearer "
+            words = _WRONG_KEY if given else _NO_KEY
+            error = form.error(FaultCode.NOT_ALLOWED, words).replace(b"permission_denied", b"invalid_api_key")
             raise Refused(401, error, [(b"www-authenticate", b"Bearer")])
         match scope["method"], scope["path"].rstrip("/"):
             case "POST", "/v1/chat/completions":
@@ -150,7 +153,7 @@ async def _answer(scope: Scope, user: Any, body: bytes, send: Send) -> None:
                 if allowed:
                     words = f"Ask {path} with {allowed}."
                     raise Refused(405, form.error(FaultCode.MALFORMED, words), [(b"allow", allowed.encode())])
-                raise Refused(404, form.error(FaultCode.UNKNOWN_STREAM, f"There is no {method} {path} here."))
+                raise Refused(404, form.error(FaultCode.UNKNOWN_STREAM, f"There is no {method} {path} here: {_HERE}."))
     except Refused as refused:
         await _send(send, refused.status, refused.body, refused.headers)
     except form.BadRequest as error:
@@ -162,6 +165,9 @@ async def _answer(scope: Scope, user: Any, body: bytes, send: Send) -> None:
     except AuditError as error:
         log.warning("a request was refused: %s", error)
         await _refuse(send, FaultCode.named(getattr(error, "code", "")), str(error), None)
+
+
+_HERE = "POST /v1/chat/completions, GET /v1/models and GET /v1/models/NAME are"
 
 
 def _method(path: str) -> str:
@@ -208,7 +214,13 @@ def _models(user: Any) -> bytes:
 def _model(user: Any, name: str) -> bytes:
     about = models.choices().get(name)
     if about is None or not user.credential.may_ask(name):
-        raise Refused(404, form.error(FaultCode.NO_MODEL, f"There is no model {name[: form.NAME_LIMIT]}."))
+        raise Refused(
+            404,
+            form.error(
+                FaultCode.NO_MODEL,
+                f"There is no model {name[: form.NAME_LIMIT]}: GET /v1/models lists those there are.",
+            ),
+        )
     return orjson.dumps(_described(name, about))
 
 
@@ -324,7 +336,10 @@ class _Answer:
 
     async def _fault(self, event: StreamFault) -> None:
         if not self._started and not self._held:
-            await _refuse(self._send, event.code, event.message, event.retry_after / 1000)
+            if event.code == FaultCode.TOO_LARGE:
+                await _send(self._send, 400, form.too_long(event.message))
+            else:
+                await _refuse(self._send, event.code, event.message, event.retry_after / 1000)
             return
         # The status has long been sent: an error event, and no [DONE] behind it, so that nobody takes this for an end.
         await self._event(b"data: " + form.error(event.code, event.message) + b"\n\n", last=True)

@@ -145,6 +145,15 @@ def test_the_page_speaks_arabic_from_right_to_left(admin, client: Client) -> Non
     assert '<html lang="ar" dir="rtl">' in page
 
 
+def test_the_page_of_an_account_speaks_arabic(admin, client: Client) -> None:
+    client.force_login(admin[0])
+    client.cookies["django_language"] = "ar"
+    page = client.get(f"/admin/auth/user/{admin[0].pk}/change/").content.decode()
+    assert "لا تُحفظ كلمات المرور نفسها" in page
+    for english in ("Raw passwords", "Reset password", "Enable password-based"):
+        assert english not in page
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_admin_shows_every_list(admin, client: Client) -> None:
     client.force_login(admin[0])

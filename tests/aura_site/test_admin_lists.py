@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.test import Client
 from django.utils import translation
@@ -10,6 +11,8 @@ from django.utils.safestring import mark_safe
 
 from aura_site.administration import ORDER
 from aura_site.templatetags.lists import ABOUT, named_cells
+from compression.models import Candidate, DiscoveryRun, Template
+from streaming.bridges.models import DeadLetter, Route
 from tests.audit.scenario import user_named
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,6 +55,40 @@ def test_a_cell_says_what_it_is_where_there_is_no_place_for_heads() -> None:
 def test_a_name_of_a_column_is_no_markup() -> None:
     cells = [mark_safe("<td>1</td>"), mark_safe('<td class="hidden">2</td>')]
     assert named_cells(cells, [{"text": 'a">b'}]) == '<td data-label="A&quot;&gt;b">1</td><td class="hidden">2</td>'
+
+
+def test_amounts_are_in_groups_of_three_digits_and_what_names_something_is_not() -> None:
+    root = user_named("root", is_staff=True, is_superuser=True)
+    counted = {"count": 5, "users": 5, "carrying": 9, "saved": 1_234_567}
+    for row in (
+        Route(name="prices", source="topic:a/b", target="topic:c/d", user=root, moved=1_234_567),
+        DeadLetter(reader="prices", stream="s", epoch=1_234_567, offset=7_654_321, body=b"{}"),
+        Template(id=1_234_567, parts=["Hello."]),
+        DiscoveryRun(id=4_321, first=1, last=9, position=1, done=1_234, total=2_345, proposed=3_456),
+        Candidate(parts=["Hello."], digest="00" * 32, level="message", **counted),
+    ):
+        row.save()
+    client = Client()
+    client.force_login(root)
+    for language in ("en", "ar"):
+        client.cookies["django_language"] = language
+
+        def shown(path: str) -> str:
+            return client.get(path if path.startswith("/") else f"/admin/{path}/").content.decode()
+
+        assert ">1,234,567</td>" in shown("bridges/route")
+        assert ">1,234,567</td>" in shown("compression/candidate")
+        runs = shown("compression/discoveryrun")
+        assert '<progress max="2345" value="1234"></progress> 1,234 / 2,345<' in runs
+        assert ">3,456</td>" in runs
+        assert ">4321</a>" in runs
+        assert ">1234567</a>" in shown("compression/template")
+        for page in (shown("bridges/deadletter"), shown(f"bridges/deadletter/{DeadLetter.objects.get().pk}/change")):
+            assert re.search(r">\s*1234567\s*<", page)
+            assert re.search(r">\s*7654321\s*<", page)
+        # What programs read stays as they write it.
+        assert 'max="16384"' in shown("/datasets/")
+        assert f'data-limit="{settings.STREAMING_MESSAGE_LIMIT}"' in shown("/")
 
 
 def test_what_people_come_for_stands_first() -> None:

@@ -45,6 +45,7 @@ def test_what_was_said_is_there_again_and_proved(tmp_path: Path, vendor: str) ->
             ask(server, "Remember+the+axolotl")
             told = server.manage("backup", str(out), "--keys", str(keys))
             assert f"{vendor}, " in told
+            assert "The keys are not in it" in server.manage("backup", str(tmp_path / "again.tar"))
             # The server has gone on meanwhile.
             ask(server, "Too+late")
         finally:
@@ -54,6 +55,8 @@ def test_what_was_said_is_there_again_and_proved(tmp_path: Path, vendor: str) ->
         other = LiveServer.__new__(LiveServer)
         folder = tmp_path / "second"
         other.environment = {**server.environment, "AURA_DATA_DIR": str(folder), **second}
+        # In a new place there are other keys.
+        assert "restore it once more with --replace and --keys" in other.manage("restore", str(out), check=False)
         told = other.manage("restore", str(out), "--keys", str(keys), "--replace")
         assert "entries are good" in told
         transcript = other.manage("shell", "--verbosity=0", "-c", SHOW)

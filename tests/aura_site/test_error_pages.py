@@ -40,3 +40,32 @@ def test_what_a_person_may_not_do_is_told_with_a_way_on(language: str) -> None:
         assert forbidden.status_code == 403
         assert WORDS[language][3] in forbidden.content.decode()
         assert 'href="/docs/' in forbidden.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("language", "words"), [("en", "Nothing to see here"), ("ar", "لا شيء هنا للعرض")])
+def test_a_method_that_a_page_does_not_take_is_no_blank_page(language: str, words: str) -> None:
+    client = Client()
+    client.cookies["django_language"] = language
+    visited = client.get("/sign-out/")
+    assert (visited.status_code, visited["Allow"]) == (405, "POST, OPTIONS")
+    assert words in visited.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/ai/chat", "POST"), ("POST", "/api/v1/stream/chat?q=x", "GET"), ("POST", "/health", "GET")],
+)
+def test_programs_are_told_the_methods_of_a_path(method: str, path: str, allowed: str) -> None:
+    refused = Client().generic(method, path)
+    assert (refused.status_code, refused["Allow"]) == (405, allowed)
+    message = f"Ask {path.partition('?')[0]} with {allowed}."
+    assert refused.json() == {"error": {"code": "malformed", "message": message}}
+
+
+@pytest.mark.parametrize("path", ["/ws/chat/", "/ws/events/", "/ws/audio/x/"])
+def test_a_websocket_without_its_upgrade_says_what_is_missing(path: str) -> None:
+    refused = Client().get(path)
+    assert (refused.status_code, refused["Upgrade"]) == (426, "websocket")
+    assert "./aura nginx" in refused.json()["error"]["message"]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,12 @@ def test_http_2_is_asked_for_in_the_words_of_the_version() -> None:
 def test_what_would_break_out_of_the_file_is_refused(server: str) -> None:
     with pytest.raises(LauncherError, match="no server"):
         nginx.Site((server,))
+
+
+@pytest.mark.parametrize("site", [{"port": -1}, {"port": 70_000}, {"servers": ("127.0.0.1:70000",)}])
+def test_a_port_is_one_that_there_can_be(site: dict[str, Any]) -> None:
+    with pytest.raises(LauncherError, match="from 1 to 65535"):
+        nginx.Site(**{"servers": ("127.0.0.1:8000",), **site})
 
 
 def test_a_certificate_without_its_key_and_one_that_is_not_there(program: str) -> None:

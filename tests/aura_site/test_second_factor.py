@@ -418,3 +418,38 @@ def test_staff_do_nothing_to_second_factors_while_the_record_cannot_be_written(
     assert TOTPDevice.objects.get().name == "phone"
     assert signs_in_with(codes[0])
     assert [event[1] for event in logged()] == ["set up"]
+
+
+ACCOUNTS = "/admin/auth/user/"
+
+
+def test_an_account_that_is_deleted_takes_its_second_factor_with_it_and_that_is_on_the_record(
+    staff, client: Client
+) -> None:
+    enrol(client)
+    users = get_user_model().objects
+    eve, bob, cyd = (users.create_superuser(name, password=PASSWORD) for name in ("eve", "bob", "cyd"))
+    TOTPDevice.objects.create(user=eve, name="phone")
+    StaticDevice.objects.create(user=bob, name="recovery")
+    assert client.post(f"{ACCOUNTS}{eve.pk}/delete/", {"post": "yes"})["Location"] == ACCOUNTS
+    # Who has none loses none.
+    chosen = {"action": "delete_selected", "_selected_action": [str(bob.pk), str(cyd.pk)], "post": "yes"}
+    assert client.post(ACCOUNTS, chosen)["Location"] == ACCOUNTS
+    assert [user.username for user in users.all()] == ["ada"]
+    about = [{"why": "second factor", "account": account.pk} for account in (eve, bob)]
+    assert logged()[1:] == [("ada", "taken away", one) for one in about]
+
+
+def test_an_account_with_a_second_factor_stays_while_the_record_cannot_be_written(
+    staff, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(client)
+    eve = get_user_model().objects.create_superuser("eve", password=PASSWORD)
+    TOTPDevice.objects.create(user=eve, name="phone")
+    chosen = {"action": "delete_selected", "_selected_action": str(eve.pk), "post": "yes"}
+    for path, sent in ((f"{ACCOUNTS}{eve.pk}/delete/", {"post": "yes"}), (ACCOUNTS, chosen)):
+        with monkeypatch.context() as closing:
+            closing.setattr(journal(), "_closing", True)
+            shown = client.post(path, sent, follow=True).content.decode()
+        assert "This could not be done: the record is being closed." in shown
+    assert second_factor.enrolled(eve)

@@ -43,3 +43,6 @@ def test_the_command_prints_a_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("aura_")
     with pytest.raises(CommandError, match="no user called 'nobody'"):
         call_command("createkey", "script", user="nobody")
+    for nameless in ("", " ", "x" * 101, "two\nlines"):
+        with pytest.raises(CommandError, match="a name of 1 to 100 characters, in one line"):
+            call_command("createkey", nameless)

@@ -239,7 +239,7 @@ def test_arithmetic_errs_on_the_safe_side() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "words"), [("0E-9", "0.00"), ("10.000000000", "10.00"), ("0.000019", "0.000019"), ("1234.5", "1234.50")]
+    ("amount", "words"), [("0E-9", "0.00"), ("10.000000000", "10.00"), ("0.000019", "0.000019"), ("1234.5", "1,234.50")]
 )
 def test_an_amount_is_told_with_the_digits_that_say_something(amount: str, words: str) -> None:
     assert prices.told(Decimal(amount)) == words

@@ -15,6 +15,7 @@ from routing_ai.errors import (
     ProviderFailed,
     ProviderRefused,
     ProviderTimeout,
+    TooLong,
 )
 from routing_ai.providers.base import Call, Token, ToolCalls, Usage
 from routing_ai.providers.openai_compatible import AT_ONCE, OpenAICompatibleProvider, Timeouts
@@ -59,6 +60,9 @@ async def test_an_answer_comes_token_by_token_with_its_usage(
     ("model", "error", "words", "retry"),
     [
         ("status-400", ProviderRefused, "no luck today", False),
+        ("too-long-openai", TooLong, "too long for the model: shorten it, .* says: Reduce the messages.", False),
+        ("too-long-llama", TooLong, r"available context size \(8 tokens\)$", False),
+        ("too-long-vllm", TooLong, "maximum context length", False),
         ("status-422", ProviderRefused, "no luck today", False),
         ("status-401", ProviderFailed, "no luck today", False),
         ("status-404", ProviderFailed, "404", False),

@@ -14,6 +14,17 @@ TOOL_PIECES: list[dict[str, Any]] = [
     {"index": 0, "function": {"arguments": 'lin"}'}},
 ]
 
+# How endpoints say that a conversation is too long: OpenAI, llama.cpp, vLLM.
+TOO_LONG: dict[str, dict[str, Any]] = {
+    "too-long-openai": {"message": "Reduce the messages.", "code": "context_length_exceeded"},
+    "too-long-llama": {
+        "message": "request (9 tokens) exceeds the available context size (8 tokens), try increasing it",
+        "type": "exceed_context_size_error",
+        "code": 400,
+    },
+    "too-long-vllm": {"message": "This model's maximum context length is 8 tokens.", "type": "BadRequestError"},
+}
+
 
 class Upstream:
     """`counts` says how many calls began, and how many were left before their end."""
@@ -68,6 +79,8 @@ class Upstream:
             return web.json_response({"error": {"message": "not yet"}}, status=503)
         if model.startswith("redirect-"):
             return web.Response(status=int(model[9:]), headers={"Location": f"{self.url}/elsewhere"})
+        if model in TOO_LONG:
+            return web.json_response({"error": TOO_LONG[model]}, status=400)
         if model.startswith("status-"):
             error = {"error": {"message": "no luck today"}}
             return web.json_response(error, status=int(model[7:]), headers={"Retry-After": "7"})

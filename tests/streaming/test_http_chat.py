@@ -119,6 +119,8 @@ def test_the_same_key_gives_the_same_answer_and_asks_once(live: LiveServer) -> N
         (b"\xff", {"Content_Type": "text/plain"}, 422, "malformed"),
         ("a=b", {"Content_Type": "application/x-www-form-urlencoded"}, 422, "malformed"),
         ({"text": "hi"}, {"path": "/ai/chat?mode=loud"}, 422, "malformed"),
+        ({"text": "hi", "model": "huge"}, {}, 404, "no_model"),
+        ({"text": "hi", "model": "huge"}, {"Accept": NDJSON}, 404, "no_model"),
         ({"text": "hi", "conversation": "x"}, {}, 404, "unknown_stream"),
         ({"text": " "}, {}, 422, "empty_prompt"),
         ({}, {}, 422, "empty_prompt"),
@@ -138,10 +140,17 @@ def test_bad_requests_are_explained(
     assert error["message"]
 
 
-def test_a_fault_comes_as_the_last_line(live: LiveServer) -> None:
-    assert b"[no_model: There is no tier called" in Post(live, {"text": "hi", "model": "huge"}).body()
-    last = json.loads(Post(live, {"text": "hi", "model": "huge"}, Accept=NDJSON).body().splitlines()[-1])
-    assert (last["type"], last["code"], last["retry"]) == ("fault", "no_model", False)
+@pytest.mark.environment(LLM_DAILY_BUDGET="0", NANO_MODEL="mock:echo@1/2", FAST_MODEL="mock:echo@1/2")
+def test_a_fault_comes_as_the_last_line(own_server: LiveServer) -> None:
+    asked = {"text": "hi", "model": "fast"}
+    assert b"[budget_exhausted: " in Post(own_server, asked).body()
+    last = json.loads(Post(own_server, asked, Accept=NDJSON).body().splitlines()[-1])
+    assert (last["type"], last["code"], last["retry"]) == ("fault", "budget_exhausted", False)
+
+
+def test_a_mode_that_there_is_not_is_told_with_those_there_are(live: LiveServer) -> None:
+    error = json.loads(Post(live, {"text": "hi"}, path="/ai/chat?mode=loud").body())["error"]
+    assert error["message"].endswith("mode is one of complete, sentence, token")
 
 
 def test_who_leaves_ends_the_answer(own_server: LiveServer) -> None:

@@ -193,6 +193,7 @@ def test_models_are_listed_as_the_key_may_ask_them(served: Served) -> None:
         ("", {"extra_body": {"models": ["fine", "dear"]}}, openai.BadRequestError, "invalid_request"),
         ("", {"extra_body": {"plugins": [{"id": "web"}]}}, openai.BadRequestError, "invalid_request"),
         ("", {"model": "openai:status-400"}, openai.BadRequestError, "invalid_request"),
+        ("", {"model": "openai:too-long-llama"}, openai.BadRequestError, "context_length_exceeded"),
         ("", {"model": "openai:status-500"}, openai.InternalServerError, "provider_failed"),
         ("poor", {"model": "fine"}, openai.RateLimitError, "insufficient_quota"),
     ],
@@ -206,6 +207,53 @@ def test_errors_have_the_shape_that_clients_know(
         client.chat.completions.create(**request)
     assert caught.value.code == code
     assert caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("asked", "param", "words"),
+    [
+        ({"max_tokens": 10**11}, "max_tokens", "from 1 to 10000000"),
+        ({"max_completion_tokens": 0}, "max_completion_tokens", "from 1 to 10000000"),
+        ({"messages": [{"role": "king", "content": "x"}]}, "messages[0].role", "system, developer, user, assistant"),
+        ({"messages": [{"content": "x"}]}, "messages[0].role", "role is one of"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages[0].content", "text or a list of parts"),
+        ({"messages": [*ASK, {"role": "user", "content": ["x"]}]}, "messages[2].content[0]", "an object with a type"),
+        ({"stop": 5}, "stop", "text, or a list of texts"),
+        ({"stop": ["a", None]}, "stop", "text, or a list of texts"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_would_do(
+    served: Served, asked: dict[str, Any], param: str, words: str
+) -> None:
+    before = len(served.upstream.requests)
+    request: Any = {"model": "fast", "messages": ASK, **asked}
+    with served.client(max_retries=0) as client, pytest.raises(openai.BadRequestError, match=words) as caught:
+        client.chat.completions.create(**request)
+    assert (caught.value.param, caught.value.code) == (param, "invalid_request")
+    assert len(served.upstream.requests) == before
+
+
+def test_a_wrong_key_is_not_called_a_missing_one(served: Served) -> None:
+    def refused(**headers: str) -> str:
+        request = urllib.request.Request(f"{served.live.url}/v1/models", headers=headers)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request)
+        assert caught.value.code == 401
+        return str(json.load(caught.value)["error"]["message"])
+
+    assert refused().startswith("Send an API key")
+    assert refused(Authorization="Basic eDp5").startswith("Send an API key")
+    assert refused(Authorization="Bearer aura_nobody").startswith("This API key does not count")
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/embeddings"])
+def test_what_is_not_there_is_told_with_what_is(served: Served, path: str) -> None:
+    request = urllib.request.Request(served.live.url + path, headers={"Authorization": f"Bearer {served.live.key}"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    error = json.load(caught.value)["error"]
+    assert (caught.value.code, error["code"]) == (404, "not_found")
+    assert "POST /v1/chat/completions, GET /v1/models" in error["message"]
 
 
 @pytest.mark.parametrize("key", ["slow", "tokens"])

@@ -25,5 +25,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         size = out.stat().st_size
         self.stdout.write(f"{out}: {manifest['database']}, {len(manifest['files'])} files, {size / 1e6:.1f} MB.")
-        if keys is not None:
+        if keys is None:
+            self.stdout.write("The keys are not in it, and nothing on the record can be read without: --keys FILE.")
+        else:
             self.stdout.write(f"{keys}: the keys. Without them nothing on the record can be read: keep them apart.")

@@ -11,6 +11,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from aura_site import backups
 
+# What the proof says of a head that another key signed: mostly those of the backup have not been put back.
+_FOREIGN = "no trusted key signed it"
+_KEYS = (
+    "\nIf its keys are not here: restore it once more with --replace and --keys FILE, which `backup --keys FILE` wrote."
+)
+
 
 class Command(BaseCommand):
     help = "Put a backup in the place of the present database, migrate it, and check the whole record."
@@ -40,6 +46,7 @@ class Command(BaseCommand):
         done = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
         if done.returncode:
             lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-            raise CommandError(f"It is in place, but {arguments[0]} says: {lines[-1] if lines else 'nothing'}")
+            said = lines[-1].removeprefix("CommandError: ") if lines else "nothing"
+            raise CommandError(f"It is in place, but {arguments[0]} says: {said}{_KEYS if _FOREIGN in said else ''}")
         if done.stdout.strip():
             self.stdout.write(done.stdout.strip())

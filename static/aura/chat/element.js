@@ -10,8 +10,8 @@ export function element(name, { text, className, ...attributes } = {}, ...childr
   return node;
 }
 
-/** Return a button of that look which calls `onClick`. */
-export function button(text, className, onClick) {
+/** Return a button of that look which calls `onClick`, when it is given. */
+export function button(text, className, onClick = null) {
   const node = element("button", { text, className, type: "button" });
   node.addEventListener("click", onClick);
   return node;

@@ -10,7 +10,7 @@ let reader = null;
  */
 export function formula(tex, display, source) {
   // A long one is scrolled sideways, also by key.
-  const node = element("span", display ? { className: "tex display", text: source, tabindex: "0", role: "group" } : { className: "tex", text: source });
+  const node = element("span", display ? { className: "tex display", text: source, tabindex: "0", role: "group", "aria-label": tex } : { className: "tex", text: source });
   if (reader !== null) fill(node, tex, display);
   else {
     void import("./tex.js").then((module) => {

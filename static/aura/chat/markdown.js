@@ -61,7 +61,7 @@ function below(lines, depth) {
 
 const cells = (line) => line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "").split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
 
-function table(lines) {
+function table(lines, strings) {
   const ends = cells(lines[1]).map((rule) => rule.endsWith(":") && (rule.startsWith(":") ? "center" : "end"));
   const row = (name, line) => {
     const made = cells(line).map((cell, at) => {
@@ -73,7 +73,7 @@ function table(lines) {
   const head = element("thead", {}, row("th", lines[0]));
   const body = element("tbody", {}, ...lines.slice(2).map((line) => row("td", line)));
   const whole = element("table", { dir: direction(lines[0]) }, head, body);
-  return element("div", { className: "table", tabindex: "0", role: "group", dir: direction(lines[0]) }, whole);
+  return element("div", { className: "table", tabindex: "0", role: "group", "aria-label": strings.table, dir: direction(lines[0]) }, whole);
 }
 
 function block(source, strings, depth = 0) {
@@ -84,7 +84,7 @@ function block(source, strings, depth = 0) {
   if (heading !== null) return element(`h${Math.min(6, heading[1].length + 2)}`, { dir: "auto" }, ...words(heading[2]));
   if (RULE.test(lines[0])) return element("hr");
   if (ITEM.test(lines[0])) return list(lines, depth);
-  if (isTable(lines)) return table(lines);
+  if (isTable(lines)) return table(lines, strings);
   const tex = formulaOf(source);
   if (tex !== null) return element("div", { className: "formula" }, formula(tex, true, source));
   if (lines[0].startsWith(">") && depth < DEPTH) {

@@ -2,6 +2,7 @@
 
 import { methodName } from "../codec/payload.js";
 import { copyButton } from "./clipboard.js";
+import { disclose } from "./disclose.js";
 import { button, element } from "./element.js";
 import { MarkdownView } from "./markdown.js";
 import { LOCALE, say, told } from "./strings.js";
@@ -10,7 +11,7 @@ import { TentativeText } from "./tentative.js";
 export const DEMO_MODEL = "smollm2-135m-instruct";
 const METHODS = { RAW: "raw", TEMPLATE: "template", BROTLI: "brotli", MODEL: "modelCoding" };
 
-const COPY = { copy: say("copy"), copied: say("copied"), code: say("code") };
+const COPY = { copy: say("copy"), copied: say("copied"), code: say("code"), table: say("table") };
 
 /** Mark a button by what it does, so that a key can press it. */
 function named(name, made) {
@@ -36,9 +37,10 @@ function methodsText(methods) {
 export function bytesWords(before, after) {
   const share = before > 0 ? Math.abs(1 - after / before) * 100 : 0;
   // A byte more is not "0 % saved".
-  const percent = share > 0 && share < 1 ? share.toFixed(1) : Math.round(share);
-  if (before === after) return [say("bytes", { before, after }), ""];
-  return [say("bytes", { before, after }), `(${say(after > before ? "larger" : "saved", { percent })})`];
+  const percent = share < 1 ? share.toFixed(1) : Math.round(share);
+  const bytes = say("bytes", { before: inDigits(before), after: inDigits(after) });
+  // Nor is one of many thousands "0.0 % more".
+  return [bytes, share < 0.05 ? "" : `(${say(after > before ? "larger" : "saved", { percent })})`];
 }
 
 /** Return the node for bytes: what is larger than its text is not shown as a gain. */
@@ -125,6 +127,7 @@ export class Question {
 export class Answer {
   #clock = 0;
   #text = "";
+  #wanted = false;
 
   constructor({ stream = "", onRetry = null } = {}) {
     this.stream = stream;
@@ -174,7 +177,7 @@ export class Answer {
     if (this.#text) notes.push(named("copy", copyButton(COPY, "link", () => this.#text)));
     if (this.onRetry !== null) {
       notes.push(named("retry", button(say("retry"), "link", this.onRetry)));
-      notes.push(button(say("details"), "link", (event) => void this.#details(event.currentTarget)));
+      notes.push(disclose(button(say("details"), "link"), (open) => void this.#details(open)));
     }
     this.notes.replaceChildren(...notes);
   }
@@ -196,13 +199,12 @@ export class Answer {
   }
 
   /** Show what the record has of this answer, or put it away again. */
-  async #details(opener) {
-    const open = opener.getAttribute("aria-expanded") === "true";
-    opener.setAttribute("aria-expanded", String(!open));
+  async #details(open) {
+    this.#wanted = open;
     this.root.querySelector(".details")?.remove();
-    if (open) return;
+    if (!open) return;
     const { details } = await import("./details.js");
-    if (opener.getAttribute("aria-expanded") === "true") this.root.append(details(this.stream));
+    if (this.#wanted && this.root.querySelector(".details") === null) this.root.append(details(this.stream));
   }
 
   #over() {
@@ -237,10 +239,8 @@ export function restored(answer, turn) {
 function demoNote() {
   const help = element("p", { className: "help", text: say("demoHelp") });
   help.hidden = true;
-  const badge = button(say("demo"), "badge", () => {
-    help.hidden = !help.hidden;
-    badge.setAttribute("aria-expanded", String(!help.hidden));
+  const badge = disclose(button(say("demo"), "badge"), (open) => {
+    help.hidden = !open;
   });
-  badge.setAttribute("aria-expanded", "false");
   return [badge, help];
 }

@@ -1,5 +1,6 @@
 /** The test console: one line at a time, trouble made on purpose, and every message of it laid open. */
 
+import { disclose } from "../chat/disclose.js";
 import { LineState } from "../chat/line.js";
 import { say } from "../chat/strings.js";
 import { ready } from "../codec/brotli.js";
@@ -111,7 +112,11 @@ class Console {
       this.ask(event.target.value);
     });
     for (const example of document.querySelectorAll(".examples button")) example.addEventListener("click", () => this.ask(example.textContent));
-    document.addEventListener("click", ({ target }) => target.closest?.("[data-hint]") && hint(target.closest("[data-hint]")));
+    for (const hint of document.querySelectorAll("[data-hint]")) {
+      disclose(hint, (open) => {
+        byId(hint.getAttribute("aria-controls")).hidden = !open;
+      });
+    }
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.answers.cancel());
     this.#keys();
   }
@@ -171,13 +176,6 @@ class Console {
     this.tiles.draw(this.meter, this.line, this.answers.latest);
     if (this.tabs.shown === "tab-numbers") this.numbers.draw(this.meter, performance.now());
   }
-}
-
-/** Open or close what explains a panel. */
-function hint(button) {
-  const open = button.getAttribute("aria-expanded") !== "true";
-  button.setAttribute("aria-expanded", String(open));
-  byId(button.getAttribute("aria-controls")).hidden = !open;
 }
 
 const page = new Console();

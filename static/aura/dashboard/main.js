@@ -13,7 +13,7 @@ const node = (id) => document.getElementById(id);
 const path = node("main").dataset.figures;
 const money = (amount) => `$${amount.toFixed(amount !== 0 && Math.abs(amount) < 1 ? 4 : 2)}`;
 const ms = (value) => say("ms", { value });
-const rounded = (value) => (value < 10 ? value.toFixed(1) : `${Math.round(value)}`);
+const rounded = (value) => (value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString(LOCALE));
 
 function set(id, text) {
   if (node(id).textContent !== text) node(id).textContent = text;
@@ -103,7 +103,7 @@ function budgets({ spend }) {
 function models(figures) {
   const rows = Object.entries(figures.models).map(([name, model]) => {
     const cells = [
-      `${Math.round(model.health * 100)} %`, `${model.calls}`, ms(Math.round(model.first_token_ms_p50)),
+      `${Math.round(model.health * 100)} %`, model.calls.toLocaleString(LOCALE), ms(Math.round(model.first_token_ms_p50)),
       rounded(model.tokens_per_second), `${Math.round(model.error_rate * 100)} %`,
     ];
     const head = element("th", { text: name, dir: "ltr" });

@@ -45,9 +45,10 @@ def test_html_of_the_source_is_shown_and_never_taken_for_html() -> None:
 
 
 def test_tables_need_no_style_and_scroll_by_keyboard() -> None:
-    html = render("| a | |\n| :-: | --- |\n| b | c |\n").html
+    html = render('# A "b"\n\n| a | |\n| :-: | --- |\n| b | c |\n').html
     assert "style=" not in html
-    assert '<div class="scroll" tabindex="0"><table>' in html
+    # Who comes to it by key is told under which heading it stands.
+    assert '<div class="scroll" tabindex="0" role="group" aria-label="A &quot;b&quot;"><table>' in html
     assert '<th scope="col">a</th>' in html
     assert "<td></td>" in html
 
