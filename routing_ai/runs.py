@@ -27,8 +27,9 @@ class Request:
 
     `begun` is the beginning of an answer that broke off: it is gone on with, by models that can. `hedge_after` (seconds)
     asks a second model too when the first has said nothing by then; None is AURA_HEDGE_AFTER, 0 never. `cache` is what the
-    request says of the cache of answers; None leaves it to the settings. `gather` is `Call.gather`. No model is asked before
-    `ready` is done; when that fails the answer fails with it.
+    request says of the cache of answers; None leaves it to the settings. `gather` is `Call.gather`. `ready` begins what must
+    be done before a model is asked, or goes on with it: it is called in the moment in which money is reserved, so that both
+    can be written as one. When it fails the answer fails with it.
     """
 
     user_id: int
@@ -43,7 +44,7 @@ class Request:
     hedge_after: float | None = None
     cache: CacheControl | None = None
     gather: Callable[[], float] | None = None
-    ready: asyncio.Future[Any] | None = None
+    ready: Callable[[], asyncio.Future[Any]] | None = None
 
     @property
     def all_messages(self) -> Sequence[Mapping[str, Any]]:
@@ -88,6 +89,8 @@ class Run:
         """Return a call of the first of `specs` that the budgets admit. Raises BudgetExhausted."""
         tokens = prices.worst_prompt_tokens(request.all_messages, request.extra)
         worst = {spec: prices.cost_nano(spec, tokens, request.max_tokens) for spec in specs}
+        if request.ready is not None:
+            request.ready()
         return cls(request, await ledger().reserve(order, specs, worst, request.max_tokens))
 
     async def start(self) -> None:
@@ -115,7 +118,7 @@ class Run:
         if self.request.ready is None:
             return
         try:
-            await asyncio.shield(self.request.ready)
+            await asyncio.shield(self.request.ready())
         except BaseException:
             # Nobody was asked anything yet.
             await self._release()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +44,8 @@ HISTORY_LIMIT = 6_000
 # first words that can be spoken.
 HURRIED = 8
 HURRY = 4
+# Turns of the event loop in which an answer usually comes to reserve its money, and takes the question along to the disk.
+TURNS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +144,13 @@ async def _asked(stream: Stream, user: Any, request: routing.Request) -> None:
         text=message.text,
         meta={"requested_model": message.model, **_place(message), **_pictured(message), **message.meta},
     )
+    opening = audit_services.opening(user, message.conversation, message.text)
+    asked = stream.asked = cache(lambda: journal().put([prompt], opening))
     try:
-        asked = stream.asked = journal().put([prompt], audit_services.opening(user, message.conversation, message.text))
         _start(stream, replace(request, ready=asked))
-        await asyncio.shield(asked)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        await asyncio.shield(asked())
     except asyncio.CancelledError:
         stream.cancel()
         raise

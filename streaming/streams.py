@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import zlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -54,8 +54,8 @@ class Stream(Feed):
         self.check_sum = 0
         self.text_tail = ""
         self.source: asyncio.Task[None] | None = None
-        # Done when the question is on the record; None when it was before the stream was made.
-        self.asked: asyncio.Future[list[int]] | None = None
+        # Puts the question on the record, once: done when it is there. None when it was before the stream was made.
+        self.asked: Callable[[], asyncio.Future[list[int]]] | None = None
         # Who writes when no source here does.
         self.writer: Writer | None = None
         self.stop_reason: StreamFault | None = None
@@ -108,7 +108,7 @@ class Stream(Feed):
     async def _write(self, events: Sequence[StreamEvent], tentative: str = "") -> None:
         if self.asked is not None:
             # An answer stands behind its question, and never without it.
-            await asyncio.shield(self.asked)
+            await asyncio.shield(self.asked())
         await self._journal.room()
         entries = [recorded.to_record(self.message, self.epoch, event) for event in events]
         # Nobody waits for what follows the first words as for those.

@@ -19,6 +19,7 @@ from audit import services as audit_services
 from audit.errors import NotAllowed
 from audit.journal import journal
 from audit.models import Entry
+from aura_db.committer import Committer
 from routing_ai import catalogue
 from routing_ai.models import Budget, Spend
 from routing_ai.services import close_providers
@@ -107,6 +108,26 @@ async def test_no_model_is_called_before_the_question_is_on_the_record(upstream:
     assert kinds[0] == "prompt"
     assert kinds[-1] == "done"
     assert states == ["settled"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_question_and_the_reservation_for_its_answer_are_one_commit(
+    upstream: Upstream, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: list[set[str]] = []
+    write = Committer._write
+
+    def noted(commits: Committer, parts: Any) -> Any:
+        groups.append({type(job).__module__ for _, jobs in parts for job in jobs})
+        return write(commits, parts)
+
+    monkeypatch.setattr(Committer, "_write", noted)
+    questions = 10
+    for _ in range(questions):
+        assert "".join([text async for text in await chat.ask(question(user), user)])
+    together = groups.count({"audit.journal", "routing_ai.ledger"})
+    # Python may let the thread go on between the two.
+    assert together > questions / 2
 
 
 @pytest.mark.django_db(transaction=True)
