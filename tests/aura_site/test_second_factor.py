@@ -6,6 +6,7 @@ from base64 import b32encode
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticDevice
@@ -30,6 +31,11 @@ def multi_factor(settings) -> None:
 @pytest.fixture
 def staff():
     return get_user_model().objects.create_superuser("ada", password=PASSWORD)
+
+
+def refusing(*_: object) -> None:
+    """Take the place of what writes the journal's part of a transaction, as on a disk that is full."""
+    raise OperationalError("the disk is full")
 
 
 def code_of(device: TOTPDevice, steps: int = 0) -> str:
@@ -211,8 +217,8 @@ def test_nothing_is_set_up_while_the_record_cannot_be_written(
     sign_in(client)
     client.get("/second-factor/")
     device = TOTPDevice.objects.get()
-    with monkeypatch.context() as closing:
-        closing.setattr(journal(), "_closing", True)
+    with monkeypatch.context() as failing:
+        failing.setattr(journal(), "write", refusing)
         page = client.post("/second-factor/", {"code": code_of(device)}).content.decode()
     assert words in page
     # The same secret is shown, so the app that has it can go on.
@@ -229,8 +235,8 @@ def test_nothing_is_taken_away_while_the_record_cannot_be_written(
     staff, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, codes = enrol(client)
-    with monkeypatch.context() as closing:
-        closing.setattr(journal(), "_closing", True)
+    with monkeypatch.context() as failing:
+        failing.setattr(journal(), "write", refusing)
         with pytest.raises(CommandError, match="the second factor of ada still counts"):
             call_command("reset_second_factor", "ada")
     assert signs_in_with(codes[0])
@@ -336,8 +342,8 @@ def test_the_old_codes_count_on_when_the_record_cannot_be_written(
     staff, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device, old = enrol(client)
-    with monkeypatch.context() as closing:
-        closing.setattr(journal(), "_closing", True)
+    with monkeypatch.context() as failing:
+        failing.setattr(journal(), "write", refusing)
         page = client.post("/second-factor/", {"code": code_of(device, 1)}).content.decode()
     assert "the old codes still count" in page
     assert signs_in_with(old[0])
@@ -410,10 +416,10 @@ def test_staff_do_nothing_to_second_factors_while_the_record_cannot_be_written(
         APP: chosen,
     }
     for path, sent in acts.items():
-        with monkeypatch.context() as closing:
-            closing.setattr(journal(), "_closing", True)
+        with monkeypatch.context() as failing:
+            failing.setattr(journal(), "write", refusing)
             shown = client.post(path, sent, follow=True).content.decode()
-        assert "This could not be done: the record is being closed." in shown
+        assert "This could not be done: the record cannot be written now: the disk is full" in shown
     assert not second_factor.enrolled(eve)
     assert TOTPDevice.objects.get().name == "phone"
     assert signs_in_with(codes[0])
@@ -448,8 +454,8 @@ def test_an_account_with_a_second_factor_stays_while_the_record_cannot_be_writte
     TOTPDevice.objects.create(user=eve, name="phone")
     chosen = {"action": "delete_selected", "_selected_action": str(eve.pk), "post": "yes"}
     for path, sent in ((f"{ACCOUNTS}{eve.pk}/delete/", {"post": "yes"}), (ACCOUNTS, chosen)):
-        with monkeypatch.context() as closing:
-            closing.setattr(journal(), "_closing", True)
+        with monkeypatch.context() as failing:
+            failing.setattr(journal(), "write", refusing)
             shown = client.post(path, sent, follow=True).content.decode()
-        assert "This could not be done: the record is being closed." in shown
+        assert "This could not be done: the record cannot be written now: the disk is full" in shown
     assert second_factor.enrolled(eve)
