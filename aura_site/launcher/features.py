@@ -8,7 +8,8 @@ from aura_site.launcher.config import Config
 from aura_site.launcher.console import say
 from aura_site.launcher.errors import LauncherError
 
-_TRUE = ("true", "on", "ok", "y", "yes", "1")  # what the settings take for true
+# What the settings take for true and for false (aura_site.variables); with anything else nothing starts.
+_TRUE, _FALSE = ("true", "on", "ok", "y", "yes", "1"), ("false", "off", "n", "no", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,11 @@ FEATURES = {
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a switch stands, and who says so: `the environment`, `.env` or `the default`."""
+    """How a switch stands, None for what is neither true nor false, and who says so: `the environment`, `.env` or `the
+    default`."""
 
     feature: Feature
-    on: bool
+    on: bool | None
     said_by: str
 
 
@@ -56,16 +58,22 @@ def states(environment: Mapping[str, str], file: Mapping[str, str]) -> list[Stat
             # As `.env` is merged with the environment: an empty variable there hides the file's.
             if feature.variable in source:
                 value, said_by = source[feature.variable], name
-        on = value.strip().lower() in _TRUE if value else feature.default
+        on = _truth(value) if value else feature.default
         found.append(State(feature, on, said_by if value else "the default"))
     return found
 
 
+def _truth(value: str) -> bool | None:
+    said = value.strip().lower()
+    return True if said in _TRUE else False if said in _FALSE else None
+
+
 def show(config: Config) -> None:
     """Say how every switch stands."""
+    words = {True: "on", False: "off", None: "?"}
     for state in states(config.environment, dotenv.read(config.root / ".env")):
-        word = "on" if state.on else "off"
-        say(f"{state.feature.name:14} {word:4} {state.feature.variable}, by {state.said_by}")
+        remedy = ": give true or false" if state.on is None else ""
+        say(f"{state.feature.name:14} {words[state.on]:4} {state.feature.variable}, by {state.said_by}{remedy}")
 
 
 def switch(config: Config, names: Iterable[str], *, on: bool, dry_run: bool, running: bool) -> None:

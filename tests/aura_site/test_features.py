@@ -48,6 +48,13 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_neither_true_nor_false_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    features.show(config(tmp_path, AURA_HTTPS="ture", AURA_TRACES="No"))
+    told = capsys.readouterr().out
+    assert "https          ?    AURA_HTTPS, by the environment: give true or false" in told
+    assert "traces         off  AURA_TRACES, by the environment\n" in told
+
+
 def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     switch(tmp_path, "mock")
     assert (tmp_path / ".env").read_text() == "ALLOW_MOCK_LLM=true\n"
