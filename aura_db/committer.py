@@ -171,7 +171,12 @@ class Committer:
             while True:
                 jobs = self._take()
                 if jobs:
-                    self._commit(jobs)
+                    try:
+                        self._commit(jobs)
+                    except Exception as error:
+                        # Nobody may wait for ever because of a fault in here, or of a participant's.
+                        log.exception("the committer failed")
+                        _tell((job, error) for job in jobs if not job.done.done())
                 over = self._closing and not jobs
                 for participant in self._participants:
                     if over or participant.due() == 0:

@@ -150,6 +150,17 @@ def test_what_follows_a_commit_may_fail_and_nobody_is_told_otherwise(commits: Co
     assert one.submit("next").result(30) == 1
 
 
+def test_a_fault_of_a_participant_leaves_nobody_waiting(commits: Committer, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Names(commits)
+    with monkeypatch.context() as failing:
+        failing.setattr(one, "write", lambda *_: [])
+        assert isinstance(one.submit("few outcomes").exception(30), ValueError)
+    with monkeypatch.context() as failing:
+        failing.setattr(one, "undo", lambda: 1 / 0)
+        assert isinstance(one.submit("away").exception(30), ZeroDivisionError)
+    assert one.submit("next").result(30) == 1
+
+
 async def test_a_caller_may_leave_until_it_is_begun_unless_its_job_must_be(commits: Committer) -> None:
     one = Names(commits)
     one.held.clear()
