@@ -16,8 +16,6 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
@@ -86,9 +84,9 @@ class Participant(ABC, Generic[Own]):
         """Write inside the transaction; return an outcome for each job. What is raised rolls all back, and each job of the
         transaction is then tried by itself."""
 
-    @abstractmethod
     def refusal(self, job: Own, error: Exception) -> Exception:
-        """Return what the caller of a job is told that could not be written because of `error`."""
+        """Return what the caller of a job is told that could not be written because of `error`: by itself just that."""
+        return error
 
     def prepare(self) -> None:
         """Do what must be done before the transaction begins."""
@@ -176,7 +174,7 @@ class Committer:
                     except Exception as error:
                         # Nobody may wait for ever because of a fault in here, or of a participant's.
                         log.exception("the committer failed")
-                        _tell((job, error) for job in jobs if not job.done.done())
+                        _tell((job, job.participant.refusal(job, error)) for job in jobs if not job.done.done())
                 over = self._closing and not jobs
                 for participant in self._participants:
                     if over or participant.due() == 0:
@@ -263,9 +261,10 @@ _Part = tuple[Participant[Any], list[Any]]
 
 def _parts(jobs: Iterable[Job]) -> list[_Part]:
     """Return who writes in a transaction, in the order of their places, each with its jobs in the order they came."""
-    owner = attrgetter("participant")
-    ordered = sorted(jobs, key=lambda job: (job.participant.place, id(job.participant)))
-    return [(participant, list(own)) for participant, own in groupby(ordered, owner)]
+    parts: dict[Participant[Any], list[Job]] = {}
+    for job in jobs:
+        parts.setdefault(job.participant, []).append(job)
+    return sorted(parts.items(), key=lambda part: part[0].place)
 
 
 def _tell(told: Iterable[tuple[Job, Outcome]]) -> None:

@@ -9,10 +9,17 @@ _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)", r
 _SINGLE = re.compile(r"'([^']*)'\s*(?:#.*)?")
 _DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?')
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+_TRUE, _FALSE = ("true", "on", "ok", "y", "yes", "1"), ("false", "off", "n", "no", "0")
 
 
 class DotenvError(ValueError):
     """A `.env` that cannot be read; the message is one sentence that names the line."""
+
+
+def truth(value: str) -> bool | None:
+    """Return whether a switch is on, None for a value that is neither true nor false."""
+    said = value.strip().lower()
+    return True if said in _TRUE else False if said in _FALSE else None
 
 
 def read(path: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from django_otp import DEVICE_ID_SESSION_KEY
 from aura_site import views
 from aura_site.models import OneTimePassword
 from routing_ai import services as routing
+from streaming import identity
 
 Next = Callable[[HttpRequest], Any]
 # What is answered without a look into the session.
@@ -35,7 +36,7 @@ def bearer_keys(get_response: Next) -> Callable[[HttpRequest], Awaitable[HttpRes
             message = "The database does not answer: try again soon, or tell the operator."
             return JsonResponse({"error": {"code": "internal", "message": message}}, status=503)
         if user is None:
-            message = "This API key does not count: make one with ./aura createkey NAME."
+            message = identity.WRONG_KEY
             return JsonResponse({"error": {"code": "not_allowed", "message": message}}, status=401)
         if user.credential.narrowed:
             message = "This API key is narrowed, so it is good for /v1 alone: take one that may do what its user may."

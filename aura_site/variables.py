@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from aura_site.dotenv import truth
+
 Number = TypeVar("Number", int, float, Decimal)
 
-_TRUE, _FALSE = ("true", "on", "ok", "y", "yes", "1"), ("false", "off", "n", "no", "0")
 _DATABASES = ("django.db.backends.postgresql", "django.db.backends.sqlite3")
 
 
@@ -20,9 +21,10 @@ class Variables(environ.Env):
         given = self.ENVIRON.get(var)
         if given is None:
             return default
-        if given.strip().lower() not in (*_TRUE, *_FALSE):
+        found = truth(given)
+        if found is None:
             raise ImproperlyConfigured(f"{var} is {given!r}: give true or false.")
-        return given.strip().lower() in _TRUE
+        return found
 
     def int(self, var: str, default: Any = 0) -> Any:
         return self._number(var, int, default, "a whole number")

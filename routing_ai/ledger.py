@@ -174,10 +174,6 @@ class Ledger(Participant[_Job]):
         book.save()
         return results
 
-    def refusal(self, job: _Job, error: Exception) -> Exception:
-        """See `Participant`: what stands against it, as it is."""
-        return error
-
     def committed(self, jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
         """Keep in mind which reservations are alive."""
         self._open.update(made.number for made in outcomes if isinstance(made, Reservation) and made.number)

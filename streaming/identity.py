@@ -8,6 +8,9 @@ from django.http.request import HttpRequest, validate_host
 
 from routing_ai import services as routing
 
+# What is told to whoever sends a key that is none, or none any more.
+WRONG_KEY = "This API key does not count: make one with ./aura createkey NAME."
+
 
 async def user_of(scope: dict[str, Any], *, narrowed: bool = False) -> Any | None:
     """Return the active user of an ASGI scope: by API key (`Authorization: Bearer`), else by the browser's session.

@@ -8,9 +8,6 @@ from aura_site.launcher.config import Config
 from aura_site.launcher.console import say
 from aura_site.launcher.errors import LauncherError
 
-# What the settings take for true and for false (aura_site.variables); with anything else nothing starts.
-_TRUE, _FALSE = ("true", "on", "ok", "y", "yes", "1"), ("false", "off", "n", "no", "0")
-
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -58,14 +55,9 @@ def states(environment: Mapping[str, str], file: Mapping[str, str]) -> list[Stat
             # As `.env` is merged with the environment: an empty variable there hides the file's.
             if feature.variable in source:
                 value, said_by = source[feature.variable], name
-        on = _truth(value) if value else feature.default
+        on = dotenv.truth(value) if value else feature.default
         found.append(State(feature, on, said_by if value else "the default"))
     return found
-
-
-def _truth(value: str) -> bool | None:
-    said = value.strip().lower()
-    return True if said in _TRUE else False if said in _FALSE else None
 
 
 def show(config: Config) -> None:

@@ -36,7 +36,6 @@ TOGETHER = 16_384
 # Bytes of a body above which it is read by a thread.
 LARGE = 65_536
 _NO_KEY = "Send an API key as a bearer token: make one with ./aura createkey NAME."
-_WRONG_KEY = "This API key does not count: make one with ./aura createkey NAME."
 
 
 class Left(Exception):
@@ -136,7 +135,7 @@ async def _answer(scope: Scope, user: Any, body: bytes, send: Send) -> None:
     try:
         if user is None:
             given = dict(scope["headers"]).get(b"authorization", b"")[:7].lower() == b"bearer "
-            words = _WRONG_KEY if given else _NO_KEY
+            words = identity.WRONG_KEY if given else _NO_KEY
             error = form.error(FaultCode.NOT_ALLOWED, words).replace(b"permission_denied", b"invalid_api_key")
             raise Refused(401, error, [(b"www-authenticate", b"Bearer")])
         match scope["method"], scope["path"].rstrip("/"):

@@ -59,9 +59,6 @@ class Names(Participant[Naming]):
             cursor.execute("INSERT INTO auth_group (name) VALUES (%s)", [job.name])
         return [len(jobs)] * len(jobs)
 
-    def refusal(self, job: Naming, error: Exception) -> Exception:
-        return error
-
     def undo(self) -> None:
         self.undone += 1
 

@@ -18,23 +18,18 @@ from routing_ai.ledger import Order, ledger
 from routing_ai.models import Budget, Spend, TierModel
 from routing_ai.policy import prices
 from routing_ai.policy.breaker import FAILURES
-from routing_ai.services import Completed, Request, Token, ToolCalls, close_providers, complete
-from tests.routing_ai.upstream import Upstream
+from routing_ai.services import Completed, Request, Token, ToolCalls, complete
+from tests.routing_ai.upstream import Upstream, configured
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 async def upstream(settings) -> AsyncIterator[Upstream]:
-    server = Upstream()
-    await server.start()
-    settings.OPENAI_BASE_URL = server.url
-    settings.AURA_ENDPOINTS = {"spare": server.url, "gone": "http://127.0.0.1:9/v1"}
     settings.ALLOW_MOCK_LLM = True
-    catalogue.reset()
-    yield server
-    await close_providers()
-    await server.stop()
+    async with configured(settings) as server:
+        settings.AURA_ENDPOINTS = {"spare": server.url, "gone": "http://127.0.0.1:9/v1"}
+        yield server
 
 
 @pytest.fixture

@@ -14,21 +14,16 @@ from routing_ai.errors import BudgetExhausted, NoModel, ProviderCut, ProviderFai
 from routing_ai.models import Budget, Spend
 from routing_ai.policy.tiers import Tier
 from routing_ai.services import Completed, Request, Token, check_providers, close_providers, complete
-from tests.routing_ai.upstream import Upstream
+from tests.routing_ai.upstream import Upstream, configured
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 async def upstream(settings) -> AsyncIterator[Upstream]:
-    server = Upstream()
-    await server.start()
-    settings.OPENAI_BASE_URL = server.url
     settings.ALLOW_MOCK_LLM = True
-    catalogue.reset()
-    yield server
-    await close_providers()
-    await server.stop()
+    async with configured(settings) as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,9 +3,14 @@
 import asyncio
 import json
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
+
+from routing_ai import catalogue
+from routing_ai.services import close_providers
 
 TOOL_PIECES: list[dict[str, Any]] = [
     {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ""}},
@@ -24,6 +29,18 @@ TOO_LONG: dict[str, dict[str, Any]] = {
     },
     "too-long-vllm": {"message": "This model's maximum context length is 8 tokens.", "type": "BadRequestError"},
 }
+
+
+@asynccontextmanager
+async def configured(settings: Any) -> "AsyncIterator[Upstream]":
+    """Run an endpoint that the settings name; what was made of the settings is forgotten before and afterwards."""
+    server = Upstream()
+    await server.start()
+    settings.OPENAI_BASE_URL = server.url
+    catalogue.reset()
+    yield server
+    await close_providers()
+    await server.stop()
 
 
 class Upstream:

@@ -20,14 +20,12 @@ from audit.errors import NotAllowed
 from audit.journal import journal
 from audit.models import Entry
 from aura_db.committer import Committer
-from routing_ai import catalogue
 from routing_ai.models import Budget, Spend
-from routing_ai.services import close_providers
 from streaming import chat
 from streaming.chat import HISTORY_LIMIT, _history
 from streaming.messages import Message
 from streaming.registry import registry
-from tests.routing_ai.upstream import Upstream
+from tests.routing_ai.upstream import Upstream, configured
 
 
 def test_a_model_is_told_the_newest_turns() -> None:
@@ -40,15 +38,10 @@ def test_a_model_is_told_the_newest_turns() -> None:
 
 @pytest.fixture
 async def upstream(settings: Any) -> AsyncIterator[Upstream]:
-    server = Upstream()
-    await server.start()
-    settings.OPENAI_BASE_URL = server.url
     for tier in ("NANO", "FAST", "SMART", "GENIUS"):
         setattr(settings, f"{tier}_MODEL", "openai:quick@1/2")
-    catalogue.reset()
-    yield server
-    await close_providers()
-    await server.stop()
+    async with configured(settings) as server:
+        yield server
 
 
 @pytest.fixture
