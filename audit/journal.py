@@ -12,7 +12,7 @@ from audit.checkpoints import Heads
 from audit.errors import AuditError, Conflict, NotAllowed, RecordUnavailable
 from audit.records.event import ENDS, Event, content_bytes
 from audit.vault import Vault, vault
-from aura_db.committer import Committer, Job, Participant, Waiter, committer
+from aura_db.committer import Committer, Firm, Job, Participant, Waiter, committer
 
 if TYPE_CHECKING:
     from audit.openings import Opening
@@ -38,8 +38,9 @@ class _Job(Job):
         work: Work | None = None,
         *,
         patient: bool = False,
+        then: Callable[[Any], None] | None = None,
     ) -> None:
-        super().__init__(journal, done, size=len(events), patient=patient, alone=work is not None)
+        super().__init__(journal, done, size=len(events), patient=patient, alone=work is not None, then=then)
         self.events = events
         self.contents = [content_bytes(event.text, event.meta) for event in events]
         self.opening = opening
@@ -81,14 +82,31 @@ class Journal(Participant[_Job]):
         while self.waiting >= QUEUE_LIMIT:  # noqa: ASYNC110 - the writer is a thread, and this is the rare case
             await asyncio.sleep(0.005)
 
-    def put(
-        self, events: Sequence[Event], opening: "Opening | None" = None, *, patient: bool = False
-    ) -> asyncio.Future[list[int]]:
-        """Queue events, return what `append` waits for; see `room`. Cancelled before they are begun they are not written.
-        `patient` ones may wait a moment longer where that spares commits."""
+    def put(self, events: Sequence[Event], opening: "Opening | None" = None) -> asyncio.Future[list[int]]:
+        """Queue events, return what `append` waits for; see `room`. Cancelled before they are begun they are not written."""
         done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._commits.put(_Job(self, done, events, opening, patient=patient))
+        self._commits.put(_Job(self, done, events, opening))
         return done
+
+    async def keep(self, events: Sequence[Event], then: Callable[[], None], *, patient: bool = False) -> None:
+        """Do as `append`, and call `then` in the moment in which the events are durable.
+
+        A caller that is cancelled is so when that has been done: what has begun ends. `patient` events may wait a moment
+        longer where that spares commits.
+        """
+        await self.room()
+        done = Firm()
+
+        def told(outcome: _Outcome) -> None:
+            if not isinstance(outcome, Exception):
+                then()
+
+        self._commits.put(_Job(self, done, events, None, patient=patient, then=told))
+        try:
+            await done
+        except asyncio.CancelledError:
+            done.exception()  # nobody else looks at it
+            raise
 
     def submit(
         self, events: Sequence[Event], work: Work | None = None, *, opening: "Opening | None" = None

@@ -26,7 +26,9 @@ def write(connection: Any, cursor: Any, events: Iterable[Event]) -> None:
     if not summed:
         return
     native = connection.features.has_native_uuid_field
-    found = _existing(cursor, {_key(event.stream, native) for event in summed})
+    # A question begins its stream: there is no summary to be looked for.
+    begun = {event.stream for event in summed if event.kind == Kind.PROMPT}
+    found = _existing(cursor, {_key(event.stream, native) for event in summed if event.stream not in begun})
     touched: dict[UUID, int] = {}
     for event in summed:
         summary = found.get(event.stream)
@@ -56,6 +58,8 @@ def read(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, Summary]:
 
 
 def _existing(cursor: Any, streams: set[Any]) -> dict[UUID, Summary]:
+    if not streams:
+        return {}
     places = ", ".join(["%s"] * len(streams))
     cursor.execute(f"SELECT {_LIST} FROM audit_summary WHERE stream IN ({places})", list(streams))
     return read(cursor.fetchall())

@@ -13,7 +13,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
@@ -35,15 +35,23 @@ Outcome = Any
 Waiter = asyncio.Future[Any] | Future[Any]
 
 
+class Firm(asyncio.Future[Any]):
+    """What cannot be undone: a task that is cancelled while it waits for it learns so when it is done, and not before."""
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Refuse: the task keeps in mind that it is cancelled (asyncio.Task.cancel)."""
+        return False
+
+
 class Job:
     """Something that one participant writes, and who waits for it on an event loop or on a thread.
 
     A `patient` one may wait PATIENCE seconds longer where that spares transactions. One that is to be written `alone` shares
     its transaction with none. One that `must` be is written even if nobody waits for it any more; others may be cancelled
-    until they are begun.
+    until they are begun. `then` is called with the outcome before anybody who waits goes on, where they wait.
     """
 
-    __slots__ = ("alone", "done", "must", "participant", "patient", "size")
+    __slots__ = ("alone", "done", "must", "participant", "patient", "size", "then")
 
     def __init__(
         self,
@@ -54,6 +62,7 @@ class Job:
         patient: bool = False,
         alone: bool = False,
         must: bool = False,
+        then: Callable[[Outcome], None] | None = None,
     ) -> None:
         self.participant = participant
         self.done = done
@@ -61,6 +70,7 @@ class Job:
         self.patient = patient
         self.alone = alone
         self.must = must
+        self.then = then
 
     def begin(self) -> bool:
         """Return whether it is to be written. From here on a cancelled caller changes nothing."""
@@ -283,6 +293,11 @@ def _tell(told: Iterable[tuple[Job, Outcome]]) -> None:
 
 def _settle(told: Iterable[tuple[Job, Outcome]]) -> None:
     for job, outcome in told:
+        if job.then is not None:
+            try:
+                job.then(outcome)
+            except Exception:
+                log.exception("what was written is durable, but not all that follows was done")
         if job.done.done():
             job.participant.missed(job, outcome)
         elif isinstance(outcome, Exception):

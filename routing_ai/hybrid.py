@@ -5,7 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import replace
 
 from routing_ai.policy.drafting import Drafting
 from routing_ai.policy.predictor import NextTokenPredictor
@@ -17,14 +17,6 @@ from routing_ai.runs import Completed
 SCOPES = 16
 # Characters of an answer that are learned: bounds the work of one.
 LEARNED = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """Tentative text behind the answer so far. The next one, an empty one too, takes its place; none is ever on the record,
-    counted or billed."""
-
-    text: str
 
 
 class HybridStreamEngine:
@@ -54,26 +46,22 @@ class HybridStreamEngine:
 
     async def run(
         self, parts: AsyncGenerator[Token | ToolCalls | Completed], scope: str
-    ) -> AsyncGenerator[Token | ToolCalls | Completed | Draft]:
-        """Yield all parts unchanged and in order, with drafts between them; closing it closes `parts`."""
+    ) -> AsyncGenerator[Token | ToolCalls | Completed]:
+        """Yield all parts in order, the words as they are, with drafts behind them; closing it closes `parts`."""
         drafting = Drafting(self.predictor(scope))
         texts: list[str] = []
-        shown = ""
         async with aclosing(parts):
             async for part in parts:
                 if isinstance(part, Token):
                     texts.append(part.text)
                     drafting.said(part.text)
+                    yield replace(part, draft=drafting.draft())
+                    continue
                 yield part
                 if isinstance(part, Completed):
                     drafting.end()
                     monitor.drafted(part.model, drafting.drafted, drafting.accepted)
                     await asyncio.to_thread(self._learn, drafting, "".join(texts)[:LEARNED])
-                elif isinstance(part, Token):
-                    text = drafting.draft()
-                    if text != shown:
-                        shown = text
-                        yield Draft(text)
 
 
 engine = HybridStreamEngine()

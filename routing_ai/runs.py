@@ -43,7 +43,7 @@ class Request:
     key_id: int | None = None
     hedge_after: float | None = None
     cache: CacheControl | None = None
-    gather: Callable[[], float] | None = None
+    gather: Callable[[], tuple[int, float]] | None = None
     ready: Callable[[], asyncio.Future[Any]] | None = None
 
     @property

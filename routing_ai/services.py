@@ -15,7 +15,7 @@ from routing_ai import answers, attempts, catalogue, leaving
 from routing_ai.cache import CacheControl, cache
 from routing_ai.errors import BudgetExhausted, CannotContinue, NoModel, ProviderError, ProviderFailed, RoutingError
 from routing_ai.healing import Evidence, heal
-from routing_ai.hybrid import Draft, engine
+from routing_ai.hybrid import engine
 from routing_ai.keys import create_key, good_keys, revoke_key, save_new, verify_key
 from routing_ai.leaving import set_redactor
 from routing_ai.ledger import Order, ledger
@@ -30,7 +30,6 @@ from routing_ai.runs import Completed, Request, Run
 __all__ = [
     "CacheControl",
     "Completed",
-    "Draft",
     "Request",
     "Token",
     "ToolCalls",
@@ -127,8 +126,8 @@ class _Plan:
         self._asked.add(spec.name)
 
 
-def hybrid(request: Request) -> AsyncGenerator[Token | ToolCalls | Completed | Draft]:
-    """Do as `complete`, with drafts of what comes next between the parts; see `routing_ai.hybrid`."""
+def hybrid(request: Request) -> AsyncGenerator[Token | ToolCalls | Completed]:
+    """Do as `complete`, with drafts of what comes next behind the words; see `routing_ai.hybrid`."""
     scope = "all" if settings.AURA_CACHE_SHARED else f"user {request.user_id}"
     return engine.run(complete(request), scope)
 

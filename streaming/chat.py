@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +26,6 @@ from routing_ai import services as routing
 from routing_ai.errors import RoutingError
 from routing_ai.policy.history import newest
 from streaming import database, origin, recorded
-from streaming.coalesce import Coalesced
 from streaming.errors import EmptyPrompt, NameTaken, TooLarge, UnknownStream
 from streaming.load import load
 from streaming.messages import Message
@@ -44,8 +43,6 @@ HISTORY_LIMIT = 6_000
 # first words that can be spoken.
 HURRIED = 8
 HURRY = 4
-# Turns of the event loop in which an answer usually comes to reserve its money, and takes the question along to the disk.
-TURNS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,6 @@ async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
         key_id=wanted.key_id,
         hedge_after=wanted.hedge_after,
         cache=wanted.cache,
-        gather=_gathering,
     )
     with load.asking(message.priority):
         stream, _ = await _opened(message, user)
@@ -148,8 +144,8 @@ async def _asked(stream: Stream, user: Any, request: routing.Request) -> None:
     asked = stream.asked = cache(lambda: journal().put([prompt], opening))
     try:
         _start(stream, replace(request, ready=asked))
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
+        # In its first turn an answer usually comes to reserve its money, and takes the question along to the disk.
+        await asyncio.sleep(0)
         await asyncio.shield(asked())
     except asyncio.CancelledError:
         stream.cancel()
@@ -272,17 +268,19 @@ def _request(message: Message, messages: Sequence[Mapping[str, Any]], begun: str
         model=message.model,
         stream=message.stream,
         begun=begun,
-        gather=_gathering,
     )
 
 
 def _start(stream: Stream, request: routing.Request) -> None:
     # A context of its own: the answer outlives the request that asked for it, and must not hold on to its threads.
-    stream.source = asyncio.create_task(_answer(stream, request), context=origin.context())
+    own = replace(request, gather=partial(_gathering, stream))
+    stream.source = asyncio.create_task(_answer(stream, own), context=origin.context())
 
 
-def _gathering() -> float:
-    return load.gathering(len(registry))
+def _gathering(stream: Stream) -> tuple[int, float]:
+    size, delay = load.gathering(len(registry))
+    spoken = "voice" in stream.message.meta and stream.next_offset < HURRIED
+    return size, delay / HURRY if spoken else delay
 
 
 def _history(turns: list[Any]) -> list[Mapping[str, Any]]:
@@ -325,37 +323,18 @@ def can_hand_over(stream: Stream) -> bool:
 async def _relay(context: StreamContext, request: routing.Request) -> None:
     stream = context.stream
     said = [request.begun]
-    spoken = "voice" in stream.message.meta
-
-    def chunking() -> tuple[int, float]:
-        size, delay = load.chunking()
-        return size, delay / HURRY if spoken and stream.next_offset < HURRIED else delay
-
     answer = routing.hybrid(request) if settings.ENABLE_HYBRID_STREAMING else routing.complete(request)
-    async with aclosing(answer) as parts, Coalesced(parts, chunking) as batches:
-        async for batch in batches:
-            text, draft = _words(batch)
-            if text:
-                said.append(text)
-                await context.emit_chunk(stream.message, text, tentative=draft)
-            for part in batch:
-                if isinstance(part, routing.ToolCalls):
-                    stream.tool_calls, stream.tools_from = part.calls, stream.next_offset
-                    await context.emit_chunk(stream.message, _tools_text(part, stream.next_offset > 0))
-                elif isinstance(part, routing.Completed):
-                    await context.finish(**_end(part))
-                    sampler.record(stream.message.user_id, "".join(said))
-
-
-def _words(batch: Sequence[Any]) -> tuple[str, str]:
-    """Return what the model said in a batch, and what it will probably say behind the last word of it."""
-    text = draft = ""
-    for part in batch:
-        if isinstance(part, routing.Token):
-            text, draft = text + part.text, ""
-        elif isinstance(part, routing.Draft):
-            draft = part.text
-    return text, draft
+    async with aclosing(answer) as parts:
+        async for part in parts:
+            if isinstance(part, routing.Token):
+                said.append(part.text)
+                await context.emit_chunk(stream.message, part.text, tentative=part.draft)
+            elif isinstance(part, routing.ToolCalls):
+                stream.tool_calls, stream.tools_from = part.calls, stream.next_offset
+                await context.emit_chunk(stream.message, _tools_text(part, stream.next_offset > 0))
+            else:
+                await context.finish(**_end(part))
+                sampler.record(stream.message.user_id, "".join(said))
 
 
 def _tools_text(part: routing.ToolCalls, behind: bool) -> str:

@@ -81,10 +81,11 @@ class Load:
         factor = self.congestion.coalescing
         return settings.STREAMING_CHUNK_SIZE * factor, settings.STREAMING_CHUNK_DELAY * factor
 
-    def gathering(self, streams: int) -> float:
-        """Return the seconds for which an endpoint's tokens may gather before they make a chunk: with many streams more, so
-        that all together make about RATE chunks a second, but never what people notice."""
-        return max(self.chunking()[1], min(LONGEST, streams / RATE))
+    def gathering(self, streams: int) -> tuple[int, float]:
+        """Return how many characters of an endpoint may gather before they make a chunk, and for how many seconds: with many
+        streams longer, so that all together make about RATE chunks a second, but never what people notice."""
+        size, delay = self.chunking()
+        return size, max(delay, min(LONGEST, streams / RATE))
 
     async def watch(self) -> None:
         """Sample how late the loop runs, for ever."""

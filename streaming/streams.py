@@ -109,12 +109,10 @@ class Stream(Feed):
         if self.asked is not None:
             # An answer stands behind its question, and never without it.
             await asyncio.shield(self.asked())
-        await self._journal.room()
-        entries = [recorded.to_record(self.message, self.epoch, event) for event in events]
-        # Nobody waits for what follows the first words as for those.
-        kept = self._journal.put(entries, patient=events[0].offset > 0)
-        kept.add_done_callback(partial(self._show, events, tentative))
-        work = asyncio.ensure_future(self._share(kept, events)) if self._replay.process else kept
+        if not self._replay.process:
+            await self._keep(events, tentative)
+            return
+        work = asyncio.ensure_future(self._share(events, tentative))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -122,11 +120,14 @@ class Stream(Feed):
             await asyncio.wait([work])
             raise
 
-    def _show(self, events: Sequence[StreamEvent], tentative: str, kept: asyncio.Future[list[int]]) -> None:
-        """Let readers see what is on the record. Not a step of `_write`: a source that is cancelled meanwhile has written
-        all the same."""
-        if kept.cancelled() or kept.exception() is not None:
-            return
+    async def _keep(self, events: Sequence[StreamEvent], tentative: str) -> None:
+        entries = [recorded.to_record(self.message, self.epoch, event) for event in events]
+        # A source that is cancelled meanwhile has written all the same, and it is shown. Nobody waits for what follows the
+        # first words as for those.
+        await self._journal.keep(entries, partial(self._show, events, tentative), patient=events[0].offset > 0)
+
+    def _show(self, events: Sequence[StreamEvent], tentative: str) -> None:
+        """Let readers see what is on the record."""
         for event in events:
             if isinstance(event, StreamChunk):
                 self.check_sum = zlib.crc32(event.text.encode(), self.check_sum)
@@ -134,9 +135,9 @@ class Stream(Feed):
         self._tentative = tentative
         self.publish(events)
 
-    async def _share(self, kept: asyncio.Future[list[int]], events: Sequence[StreamEvent]) -> None:
+    async def _share(self, events: Sequence[StreamEvent], tentative: str) -> None:
         """Let readers in other processes see it too. The record has it already, so a store that fails loses nothing."""
-        await kept
+        await self._keep(events, tentative)
         await self._replay.append(self.name, self.epoch, events)
 
     def resume_from(self, events: Sequence[StreamEvent]) -> str:

@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeAlias
 class Call:
     """One question to a model. `extra` is passed through to the endpoint as it is (tools, response format, top_p).
 
-    `temperature` None leaves it to the endpoint. `gather` says, whenever it is asked, for how many seconds what a slow
-    endpoint sends may be left to gather, so that it costs one visit to the layers above.
+    `temperature` None leaves it to the endpoint. `gather` says, whenever it is asked, how many characters may gather, and
+    for how many seconds, so that they cost one visit to the layers above; the first words never wait.
     """
 
     model: str
@@ -18,16 +18,16 @@ class Call:
     max_tokens: int
     temperature: float | None = 0.7
     extra: Mapping[str, Any] = field(default_factory=dict)
-    gather: Callable[[], float] | None = None
+    gather: Callable[[], tuple[int, float]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Text as the model gives it; not always one token. With `gathered` it is what came in a while: to wait for more of it
-    gains nothing."""
+    """Text as the model gives it; not always one token. `draft` is what it will probably say next, tentative until it says
+    so, or something else: never on the record, counted or billed."""
 
     text: str
-    gathered: bool = False
+    draft: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from urllib.parse import quote, unquote, urlsplit
 
 import httptools
@@ -136,6 +137,8 @@ class Exchange(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._error: Broken | None = None
         self._size = 0
+        # Bytes that wake the reader: more while it lets them gather.
+        self._enough = 1
         self._paused = False
         self._headers_size = 0
         self._reusable = False
@@ -160,15 +163,24 @@ class Exchange(asyncio.Protocol):
     def _begun(self) -> bool:
         return self.status >= FINAL
 
-    async def read(self, until: float | None = None, rest: float = 0.0) -> bytes:
+    def leave(self, seconds: float) -> None:
+        """Leave what comes to the system for so long: one read of four tokens costs what one of one does. Its end is seen
+        as late."""
+        if not self.complete and self._error is None:
+            self._pause()
+            self._timer = self._loop.call_later(seconds, self._resume)
+
+    async def read(self, until: float | None = None, *, gather: float = 0.0, enough: int = AHEAD) -> bytes:
         """Return what has come of the body, nothing at its end.
 
-        If nothing has, what comes is left to the system for `rest` seconds first: one read of four tokens costs what one of
-        one does. `until` is a time of the loop. Raises TimeoutError then, and Broken when the connection breaks.
+        What comes before `gather` is returned as one, sooner if it is `enough` bytes or the end. Both times are the loop's.
+        Raises TimeoutError at `until`, and Broken when the connection breaks.
         """
-        if rest and not self._parts and not self.complete:
-            self._pause()
-            self._timer = self._loop.call_later(rest, self._resume)
+        if gather > self._loop.time() and self._size < min(enough, AHEAD) and not self.complete and self._error is None:
+            self._enough = min(enough, AHEAD)
+            with suppress(TimeoutError):
+                await self._wait(gather)
+            self._enough = 1
         while not self._parts and not self.complete and self._error is None:
             await self._wait(until)
         if self._parts:
@@ -257,7 +269,8 @@ class Exchange(asyncio.Protocol):
             self._over()
         elif self._size > AHEAD and not dropped:
             self._pause()
-        self._wake()
+        if self.complete or self._size >= self._enough:
+            self._wake()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Take the end of the connection: of a body without a length it is the end too, of all else it is none."""

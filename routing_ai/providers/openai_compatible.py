@@ -19,9 +19,9 @@ REFUSED = frozenset({400, 413, 422})
 OK, REDIRECT = 200, 300
 MESSAGE_LIMIT, REFUSAL_LIMIT = 300, 16_384
 TOOLS_LIMIT = 128
-# An endpoint that sends this many characters at once needs no gathering, and the first reads of an answer go on at once:
-# who waits for an answer waits for its first words.
-MUCH, AT_ONCE = 64, 3
+# An endpoint is slow when fewer characters came than may gather in their time: what it sends is then left alone for that
+# time. It is quick again when so many times as many came: then its end is worth looking out for.
+QUICK = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +102,19 @@ class OpenAICompatibleProvider:
             body["temperature"] = call.temperature
         return body
 
-    async def _parts(self, exchange: Exchange, gather: Callable[[], float] | None) -> AsyncGenerator[Part]:
+    async def _parts(self, exchange: Exchange, gather: Callable[[], tuple[int, float]] | None) -> AsyncGenerator[Part]:
         parser = EventParser()
         answer = _Answer()
-        reads, rest = 0, 0.0
         loop = asyncio.get_running_loop()
-        progress = loop.time()
+        came = progress = loop.time()
+        rest, enough, slow = 0.0, 0, False
         while not answer.over:
             due = progress + self._timeouts.first_token
             if answer.began:
                 due = min(due, loop.time() + self._timeouts.between)
             # What comes in one read goes on as one: each part costs a visit to every layer above.
-            chunk = await exchange.read(due + rest, rest)
+            chunk = await exchange.read(due + rest, gather=0.0 if slow else came + rest, enough=enough)
+            came = loop.time()
             if not chunk:
                 break
             text = answer.shape.words(chunk) if parser.between else ""
@@ -122,12 +123,16 @@ class OpenAICompatibleProvider:
                 if texts.count(None) == len(texts):
                     continue
                 text = "".join(filter(None, texts))
-            progress = loop.time()
+            if text and gather is not None:
+                size, seconds = gather()
+                slow = rest > 0 and len(text) < (QUICK * size if slow else size)
+                rest, enough = seconds, size * len(chunk) // len(text)
+                if slow:
+                    exchange.leave(rest)
             if text:
-                yield Token(text, gathered=rest > 0)
-                reads += 1
-                slow = gather is not None and reads >= AT_ONCE and (rest > 0 or len(text) < MUCH)
-                rest = gather() if slow and gather is not None else 0.0
+                yield Token(text)
+            # Not before: who reads slowly must not make the endpoint look silent.
+            progress = loop.time()
         if not answer.finish:
             kind = ProviderCut if answer.began else ProviderFailed
             raise kind(f"{self.name} broke off before the answer was whole")

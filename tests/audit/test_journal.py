@@ -57,6 +57,32 @@ async def test_an_offset_is_recorded_once_and_its_refusal_spoils_no_other() -> N
     assert await checked() == (7, None)
 
 
+async def test_who_keeps_events_is_told_before_it_goes_on_and_cancelled_only_when_they_are_kept() -> None:
+    stream, told = uuid4(), []
+
+    async def keep(offset: int) -> None:
+        await journal().keep([chunk(offset, stream)], lambda: told.append(offset))
+        told.append(-offset)
+
+    await keep(1)
+    assert told == [1, -1]
+    keeping = asyncio.create_task(keep(2))
+    await asyncio.sleep(0)
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+    assert told == [1, -1, 2]
+    with pytest.raises(Conflict):
+        await keep(2)
+    keeping = asyncio.create_task(keep(1))
+    await asyncio.sleep(0)
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+    assert told == [1, -1, 2]
+    assert await checked() == (3, None)
+
+
 async def test_what_cannot_be_written_is_refused_before_it_is_queued() -> None:
     with pytest.raises(ValueError, match="cannot be recorded"):
         await journal().append([Event(Kind.CHUNK, UUID(int=1), uuid4(), 1, 0, "ada", 2**60, "", {"n": 2**60})])

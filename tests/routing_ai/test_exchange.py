@@ -243,25 +243,66 @@ async def test_an_answer_that_nobody_reads_holds_its_endpoint_back() -> None:
         assert len(await body_of(exchange)) == 32_000_000
 
 
-async def test_what_comes_may_gather_and_what_does_not_come_is_late() -> None:
-    async def answer(writer: asyncio.StreamWriter, _number: int) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for number in range(10):
-            writer.write(b"2\r\n%d \r\n" % number)
-            await asyncio.sleep(0.01)
+async def ten(writer: asyncio.StreamWriter, _number: int) -> None:
+    """Answer with ten pieces of two bytes each, a hundredth of a second apart."""
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for number in range(10):
+        writer.write(b"2\r\n%d \r\n" % number)
+        await asyncio.sleep(0.01)
+
+
+TEN = b"0 1 2 3 4 5 6 7 8 9 "
+
+
+async def test_what_comes_may_be_left_to_the_system_and_what_does_not_come_is_late() -> None:
+    async def answer(writer: asyncio.StreamWriter, number: int) -> None:
+        await ten(writer, number)
         await asyncio.sleep(30)
 
     async with serving(answer) as server, asking(server) as endpoint:
         exchange = await endpoint.post("/chat", b"{}")
         first = await exchange.read()
         assert first.startswith(b"0 ")
-        gathered = await exchange.read(rest=0.3)
-        assert first + gathered == b"0 1 2 3 4 5 6 7 8 9 "
+        exchange.leave(0.3)
+        assert first + await exchange.read() == TEN
         with pytest.raises(TimeoutError):
             await exchange.read(until=asyncio.get_running_loop().time() + 0.05)
+        exchange.leave(600)
         exchange.close()
         with pytest.raises(Broken):
             await exchange.read()
+
+
+@pytest.mark.parametrize("enough", [10, 600], ids=["enough", "the end"])
+async def test_what_comes_may_gather_until_it_is_enough_or_the_end(enough: int) -> None:
+    async def answer(writer: asyncio.StreamWriter, number: int) -> None:
+        await ten(writer, number)
+        if enough == 600:
+            writer.write(b"0\r\n\r\n")
+        await asyncio.sleep(30)
+
+    async with serving(answer) as server, asking(server) as endpoint, asyncio.timeout(20):
+        exchange = await endpoint.post("/chat", b"{}")
+        first = await exchange.read()
+        # This time never comes.
+        more = await exchange.read(gather=asyncio.get_running_loop().time() + 600, enough=enough)
+        assert first + more == TEN if enough == 600 else len(more) >= len(b"1 2 ")
+        exchange.close()
+
+
+async def test_what_gathered_until_its_time_is_read_and_the_wait_for_the_first_of_it_goes_on() -> None:
+    async def answer(writer: asyncio.StreamWriter, _number: int) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n0\r\n")
+        await asyncio.sleep(0.2)
+        writer.write(b"1\r\n1\r\n")
+        await asyncio.sleep(30)
+
+    async with serving(answer) as server, asking(server) as endpoint, asyncio.timeout(20):
+        exchange = await endpoint.post("/chat", b"{}")
+        now = asyncio.get_running_loop().time
+        assert await exchange.read(gather=now() + 0.05) == b"0"
+        assert await exchange.read(gather=now() + 0.05) == b"1"
+        exchange.close()
 
 
 async def test_an_answer_that_is_left_to_end_gives_its_connection_back_or_loses_it() -> None:
@@ -351,8 +392,9 @@ def test_tls_is_checked_and_its_connections_are_kept(
             for rest in (0.0, 0.1, 0.0):
                 exchange = await endpoint.post("/chat", b"{}")
                 body = b""
-                while data := await exchange.read(rest=rest):
+                while data := await exchange.read():
                     body += data
+                    exchange.leave(rest)
                 assert body == BODY
             assert server.connections == before + 1
             endpoint.close()
@@ -365,7 +407,8 @@ def test_all_of_it_on_the_loop_that_serves() -> None:
     """`./aura up` runs on uvloop, whose transports differ in small things."""
 
     async def run() -> None:
-        await test_what_comes_may_gather_and_what_does_not_come_is_late()
+        await test_what_comes_may_be_left_to_the_system_and_what_does_not_come_is_late()
+        await test_what_gathered_until_its_time_is_read_and_the_wait_for_the_first_of_it_goes_on()
         await test_an_answer_that_nobody_reads_holds_its_endpoint_back()
         await test_an_answer_that_is_left_to_end_gives_its_connection_back_or_loses_it()
         await test_what_comes_on_an_idle_connection_ends_it()

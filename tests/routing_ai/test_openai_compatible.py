@@ -18,7 +18,7 @@ from routing_ai.errors import (
     TooLong,
 )
 from routing_ai.providers.base import Call, Token, ToolCalls, Usage
-from routing_ai.providers.openai_compatible import AT_ONCE, OpenAICompatibleProvider, Timeouts
+from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
 from tests.routing_ai.upstream import Upstream
 
 WORDS = "One two ثلاثة four"
@@ -186,29 +186,46 @@ async def test_leaving_ends_the_call_upstream_in_every_phase(upstream: Upstream,
 async def test_what_a_slow_endpoint_sends_may_gather(provider: OpenAICompatibleProvider) -> None:
     asked = 0
 
-    def gather() -> float:
+    def gather() -> tuple[int, float]:
         nonlocal asked
         asked += 1
-        return 0.1
+        return 64, 0.1
 
     parts = [part async for part in provider.stream(replace(call("trickle"), gather=gather))]
     tokens = [part for part in parts if isinstance(part, Token)]
     assert "".join(token.text for token in tokens) == "".join(f"{number} " for number in range(40)) + WORDS
     # Its first words come at once; then a tenth of a second brings as many as it takes, not one.
-    assert not any(token.gathered for token in tokens[:AT_ONCE])
-    assert any(token.gathered for token in tokens)
-    assert len(tokens) < 30
-    assert asked
+    assert len(tokens[0].text) < 10
+    assert len(tokens) < 20
+    assert asked == len(tokens)
     assert parts[-1] == Usage("stop", 11, 4)
+
+
+async def test_what_a_quick_endpoint_sends_gathers_until_it_is_enough_or_the_end(
+    provider: OpenAICompatibleProvider,
+) -> None:
+    # Neither waits for a time that never comes.
+    async with asyncio.timeout(20):
+        for size in (1, 600):
+            asked = replace(call("trickle"), gather=lambda size=size: (size, 600))
+            parts = [part async for part in provider.stream(asked)]
+            texts = [part.text for part in parts if isinstance(part, Token)]
+            assert "".join(texts) == "".join(f"{number} " for number in range(40)) + WORDS
+            assert len(texts) == 2 if size == 600 else len(texts) > 10
 
 
 async def test_an_endpoint_is_left_while_its_tokens_gather(upstream: Upstream) -> None:
     provider = OpenAICompatibleProvider("test", upstream.url)
     gathering = asyncio.Event()
+    asked = 0
 
-    def gather() -> float:
+    def gather() -> tuple[int, float]:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            return 64, 0.02
         gathering.set()
-        return 600
+        return 64, 600
 
     async def read() -> None:
         async for _ in provider.stream(replace(call("trickle"), gather=gather)):

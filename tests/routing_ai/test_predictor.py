@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_ai.hybrid import SCOPES, Draft, HybridStreamEngine
+from routing_ai.hybrid import SCOPES, HybridStreamEngine
 from routing_ai.policy.drafting import Drafting
 from routing_ai.policy.predictor import NextTokenPredictor, lower_bound, pieces
 from routing_ai.providers.base import Token
@@ -93,11 +93,11 @@ async def test_the_engine_changes_no_word_and_marks_every_draft() -> None:
     async for part in engine.run(spoken(text), "ada"):
         if isinstance(part, Token):
             said += part.text
-        elif isinstance(part, Draft) and part.text:
-            shown.append((said, part.text))
-            confirmed += text.startswith(said + part.text)
+            if part.draft:
+                shown.append((said, part.draft))
+                confirmed += text.startswith(said + part.draft)
     assert said == text
     assert shown
     assert confirmed == len(shown)
     assert monitor.get_metrics()["m"]["acceptance"] > 0.95
-    assert not [part async for part in engine.run(spoken(text), "eve") if isinstance(part, Draft) and part.text]
+    assert not [part async for part in engine.run(spoken(text), "eve") if isinstance(part, Token) and part.draft]
