@@ -19,8 +19,8 @@ REFUSED = frozenset({400, 413, 422})
 OK, REDIRECT = 200, 300
 MESSAGE_LIMIT, REFUSAL_LIMIT = 300, 16_384
 TOOLS_LIMIT = 128
-# An endpoint is slow when fewer characters came than may gather in their time: what it sends is then left alone for that
-# time. It is quick again when so many times as many came: then its end is worth looking out for.
+# An endpoint is quick when so many times the characters come that may gather in their time: then its end is worth looking
+# out for. What a slower one sends is left alone for that time.
 QUICK = 4
 
 
@@ -107,14 +107,14 @@ class OpenAICompatibleProvider:
         answer = _Answer()
         loop = asyncio.get_running_loop()
         came = progress = loop.time()
-        rest, enough, slow = 0.0, 0, False
+        rest, enough, slow = 0.0, 0, False  # seconds, bytes
         while not answer.over:
             due = progress + self._timeouts.first_token
             if answer.began:
                 due = min(due, loop.time() + self._timeouts.between)
             # What comes in one read goes on as one: each part costs a visit to every layer above.
             chunk = await exchange.read(due + rest, gather=0.0 if slow else came + rest, enough=enough)
-            came = loop.time()
+            before, came = came, loop.time()
             if not chunk:
                 break
             text = answer.shape.words(chunk) if parser.between else ""
@@ -125,7 +125,7 @@ class OpenAICompatibleProvider:
                 text = "".join(filter(None, texts))
             if text and gather is not None:
                 size, seconds = gather()
-                slow = rest > 0 and len(text) < (QUICK * size if slow else size)
+                slow = rest > 0 and len(text) * seconds < QUICK * size * (came - before)
                 rest, enough = seconds, size * len(chunk) // len(text)
                 if slow:
                     exchange.leave(rest)
