@@ -2,11 +2,13 @@
 
 An endpoint that costs next to nothing, the pass-through and AURA run here as processes of their own on free ports; a load
 client visits the endpoint itself, the pass-through and AURA in turn. `--tools DIR` takes the endpoint (`mock_upstream.py`)
-and the pass-through (`passthrough_sse.py`) from there instead.
+and the pass-through (`passthrough_sse.py`) from there instead. `--litellm PROGRAM` visits a LiteLLM proxy as well: the
+`litellm` of an environment of its own, in which `pip install "litellm[proxy]"` was said.
 """
 
 import asyncio
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -24,6 +26,13 @@ from tests.live import ROOT, LiveServer, free_port
 
 TOKENS = 200
 PRICE_IN, PRICE_OUT = "1", "2"
+# What LiteLLM's proxy needs to pass every model on to the endpoint, by an environment that asks nobody outside.
+LITELLM = """
+model_list:
+  - model_name: "*"
+    litellm_params: {{model: "openai/*", api_base: "{address}", api_key: none}}
+"""
+OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"}
 # Keys without limits, and one whose budget admits ten calls at their worst and a half.
 SET_UP = """
 from django.contrib.auth import get_user_model
@@ -41,7 +50,7 @@ def process(command: list[str], port: int, **environment: str) -> Iterator[int]:
     """Run a server until the block is left; yield its process id once its port answers."""
     running = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=5).close()
@@ -59,7 +68,7 @@ def process(command: list[str], port: int, **environment: str) -> Iterator[int]:
 class Bench:
     """The servers, by name: their port, their key, their process."""
 
-    def __init__(self, stack: ExitStack, tools: Path | None) -> None:
+    def __init__(self, stack: ExitStack, tools: Path | None, litellm: Path | None) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aura-gateway-")))
         upstream, passing = free_port(), free_port()
         own = [sys.executable, "-m", "benchmarks.openai.upstream", str(upstream)]
@@ -88,6 +97,12 @@ class Bench:
             "pass-through": (passing, "none", passing_pid),
             "AURA": (self.aura.port, self.aura.key, self.aura.process.pid),
         }
+        if litellm is not None:
+            port, key, config = free_port(), f"sk-{secrets.token_hex(32)}", folder / "litellm.yaml"
+            config.write_text(LITELLM.format(address=address))
+            command = [str(litellm), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+            pid = stack.enter_context(process(command, port, **OFFLINE, LITELLM_MASTER_KEY=key))
+            self.targets["LiteLLM"] = (port, key, pid)
 
     def visit(
         self, name: str, model: str, clients: int, requests: int, spread: float = 0.0
@@ -168,10 +183,11 @@ def measure_budget(bench: Bench, report: Report) -> None:
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--tools", type=Path, metavar="DIR", help="take the endpoint and the pass-through from there")
+    parser.add_argument("--litellm", type=Path, metavar="PROGRAM", help="visit a LiteLLM proxy, too")
     chosen = parser.parse_args()
     report = Report("gateway")
     with ExitStack() as stack:
-        bench = Bench(stack, chosen.tools)
+        bench = Bench(stack, chosen.tools, chosen.litellm)
         measure_cpu(bench, report, 3 if chosen.quick else 7, 128 if chosen.quick else 256)
         measure_first_token(bench, report, 2 if chosen.quick else 5)
         measure_budget(bench, report)
