@@ -19,6 +19,8 @@ REFUSED = frozenset({400, 413, 422})
 OK, REDIRECT = 200, 300
 MESSAGE_LIMIT, REFUSAL_LIMIT = 300, 16_384
 TOOLS_LIMIT = 128
+# Events of one read that are looked at one by one, at its beginning and where what is alike ends.
+SINGLY = 8
 # An endpoint is quick when so many times the characters come that may gather in their time: then its end is worth looking
 # out for. What a slower one sends is left alone for that time.
 QUICK = 4
@@ -103,8 +105,7 @@ class OpenAICompatibleProvider:
         return body
 
     async def _parts(self, exchange: Exchange, gather: Callable[[], tuple[int, float]] | None) -> AsyncGenerator[Part]:
-        parser = EventParser()
-        answer = _Answer()
+        answer = _Answer(self.name)
         loop = asyncio.get_running_loop()
         came = progress = loop.time()
         rest, enough, slow = 0.0, 0, False  # seconds, bytes
@@ -117,12 +118,9 @@ class OpenAICompatibleProvider:
             before, came = came, loop.time()
             if not chunk:
                 break
-            text = answer.shape.words(chunk) if parser.between else ""
-            if not text:
-                texts = [answer.read(self.name, data) for data in parser.feed(chunk)]
-                if texts.count(None) == len(texts):
-                    continue
-                text = "".join(filter(None, texts))
+            text = answer.take(chunk)
+            if text is None:
+                continue
             if text and gather is not None:
                 size, seconds = gather()
                 slow = rest > 0 and len(text) * seconds < QUICK * size * (came - before)
@@ -173,10 +171,12 @@ class OpenAICompatibleProvider:
 
 
 class _Answer:
-    """What has been read of one answer."""
+    """What has been read of one answer of the endpoint of that name."""
 
-    def __init__(self) -> None:
-        self.shape = Shape()
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._parser = EventParser()
+        self._shape = Shape()
         self.began = False
         self.finish = ""
         self.over = False
@@ -191,8 +191,31 @@ class _Answer:
             for _, tool in sorted(self.tools.items())
         ]
 
-    def read(self, name: str, data: bytes) -> str | None:
+    def take(self, chunk: bytes) -> str | None:
+        """Take bytes of the answer, cut anywhere, and return the text of the events that end in them; None when none brings
+        the answer any further. Raises ProviderError and LineTooLong."""
+        texts: list[str | None] = []
+        for _ in range(SINGLY):
+            if self._parser.between:
+                words, size = self._shape.words(chunk)
+                if size:
+                    texts.append(words)
+                    chunk = chunk[size:]
+            if not chunk:
+                break
+            end = chunk.find(b"\n\n") + 2
+            first = chunk[:end] if end > 1 else chunk
+            texts += self._read(first)
+            chunk = chunk[len(first) :]
+        texts += self._read(chunk)
+        return None if texts.count(None) == len(texts) else "".join(filter(None, texts))
+
+    def _read(self, chunk: bytes) -> list[str | None]:
+        return [self._event(data) for data in self._parser.feed(chunk)] if chunk else []
+
+    def _event(self, data: bytes) -> str | None:
         """Take the data of one event and return the text in it; None when it brings the answer no further."""
+        name = self._name
         if data == b"[DONE]":
             self.over = True
             return None
@@ -227,7 +250,7 @@ class _Answer:
             return "" if delta.get("reasoning") or delta.get("reasoning_content") else None
         self.began = True
         if not (usage or choice.get("finish_reason") or len(choices) > 1 or delta.get("tool_calls")):
-            self.shape.learn(data, event, delta)
+            self._shape.learn(data, event, delta)
         return text
 
     def _take_tools(self, pieces: Any) -> None:

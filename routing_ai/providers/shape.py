@@ -37,20 +37,25 @@ class Shape:
             self._before, self._behind = b"data: " + before, behind + b"\n\n"
         delta["content"] = said
 
-    def words(self, chunk: bytes) -> str:
-        """Return the words of all events in bytes of an event stream; nothing if there is anything but such events in them,
-        or if they have no words."""
+    def words(self, chunk: bytes) -> tuple[str, int]:
+        """Return the words of the events with which bytes of an event stream begin, and how many bytes those are: none if
+        the first is another, if others stand between them, or if they have no words."""
         before, behind = self._before, self._behind
-        if not before or len(chunk) < len(before) + len(behind):
-            return ""
-        if not (chunk.startswith(before) and chunk.endswith(behind)):
-            return ""
+        if not before or not chunk.startswith(before):
+            return "", 0
         # Within a string of JSON nothing looks like that: its quotes are escaped, and its line breaks.
-        pieces = chunk[len(before) : -len(behind)].split(behind + before)
+        pieces = chunk[len(before) :].split(behind + before)
+        last, end, rest = pieces.pop().partition(behind)
+        size = len(chunk) - len(rest)
+        if end:
+            pieces.append(last)
+        else:
+            size -= len(before) + len(last)
         words = b"".join(pieces)
         if b"\\" in words and any(piece.endswith(b"\\") for piece in pieces):
-            return ""
+            return "", 0
         try:
-            return str(orjson.loads(b'"%s"' % words))
+            text = str(orjson.loads(b'"%s"' % words))
         except orjson.JSONDecodeError:
-            return ""
+            return "", 0
+        return text, size if text else 0

@@ -1,11 +1,15 @@
 """The OpenAI-compatible provider against a real endpoint with real faults."""
 
 import asyncio
+import itertools
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from routing_ai import catalogue
 from routing_ai.errors import (
@@ -18,7 +22,7 @@ from routing_ai.errors import (
     TooLong,
 )
 from routing_ai.providers.base import Call, Token, ToolCalls, Usage
-from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
+from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts, _Answer
 from tests.routing_ai.upstream import Upstream
 
 WORDS = "One two ثلاثة four"
@@ -181,6 +185,32 @@ async def test_leaving_ends_the_call_upstream_in_every_phase(upstream: Upstream,
             await asyncio.sleep(0.01)
     assert upstream.left == 1
     await provider.aclose()
+
+
+def said(**delta: object) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": None}
+    return b"data: " + json.dumps({"id": "1", "choices": [choice]}).encode() + b"\n\n"
+
+
+TEXTS = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=30)
+
+
+@given(TEXTS, st.lists(st.integers(0, 4000), max_size=6), st.booleans())
+def test_events_say_the_same_wherever_their_bytes_are_cut(texts: list[str], cuts: list[int], returns: bool) -> None:
+    end = {"id": "1", "choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
+    usage = {"id": "1", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+    words = [said(content=text) for text in texts]
+    words.insert(len(words) // 2, b": alive\n\n")
+    data = said(role="assistant", content="") + b"".join(words)
+    data += b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in (end, usage)) + b"data: [DONE]\n\n"
+    if returns:
+        data = data.replace(b"\n", b"\r\n")
+    answer, taken = _Answer("test"), []
+    places = [0, *sorted(cut % len(data) for cut in cuts), len(data)]
+    for begin, stop in itertools.pairwise(places):
+        taken.append(answer.take(data[begin:stop]) or "")
+    assert "".join(taken) == "".join(texts)
+    assert (answer.over, answer.finish, answer.prompt_tokens, answer.completion_tokens) == (True, "length", 3, 4)
 
 
 async def test_what_a_slow_endpoint_sends_may_gather(provider: OpenAICompatibleProvider) -> None:

@@ -33,7 +33,9 @@ TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
 @given(TEXTS, st.booleans())
 def test_what_is_taken_is_what_json_says(texts: list[str], ascii_only: bool) -> None:
     shape = taught("a word", ascii_only=ascii_only)
-    taken = shape.words(stream(*map(event, texts), ascii_only=ascii_only))
+    data = stream(*map(event, texts), ascii_only=ascii_only)
+    taken, size = shape.words(data)
+    assert size == (len(data) if taken else 0)
     if any(text.endswith("\\") for text in texts):
         assert taken in ("", "".join(texts))
     else:
@@ -46,9 +48,11 @@ def test_what_is_not_quite_like_it_is_never_misread(texts: list[str], noise: byt
     data = stream(*map(event, texts))
     place %= len(data)
     data = data[:place] + noise + data[place + cut :]
-    taken = taught().words(data)
+    taken, size = taught().words(data)
+    assert bool(taken) == bool(size)
     if taken:
-        blocks = data.removesuffix(b"\n\n").split(b"\n\n")
+        assert data[:size].endswith(b"\n\n")
+        blocks = data[:size].removesuffix(b"\n\n").split(b"\n\n")
         read = [orjson.loads(block.removeprefix(b"data: "))["choices"][0]["delta"]["content"] for block in blocks]
         assert taken == "".join(read)
 
@@ -66,15 +70,22 @@ def test_what_is_not_quite_like_it_is_never_misread(texts: list[str], noise: byt
 )
 def test_another_event_among_them_is_left_to_json(other: dict[str, Any]) -> None:
     shape = taught()
-    for data in (
+    for data in (stream(other), stream(other, event("a"))):
+        assert shape.words(data) == ("", 0)
+    both = stream(event("a"), event("b"))
+    for rest in (
+        b"",
         stream(other),
-        stream(event("a"), other),
-        stream(other, event("a")),
-        stream(event("a"), other, event("b")),
+        stream(other, other),
+        stream(event("c"))[:-1],
+        b"da",
+        b": alive\n\n",
+        b"data: [DONE]\n\n",
     ):
-        assert shape.words(data) == ""
-    assert shape.words(stream(event("a")) + b": alive\n\n" + stream(event("b"))) == ""
-    assert shape.words(stream(event("a"), event("b"))) == "ab"
+        assert shape.words(both + rest) == ("ab", len(both))
+    for between in (stream(other), b": alive\n\n"):
+        text, size = shape.words(stream(event("a")) + between + stream(event("b")))
+        assert (text, size) in [("", 0), ("a", len(stream(event("a"))))]
 
 
 def test_words_that_stand_in_an_event_twice_are_told_apart() -> None:
@@ -83,9 +94,9 @@ def test_words_that_stand_in_an_event_twice_are_told_apart() -> None:
     shape.learn(json.dumps(said).encode(), said, said["choices"][0]["delta"])  # type: ignore[index]
     other = json.loads(json.dumps(said))
     other["choices"][0]["delta"]["content"] = "yes"
-    assert shape.words(stream(other)) in ("", "yes")
+    assert shape.words(stream(other))[0] in ("", "yes")
     other["content"] = "yes"
-    assert shape.words(stream(other)) == ""
+    assert shape.words(stream(other)) == ("", 0)
 
 
 def test_who_writes_every_event_anew_is_learned_from_a_few_times_only() -> None:
@@ -93,5 +104,5 @@ def test_who_writes_every_event_anew_is_learned_from_a_few_times_only() -> None:
     for number in range(LESSONS + 1):
         said = event("x", obfuscation="a" * number)
         shape.learn(json.dumps(said).encode(), said, said["choices"][0]["delta"])
-    assert shape.words(stream(event("y", obfuscation="a" * (LESSONS - 1)))) == "y"
-    assert shape.words(stream(event("y", obfuscation="a" * LESSONS))) == ""
+    assert shape.words(stream(event("y", obfuscation="a" * (LESSONS - 1))))[0] == "y"
+    assert shape.words(stream(event("y", obfuscation="a" * LESSONS)))[0] == ""
