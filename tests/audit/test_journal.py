@@ -64,21 +64,20 @@ async def test_who_keeps_events_is_told_before_it_goes_on_and_cancelled_only_whe
         await journal().keep([chunk(offset, stream)], lambda: told.append(offset))
         told.append(-offset)
 
+    async def cancelled(offset: int) -> None:
+        keeping = asyncio.create_task(keep(offset))
+        await asyncio.sleep(0)
+        keeping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await keeping
+
     await keep(1)
     assert told == [1, -1]
-    keeping = asyncio.create_task(keep(2))
-    await asyncio.sleep(0)
-    keeping.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await keeping
+    await cancelled(2)
     assert told == [1, -1, 2]
     with pytest.raises(Conflict):
         await keep(2)
-    keeping = asyncio.create_task(keep(1))
-    await asyncio.sleep(0)
-    keeping.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await keeping
+    await cancelled(1)  # refused as well, and nobody is left to be told why
     assert told == [1, -1, 2]
     assert await checked() == (3, None)
 
