@@ -45,14 +45,24 @@ class MockProvider:
         else:
             gap = 0.0
             words = re.findall(r"\s*\S+|\s+$", text_of(asked))
+        now = asyncio.get_running_loop().time
+        gathered, size, until = "", 0, 0.0
         for number, word in enumerate(words[: call.max_tokens]):
             if len(word) <= len(begun):
                 begun = begun[len(word) :]
                 continue
             if number:
                 await asyncio.sleep(gap)
-            yield Token(word[len(begun) :])
+            gathered += word[len(begun) :]
             begun = ""
+            # The first word comes at once, as from an endpoint.
+            if call.gather is None or len(gathered) >= size or now() >= until:
+                yield Token(gathered)
+                gathered = ""
+                size, seconds = call.gather() if call.gather else (0, 0.0)
+                until = now() + seconds
+        if gathered:
+            yield Token(gathered)
         prompt = sum(len(text_of(message).split()) for message in call.messages)
         finish = "length" if len(words) > call.max_tokens else "stop"
         yield Usage(finish, prompt, min(len(words), call.max_tokens))
