@@ -38,7 +38,7 @@ class _Job(Job):
         work: Work | None = None,
         *,
         patient: bool = False,
-        then: Callable[[Any], None] | None = None,
+        then: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(journal, done, size=len(events), patient=patient, alone=work is not None, then=then)
         self.events = events
@@ -96,12 +96,7 @@ class Journal(Participant[_Job]):
         """
         await self.room()
         done = Firm()
-
-        def told(outcome: _Outcome) -> None:
-            if not isinstance(outcome, Exception):
-                then()
-
-        self._commits.put(_Job(self, done, events, None, patient=patient, then=told))
+        self._commits.put(_Job(self, done, events, None, patient=patient, then=then))
         try:
             await done
         except asyncio.CancelledError:

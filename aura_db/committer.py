@@ -48,7 +48,7 @@ class Job:
 
     A `patient` one may wait PATIENCE seconds longer where that spares transactions. One that is to be written `alone` shares
     its transaction with none. One that `must` be is written even if nobody waits for it any more; others may be cancelled
-    until they are begun. `then` is called with the outcome before anybody who waits goes on, where they wait.
+    until they are begun. `then` is called when it is durable, before anybody who waits goes on, where they wait.
     """
 
     __slots__ = ("alone", "done", "must", "participant", "patient", "size", "then")
@@ -62,7 +62,7 @@ class Job:
         patient: bool = False,
         alone: bool = False,
         must: bool = False,
-        then: Callable[[Outcome], None] | None = None,
+        then: Callable[[], None] | None = None,
     ) -> None:
         self.participant = participant
         self.done = done
@@ -293,9 +293,9 @@ def _tell(told: Iterable[tuple[Job, Outcome]]) -> None:
 
 def _settle(told: Iterable[tuple[Job, Outcome]]) -> None:
     for job, outcome in told:
-        if job.then is not None:
+        if job.then is not None and not isinstance(outcome, Exception):
             try:
-                job.then(outcome)
+                job.then()
             except Exception:
                 log.exception("what was written is durable, but not all that follows was done")
         if job.done.done():

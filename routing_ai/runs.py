@@ -14,7 +14,7 @@ from routing_ai.errors import ProviderError, RoutingError
 from routing_ai.ledger import Cost, Order, Reservation, ledger
 from routing_ai.policy import prices
 from routing_ai.policy.tiers import Tier, TierSpec
-from routing_ai.providers.base import Call, Part, Token, ToolCalls, Usage
+from routing_ai.providers.base import Call, Gather, Part, Token, ToolCalls, Usage
 from routing_ai.quality import monitor
 
 DEFAULT_MAX_TOKENS = 1_024
@@ -43,7 +43,7 @@ class Request:
     key_id: int | None = None
     hedge_after: float | None = None
     cache: CacheControl | None = None
-    gather: Callable[[], tuple[int, float]] | None = None
+    gather: Gather | None = None
     ready: Callable[[], asyncio.Future[Any]] | None = None
 
     @property

@@ -4,6 +4,9 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+# How many characters may gather, and for how many seconds, before they are handed on.
+Gather: TypeAlias = Callable[[], tuple[int, float]]
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -18,7 +21,7 @@ class Call:
     max_tokens: int
     temperature: float | None = 0.7
     extra: Mapping[str, Any] = field(default_factory=dict)
-    gather: Callable[[], tuple[int, float]] | None = None
+    gather: Gather | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,8 +179,9 @@ class Exchange(asyncio.Protocol):
         What comes before `gather` is returned as one, sooner if it is `enough` bytes or the end. Both times are the loop's.
         Raises TimeoutError at `until`, and Broken when the connection breaks.
         """
-        if gather > self._loop.time() and self._size < min(enough, AHEAD) and not self.complete and self._error is None:
-            self._enough = min(enough, AHEAD)
+        enough = min(enough, AHEAD)
+        if gather > self._loop.time() and self._size < enough and not self.complete and self._error is None:
+            self._enough = enough
             with suppress(TimeoutError):
                 await self._wait(gather)
             self._enough = 1

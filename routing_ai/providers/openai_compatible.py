@@ -1,14 +1,14 @@
 """Any endpoint that speaks OpenAI's chat completions: OpenRouter, vLLM, Ollama, llama.cpp's server, OpenAI itself."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from routing_ai.errors import ProviderCut, ProviderFailed, ProviderRefused, ProviderTimeout, TooLong
-from routing_ai.providers.base import Call, Part, Token, ToolCalls, Usage
+from routing_ai.providers.base import Call, Gather, Part, Token, ToolCalls, Usage
 from routing_ai.providers.exchange import Endpoint, Exchange
 from routing_ai.providers.shape import Shape
 from routing_ai.providers.sse import EventParser, LineTooLong
@@ -104,7 +104,7 @@ class OpenAICompatibleProvider:
             body["temperature"] = call.temperature
         return body
 
-    async def _parts(self, exchange: Exchange, gather: Callable[[], tuple[int, float]] | None) -> AsyncGenerator[Part]:
+    async def _parts(self, exchange: Exchange, gather: Gather | None) -> AsyncGenerator[Part]:
         answer = _Answer(self.name)
         loop = asyncio.get_running_loop()
         came = progress = loop.time()
@@ -215,19 +215,18 @@ class _Answer:
 
     def _event(self, data: bytes) -> str | None:
         """Take the data of one event and return the text in it; None when it brings the answer no further."""
-        name = self._name
         if data == b"[DONE]":
             self.over = True
             return None
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
-            raise ProviderFailed(f"{name} sent what is not JSON") from None
+            raise ProviderFailed(f"{self._name} sent what is not JSON") from None
         if not isinstance(event, dict):
             return None
         if event.get("error"):
             kind = ProviderCut if self.began else ProviderFailed
-            raise kind(f"{name}: {_message(event)}")
+            raise kind(f"{self._name}: {_message(event)}")
         usage = event.get("usage")
         if isinstance(usage, dict):
             self.prompt_tokens = _count(usage, "prompt_tokens")
