@@ -109,7 +109,7 @@ class Server:
         seconds = time.monotonic() - begun
         busy = (self.cpu() - cpu) / seconds * 100
         firsts = [percentile(tally.firsts, share) if tally.firsts else 0.0 for share in (0.5, 0.95)]
-        delays = [percentile(tally.delays, share) if tally.delays else 0.0 for share in (0.5, 0.95)]
+        delays = [percentile(tally.delays, share) if tally.delays else 0.0 for share in (0.5, 0.95, 1)]
         errors = sum(tally.errors.values())
         seen = [tally.most, tally.answers, tally.tokens / seconds, *firsts, *delays, tally.refused, errors]
         self.rows.append([name, *seen, busy, self.memory()])
@@ -131,7 +131,7 @@ class Server:
         tokens = seen.tokens
         await chatting
         firsts = [percentile(seen.firsts, share) if seen.firsts else 0.0 for share in (0.5, 0.95)]
-        delays = [percentile(seen.delays, share) if seen.delays else 0.0 for share in (0.5, 0.95)]
+        delays = [percentile(seen.delays, share) if seen.delays else 0.0 for share in (0.5, 0.95, 1)]
         errors = sum(seen.errors.values())
         row = [most, seen.answers, tokens / lasted, *firsts, *delays, seen.refused, errors, cpu / lasted * 100]
         self.rows.append([name, *row, self.memory()])
@@ -140,7 +140,8 @@ class Server:
 
 
 HEADS = [
-    "phase", "streams", "answers", "tokens/s", "TTFT p50", "p95", "delay p50", "p95", "refused", "errors", "CPU %", "MB",
+    "phase", "streams", "answers", "tokens/s", "TTFT p50", "p95", "delay p50", "p95", "most",
+    "refused", "errors", "CPU %", "MB",
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import weakref
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 WATCH = 0.5
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Connection:
     """One open connection; `close` ends it with a close code."""
 
@@ -90,17 +91,21 @@ class Connections:
     async def _beat(self) -> None:
         """Ping every connection once an interval, spread over it; close those that went silent."""
         while self._open:
-            round_ = list(self._open)
+            # Weakly: who leaves in the meantime is not kept until the end of the round.
+            round_ = [weakref.ref(connection) for connection in self._open]
             pause = settings.STREAMING_HEARTBEAT_INTERVAL / len(round_)
             owed = 0.0
-            for connection in round_:
+            for held in round_:
                 owed += pause
                 if owed >= 0.05:
                     await asyncio.sleep(owed)
                     owed = 0.0
-                if connection in self._open and not connection.session.ping():
-                    log.info("a connection went silent: %s", connection.session.name.hex())
-                    self._let_go(connection, CloseCode.STALE)
+                self._ping(held())
+
+    def _ping(self, connection: Connection | None) -> None:
+        if connection is not None and connection in self._open and not connection.session.ping():
+            log.info("a connection went silent: %s", connection.session.name.hex())
+            self._let_go(connection, CloseCode.STALE)
 
     def _let_go(self, connection: Connection, code: CloseCode) -> None:
         """Close a connection without waiting for it: others are due."""

@@ -1,7 +1,6 @@
 """Start and end of the streaming side of a server process."""
 
 import asyncio
-import gc
 import logging
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from audit import services as audit_services
 from routing_ai import services as routing
 from streaming import chat, checkpoints
 from streaming.connections import connections
+from streaming.cycles import cycles
 from streaming.hub import hub
 from streaming.jobs import services as jobs
 from streaming.jobs.active import runs
@@ -30,11 +30,6 @@ ROUND = 1.0
 HEAL_ROUNDS = 60
 HUB_ROUNDS = 5
 
-# What is made before Python looks for cycles among the young, after how many times of that among the middle-aged, after how
-# many of those among all. Nearly all garbage goes without it; by Python's own numbers it was a fifth of a busy process's
-# time and held everything up for half a second, again and again. Now half a million objects may wait for it, 50 MB.
-COLLECT = (5_000, 5, 20)
-
 _housekeeping: list[asyncio.Task[None]] = []
 
 
@@ -44,10 +39,7 @@ async def startup() -> None:
     registry.prepare()
     engines.prepare()
     routing.prepare()
-    # What was imported is never garbage; looking through it for some held up everything for 0.12 s again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT)
+    cycles.begin()
     _housekeeping.append(asyncio.create_task(_keep_house()))
     _housekeeping.append(asyncio.create_task(load.watch()))
 
@@ -57,6 +49,7 @@ async def _keep_house() -> None:
     while True:
         try:
             registry.expire()
+            cycles.keep_house(quiet=not (len(registry) or len(speakers) or len(runs)))
             await _in_thread(checkpoints.save)
             if number % HUB_ROUNDS == 0:
                 await hub.keep_house()
@@ -108,3 +101,4 @@ async def shutdown() -> None:
     await hub.aclose()
     await _in_thread(checkpoints.save)
     await registry.aclose()
+    cycles.end()

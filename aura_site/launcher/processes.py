@@ -61,7 +61,10 @@ def server_command(config: Config, *, reload: bool = False) -> list[str]:
     # Longer than the drain: answers may take five seconds to end, then those that go on elsewhere are handed over.
     command = [
         str(config.python), "-m", "uvicorn", "aura_site.asgi:application", *address,
-        "--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "1048576",
+        "--http", "aura_site.uvicorn_protocols:HttpProtocol", "--ws", "aura_site.uvicorn_protocols:WebSocketProtocol",
+        "--ws-per-message-deflate", "false", "--ws-max-size", "1048576",
+        # Sessions have heartbeats of their own.
+        "--ws-ping-interval", "0",
         "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "10",
     ]  # fmt: skip
     return [*command, "--reload", "--reload-dir", str(config.root)] if reload else command

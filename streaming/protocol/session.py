@@ -103,19 +103,6 @@ class ServerSession:
         self._channels: dict[int, _Channel] = {}
         self._out: list[Frame] = []
         self._schedule = FairSchedule()
-        self._handlers: dict[type, Callable[[Any], list[SessionEvent]]] = {
-            frames.Prompt: self._on_prompt,
-            frames.Resume: self._on_resume,
-            frames.Publish: lambda frame: [PublishAsked(frame)],
-            frames.Ack: self._on_ack,
-            frames.Control: self._on_control,
-            frames.Ping: self._on_ping,
-            frames.Pong: lambda _: [],
-            frames.Fault: self._on_fault,
-            frames.LibraryNotice: self._on_library,
-            frames.Voice: lambda frame: [VoiceCame(frame)],
-            frames.Audio: lambda frame: [VoiceCame(frame)],
-        }
 
     # -- from the client ---------------------------------------------------------------------------------------
 
@@ -128,10 +115,10 @@ class ServerSession:
             return self._on_hello(frame)
         if not self.greeted:
             raise FrameError("the first frame must be HELLO")
-        handler = self._handlers.get(type(frame))
+        handler = _HANDLERS.get(type(frame))
         if handler is None:
             raise FrameError(f"{frame.type.name} is not for clients to send")
-        return handler(frame)
+        return handler(self, frame)
 
     def _on_prompt(self, frame: frames.Prompt) -> list[SessionEvent]:
         self._claim(frame.channel, frame.stream)
@@ -364,6 +351,23 @@ class ServerSession:
         channel.size -= len(event.text)
         raw, channel.raw = channel.raw, False
         return Group(number, channel.stream, channel.epoch, event.offset, 1, event.text, raw, True, passed)
+
+
+# A table of the class, not of each session: bound methods in it would tie a session to itself, and only Python's search for
+# cycles would ever free it.
+_HANDLERS: dict[type[Frame], Callable[[ServerSession, Any], list[SessionEvent]]] = {
+    frames.Prompt: ServerSession._on_prompt,
+    frames.Resume: ServerSession._on_resume,
+    frames.Publish: lambda _, frame: [PublishAsked(frame)],
+    frames.Ack: ServerSession._on_ack,
+    frames.Control: ServerSession._on_control,
+    frames.Ping: ServerSession._on_ping,
+    frames.Pong: lambda *_: [],
+    frames.Fault: ServerSession._on_fault,
+    frames.LibraryNotice: ServerSession._on_library,
+    frames.Voice: lambda _, frame: [VoiceCame(frame)],
+    frames.Audio: lambda _, frame: [VoiceCame(frame)],
+}
 
 
 def _expected(channel: _Channel) -> str:

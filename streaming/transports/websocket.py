@@ -45,9 +45,12 @@ class ChatConsumer(AsyncConsumer):
         every message, as Channels has."""
         self.scope = scope
         self.base_send = send
-        with suppress(StopConsumer):
-            while True:
-                await self.dispatch(await receive())
+        try:
+            with suppress(StopConsumer):
+                while True:
+                    await self.dispatch(await receive())
+        finally:
+            self._let_go()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler directly: database connections are looked after where they are used."""
@@ -115,6 +118,12 @@ class ChatConsumer(AsyncConsumer):
         if self.connection is not None:
             connections.remove(self.connection)
             await self.session.leave(leaving=leaving)
+
+    def _let_go(self) -> None:
+        """Forget the session, which knows how to send here: together they would wait for Python's search for cycles."""
+        if self.connection is not None:
+            self.connection = None
+            del self.session
 
     async def transmit(self, out: list[Frame]) -> int:
         """Send frames, one a message, and return their bytes. Waits while the line is full."""

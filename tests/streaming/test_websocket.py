@@ -2,15 +2,20 @@
 
 import asyncio
 import base64
+import gc
 import json
 import os
 import re
 import signal
 import sqlite3
+import weakref
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
+from channels.db import database_sync_to_async
+from django.contrib.auth import get_user_model
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -22,6 +27,7 @@ from streaming.protocol.client import Ended, Failed, TextArrived
 from streaming.protocol.codec import encode_raw, text_check
 from streaming.protocol.codes import Action, CloseCode, FaultCode, Finish, Mode
 from streaming.protocol.frames import SUBPROTOCOL
+from streaming.transports.websocket import ChatConsumer
 from tests.live import LiveServer
 from tests.routing_ai.upstream import Upstream
 
@@ -464,3 +470,36 @@ async def test_an_answer_that_no_model_can_go_on_with_ends_with_a_fault_at_the_d
     _, _, body = await asyncio.to_thread(own_server.get, path)
     assert body["turns"][1]["state"] == "fault"
     assert body["turns"][1]["text"].startswith(reading.text)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_session_that_ended_is_freed_without_a_search_for_cycles() -> None:
+    user = await database_sync_to_async(get_user_model().objects.create_user)("ada")
+    received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    consumer = ChatConsumer()
+    scope = {"type": "websocket", "subprotocols": [frames.SUBPROTOCOL], "headers": [], "user": user}
+    running = asyncio.create_task(consumer(scope, received.get, sent.put))
+    received.put_nowait({"type": "websocket.connect"})
+    assert (await sent.get())["type"] == "websocket.accept"
+    for frame in (
+        frames.Hello(version=(frames.VERSION,), mode=Mode.TOKEN),
+        frames.Ping(b"there?"),
+        frames.Control(0, 0),
+    ):
+        received.put_nowait({"type": "websocket.receive", "bytes": frames.encode(frame)})
+    came = {frames.decode((await sent.get())["bytes"]).type.name for _ in range(4)}
+    assert came == {"WELCOME", "LIBRARY", "PONG", "FAULT"}
+    held = [weakref.ref(one) for one in (consumer, consumer.session, consumer.session.protocol)]
+    del consumer
+    gc.collect()
+    gc.disable()
+    try:
+        received.put_nowait({"type": "websocket.disconnect", "code": 1006})
+        await running
+        del running, received
+        async with asyncio.timeout(10):
+            while any(one() is not None for one in held):
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
