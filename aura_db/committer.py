@@ -121,16 +121,17 @@ class Participant(ABC, Generic[Own]):
 class Committer:
     """Writes the jobs of its participants to one database.
 
-    With nothing running a transaction begins at once, unless all that waits is patient and lately did not come alone.
+    With nothing running a transaction begins at once, unless all that waits is patient and lately did not come alone. Jobs
+    that are not patient overtake those that are, for PATIENCE seconds at most.
     """
 
     def __init__(self, alias: str = "default") -> None:
         self.alias = alias
         self._participants: list[Participant[Any]] = []
-        self._jobs: deque[Job] = deque()
+        self._urgent: deque[Job] = deque()
+        self._patient: deque[Job] = deque()
         self._waiting = 0
-        # Jobs that wait and are not patient; until when the others may wait; whether several came together last time.
-        self._urgent = 0
+        # Until when those that are patient may wait; whether they came with others last time.
         self._until = 0.0
         self._company = False
         self._used = -math.inf
@@ -150,15 +151,15 @@ class Committer:
     def put(self, job: Job) -> None:
         """Queue a job. Returns at once; its `done` is told the outcome."""
         with self._wake:
-            self._jobs.append(job)
-            self._waiting += job.size
-            self._urgent += not job.patient
-            if len(self._jobs) == 1:
+            idle = not (self._urgent or self._patient)
+            if job.patient and not self._patient:
                 self._until = time.monotonic() + PATIENCE
+            (self._patient if job.patient else self._urgent).append(job)
+            self._waiting += job.size
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
                 self._thread.start()
-            if not job.patient or len(self._jobs) == 1:
+            if idle or not job.patient:
                 self._wake.notify()
 
     def close(self) -> None:
@@ -190,7 +191,7 @@ class Committer:
                     if over or participant.due() == 0:
                         participant.tend()
                 with self._wake:
-                    if over and not self._jobs:
+                    if over and not (self._urgent or self._patient):
                         self._thread = None
                         return
         finally:
@@ -201,29 +202,35 @@ class Committer:
         with self._wake:
             while (pause := self._pause()) != 0:
                 self._wake.wait(pause)
-            jobs: list[Job] = []
-            size = 0
-            while self._jobs and (not jobs or size + self._jobs[0].size <= BATCH):
-                if jobs and (self._jobs[0].alone or jobs[0].alone):
-                    break
-                job = self._jobs.popleft()
-                self._waiting -= job.size
-                self._urgent -= not job.patient
-                if job.begin():
-                    size += job.size
-                    jobs.append(job)
-            self._until = 0.0
-            if jobs:
-                self._company = len(jobs) > 1
+            # Who waits for an urgent job does not wait while patient ones are written, too, unless their time has come.
+            jobs = self._draw(self._urgent, [])
+            if not jobs or time.monotonic() >= self._until:
+                urgent = len(jobs)
+                self._draw(self._patient, jobs)
+                if len(jobs) > urgent:
+                    self._company = len(jobs) > 1
             return jobs
+
+    def _draw(self, queue: deque[Job], jobs: list[Job]) -> list[Job]:
+        """Move what may share a transaction with `jobs` there, from the queue; return them."""
+        size = sum(job.size for job in jobs)
+        while queue and (not jobs or size + queue[0].size <= BATCH):
+            if jobs and (queue[0].alone or jobs[0].alone):
+                break
+            job = queue.popleft()
+            self._waiting -= job.size
+            if job.begin():
+                size += job.size
+                jobs.append(job)
+        return jobs
 
     def _pause(self) -> float | None:
         """Return the seconds until there is something to do if nothing comes, None for ever."""
-        if self._closing:
+        if self._closing or self._urgent:
             return 0
-        if not self._jobs:
+        if not self._patient:
             return min((due for one in self._participants if (due := one.due()) is not None), default=None)
-        if self._urgent or not self._company or self._waiting >= BATCH:
+        if not self._company or self._waiting >= BATCH:
             return 0
         return max(0.0, self._until - time.monotonic())
 

@@ -177,7 +177,7 @@ async def test_a_caller_may_leave_until_it_is_begun_unless_its_job_must_be(commi
     await asyncio.to_thread(commits.close)
 
 
-async def test_who_is_patient_waits_for_others_where_others_come_and_goes_along_with_the_first_that_is_not(
+async def test_who_is_patient_waits_for_others_where_others_come_and_lets_those_pass_who_are_not(
     commits: Committer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = Names(commits)
@@ -185,19 +185,24 @@ async def test_who_is_patient_waits_for_others_where_others_come_and_goes_along_
     # Who comes alone never waits, however patient.
     for number in range(3):
         assert await one.put(f"alone {number}", patient=True) == 1
-    one.held.clear()
-    company = [one.put(f"company {number}") for number in range(3)]
-    one.held.set()
-    await asyncio.gather(*company)
-    if one.sizes[-1] == 1:  # the first went ahead, and one more came behind the rest
-        company = [one.put(f"more {number}") for number in range(3)]
-        await asyncio.gather(*company)
+    company = held(one, *((one, f"company {number}", {"patient": True}) for number in range(3)))
+    assert [done.result(30) for done in company] == [3, 3, 3]
     waiting = [one.put(f"patient {number}", patient=True) for number in range(5)]
-    await asyncio.sleep(0.1)
+    for number in range(3):
+        assert await one.put(f"now {number}") == 1
     assert not any(done.done() for done in waiting)
-    assert await one.put("now") == 6
-    assert await asyncio.gather(*waiting) == [6] * 5
     await asyncio.to_thread(commits.close)
+    assert await asyncio.gather(*waiting) == [5] * 5
+
+
+def test_whose_time_has_come_goes_along_with_those_who_are_not_patient(
+    commits: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Names(commits)
+    monkeypatch.setattr("aura_db.committer.PATIENCE", 0)
+    waiting = held(one, (one, "patient", {"patient": True}), (one, "now", {}), (one, "patient, too", {"patient": True}))
+    assert [done.result(30) for done in waiting] == [3, 3, 3]
+    assert one.written[-1] == ["now", "patient", "patient, too"]
 
 
 async def test_streams_whose_parts_trickle_in_share_transactions(commits: Committer) -> None:
