@@ -62,7 +62,7 @@ async def tell(request: Request, found: Cached) -> AsyncGenerator[Token | Comple
     spec = TierSpec(Tier(found.tier), "cache", found.model, best.price_in * 0, best.price_out * 0)
     order = Order(request.user_id, request.stream, REASON, request.key_id)
     cost = Cost(0, spared, found.prompt_tokens, found.completion_tokens)
-    await ledger().settle(Reservation(order, spec, 0), cost)
+    settled = ledger().settle(Reservation(order, spec, 0), cost)
     yield Completed(
         model=found.model,
         tier=found.tier,
@@ -74,3 +74,4 @@ async def tell(request: Request, found: Cached) -> AsyncGenerator[Token | Comple
         duration_ms=0,
         reason=REASON,
     )
+    await settled

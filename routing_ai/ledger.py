@@ -81,10 +81,10 @@ class Ledger(Participant[_Job]):
         """Queue a reservation without waiting, for callers outside an event loop; see `reserve`."""
         return self._submit(self._reserving(order, specs, worst, answer_tokens), order, must=False)
 
-    async def settle(self, reservation: Reservation, cost: Cost) -> None:
-        """Replace a reservation by what the call cost. Returns when it is durable; what began ends, even if the caller is
-        cancelled. One that is settled or released already stays as it is."""
-        await self._put(_settling(reservation, cost), reservation.order, patient=True)
+    def settle(self, reservation: Reservation, cost: Cost) -> "asyncio.Future[None]":
+        """Replace a reservation by what the call cost. What is returned is done when that is durable, which it becomes even
+        if nobody waits. One that is settled or released already stays as it is."""
+        return self._put(_settling(reservation, cost), reservation.order, patient=True)
 
     def submit_settle(self, reservation: Reservation, cost: Cost) -> "Future[None]":
         """Queue a settlement without waiting, for callers outside an event loop; see `settle`."""

@@ -81,7 +81,7 @@ class Run:
         self._reservation = reservation
         self._attempt: Attempt | None = None
         self._size = 0
-        self._accounted = False
+        self._accounted: asyncio.Future[None] | None = None
         self._span = tracing.NO_SPAN
 
     @classmethod
@@ -168,11 +168,10 @@ class Run:
         prompt = prices.worst_prompt_tokens(self.request.all_messages, self.request.extra)
         return prompt, min(self._size, self.request.max_tokens)
 
-    async def account(self) -> None:
-        """Settle what was used, once."""
-        if self._accounted:
-            return
-        self._accounted = True
+    def account(self) -> "asyncio.Future[None]":
+        """Settle what was used, once. What is returned is done when that is durable, whether or not somebody waits."""
+        if self._accounted is not None:
+            return self._accounted
         prompt, completion = self.counts()
         best = catalogue.tiers()[Tier.GENIUS]
         nano = prices.cost_nano(self.spec, prompt, completion)
@@ -184,9 +183,10 @@ class Run:
         )
         monitor.spent(self.spec.model, prompt, nano)
         self._span.end(prompt, completion, self.usage.finish if self.usage else "", nano)
-        # A caller that is cancelled while it waits has given the order already.
-        await ledger().settle(self._reservation, cost)
+        self._accounted = ledger().settle(self._reservation, cost)
+        return self._accounted
 
     async def _release(self) -> None:
-        self._accounted = True
+        self._accounted = asyncio.get_running_loop().create_future()
+        self._accounted.set_result(None)
         await ledger().release(self._reservation)

@@ -89,7 +89,8 @@ async def complete(request: Request) -> AsyncGenerator[Token | ToolCalls | Compl
                 if key and isinstance(part, Token):
                     texts.append(part.text)
                 yield part
-            await run.account()
+            # Waited for when the end is told: its entry on the record shares the commit.
+            run.account()
             completed = _completed(run, plan.choice)
             _count(run, completed)
             if key and completed.finish == "stop":
