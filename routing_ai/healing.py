@@ -1,4 +1,4 @@
-"""Reservations whose server was killed between reserve and settle."""
+"""Reservations whose server was killed between reserve and settle, or could not write the settlement."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence

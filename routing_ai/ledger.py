@@ -179,6 +179,12 @@ class Ledger(Participant[_Job]):
         self._open.update(made.number for made in outcomes if isinstance(made, Reservation) and made.number)
         self._open.difference_update(job.work.number for job in jobs if isinstance(job.work, Closing))
 
+    def refusal(self, job: _Job, error: Exception) -> Exception:
+        """See `Participant`. A reservation that could not be closed is left to `healing`, as if its process were gone."""
+        if isinstance(job.work, Closing):
+            self._open.discard(job.work.number)
+        return error
+
     def missed(self, job: _Job, outcome: Any) -> None:
         """Give back what was reserved for a caller that left meanwhile."""
         if isinstance(outcome, Reservation) and outcome.number:

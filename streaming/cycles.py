@@ -10,7 +10,7 @@ import gc
 from typing import Any
 
 # What is made before Python looks among the young, after how many times of that among the middle-aged, after how many of
-# those among all that is in sight: some 60,000 objects, a twentieth of a second.
+# those among all that is in sight: some 30,000 objects, a few hundredths of a second.
 COLLECT = (5_000, 2, 1)
 # Searches between two looks at how much is out of sight: to count it takes milliseconds.
 SEARCHES = 10

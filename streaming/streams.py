@@ -286,8 +286,12 @@ class StreamContext:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if self.stream.ended or self.stream.handed_over or isinstance(error, Conflict):
+        if self.stream.handed_over or isinstance(error, Conflict):
             return False
+        if self.stream.ended:
+            if isinstance(error, Exception):
+                log.error("stream %s has its end, but not all that follows was done", self.stream.name, exc_info=error)
+            return isinstance(error, Exception)
         reason = self.stream.stop_reason
         if kind is not None and issubclass(kind, asyncio.CancelledError):
             if reason is None:

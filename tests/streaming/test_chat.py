@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,8 @@ from audit.errors import NotAllowed
 from audit.journal import journal
 from audit.models import Entry
 from aura_db.committer import Committer
+from routing_ai import healing
+from routing_ai.ledger import ledger
 from routing_ai.models import Budget, Spend
 from streaming import chat
 from streaming.chat import HISTORY_LIMIT, _history
@@ -121,6 +124,25 @@ async def test_a_question_and_the_reservation_for_its_answer_are_one_commit(
     together = groups.count({"audit.journal", "routing_ai.ledger"})
     # Python may let the thread go on between the two.
     assert together > questions / 2
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_settlement_that_cannot_be_written_is_made_up_for_and_costs_nobody_the_answer(
+    upstream: Upstream, user: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("routing_ai.accounts._FOUND", "{no such field}")
+        stream = await chat.ask(question(user), user)
+        assert "".join([text async for text in stream])
+        while stream.source is not None:
+            await asyncio.sleep(0.01)
+    assert "not all that follows was done" in caplog.text
+    kinds, states = await written()
+    assert (kinds[-1], states) == ("done", ["reserved"])
+    # Nothing says any more that it is alive.
+    await asyncio.to_thread(ledger().renew)
+    assert await database_sync_to_async(healing.heal)(record.answer_sizes, timedelta(0)) == 1
+    assert (await written())[1] == ["settled"]
 
 
 @pytest.mark.django_db(transaction=True)
