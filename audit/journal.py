@@ -104,14 +104,19 @@ class Journal(Participant[_Job]):
             raise
 
     def submit(
-        self, events: Sequence[Event], work: Work | None = None, *, opening: "Opening | None" = None
+        self,
+        events: Sequence[Event],
+        work: Work | None = None,
+        *,
+        opening: "Opening | None" = None,
+        patient: bool = False,
     ) -> "Future[list[int]]":
-        """Queue events without waiting, for callers outside an event loop; see `append`.
+        """Queue events without waiting, for callers outside an event loop; see `append`, and `keep` for `patient`.
 
         `work` runs in the transaction that writes the events, which is then of this job alone; see audit.tracking.
         """
         done: Future[list[int]] = Future()
-        self._commits.put(_Job(self, done, events, opening, work))
+        self._commits.put(_Job(self, done, events, opening, work, patient=patient))
         return done
 
     def close(self) -> None:

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 # A transaction takes jobs of this size together at most.
 BATCH = 1_000
-# Seconds for which jobs that are patient wait for others, if the transaction before them had several: one for a single event
-# costs some seven times what an event costs among many.
+# Seconds for which jobs that are patient wait for others, if those before them did not come alone: a transaction for a
+# single event costs some seven times what an event costs among many.
 PATIENCE = 0.01
 # Seconds without a transaction after which the connection is looked at before it is used.
 RESTED = 1.0
@@ -122,7 +122,7 @@ class Committer:
     """Writes the jobs of its participants to one database.
 
     With nothing running a transaction begins at once, unless all that waits is patient and lately did not come alone. Jobs
-    that are not patient overtake those that are, for PATIENCE seconds at most.
+    that are not patient overtake those that are; when these have waited for PATIENCE seconds they go first, once.
     """
 
     def __init__(self, alias: str = "default") -> None:
@@ -202,13 +202,17 @@ class Committer:
         with self._wake:
             while (pause := self._pause()) != 0:
                 self._wake.wait(pause)
-            # Who waits for an urgent job does not wait while patient ones are written, too, unless their time has come.
-            jobs = self._draw(self._urgent, [])
-            if not jobs or time.monotonic() >= self._until:
-                urgent = len(jobs)
-                self._draw(self._patient, jobs)
-                if len(jobs) > urgent:
-                    self._company = len(jobs) > 1
+            # Who waits for an urgent job does not wait while patient ones are written, too, unless their time has come. Then
+            # they come first, and what is left of them waits anew: so neither keeps the other waiting for ever.
+            overdue = bool(self._patient) and time.monotonic() >= self._until
+            first, then = (self._patient, self._urgent) if overdue else (self._urgent, self._patient)
+            jobs = self._draw(first, [])
+            if overdue or not jobs:
+                self._draw(then, jobs)
+            if overdue:
+                self._until = time.monotonic() + PATIENCE
+            if any(job.patient for job in jobs):
+                self._company = len(jobs) > 1
             return jobs
 
     def _draw(self, queue: deque[Job], jobs: list[Job]) -> list[Job]:

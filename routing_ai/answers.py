@@ -63,15 +63,17 @@ async def tell(request: Request, found: Cached) -> AsyncGenerator[Token | Comple
     order = Order(request.user_id, request.stream, REASON, request.key_id)
     cost = Cost(0, spared, found.prompt_tokens, found.completion_tokens)
     settled = ledger().settle(Reservation(order, spec, 0), cost)
-    yield Completed(
-        model=found.model,
-        tier=found.tier,
-        finish="stop",
-        prompt_tokens=found.prompt_tokens,
-        completion_tokens=found.completion_tokens,
-        cost_nano=0,
-        first_token_ms=0,
-        duration_ms=0,
-        reason=REASON,
-    )
-    await settled
+    try:
+        yield Completed(
+            model=found.model,
+            tier=found.tier,
+            finish="stop",
+            prompt_tokens=found.prompt_tokens,
+            completion_tokens=found.completion_tokens,
+            cost_nano=0,
+            first_token_ms=0,
+            duration_ms=0,
+            reason=REASON,
+        )
+    finally:
+        await settled

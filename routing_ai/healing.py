@@ -42,7 +42,7 @@ def heal(evidence: Evidence, lease: timedelta = LEASE) -> int:
             else:
                 cost = _cost(row.model, row.nano, row.answer_tokens, size)
                 closings.append(Closing(row.number, "settled", cost))
-            log.warning("reservation %d was left by a server that is gone: it is closed", row.number)
+            log.warning("reservation %d was left by a server that is gone or could not write: it is closed", row.number)
         book.close(closings)
         return len(lost)
 

@@ -163,7 +163,7 @@ class Ledger(Participant[_Job]):
         orders = [job.order for job in jobs if job.order is not None]
         users, keys = {order.user_id for order in orders}, {order.key_id for order in orders if order.key_id}
         book = Book(connection, cursor, users, keys)
-        # First, and all together: what they give back is there for whoever reserves.
+        # First, and all together: what those give back that are in this transaction is there for whoever reserves.
         book.close(job.work for job in jobs if isinstance(job.work, Closing))
         results: list[Any] = []
         for job in jobs:
@@ -180,7 +180,8 @@ class Ledger(Participant[_Job]):
         self._open.difference_update(job.work.number for job in jobs if isinstance(job.work, Closing))
 
     def refusal(self, job: _Job, error: Exception) -> Exception:
-        """See `Participant`. A reservation that could not be closed is left to `healing`, as if its process were gone."""
+        """See `Participant`. A reservation that could not be closed is left to `healing`, as if its process were gone. A
+        free call has none: what the ledger should have said of it is lost."""
         if isinstance(job.work, Closing):
             self._open.discard(job.work.number)
         return error

@@ -1,6 +1,7 @@
 """One call and its reservation: whatever way it ends, the accounts are right afterwards."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from routing_ai.providers.base import Call, Gather, Part, Token, ToolCalls, Usag
 from routing_ai.quality import monitor
 
 DEFAULT_MAX_TOKENS = 1_024
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class Run:
             await self._release()
             raise
         except BaseException:
-            await self.account()
+            await self._settled()
             raise
         self._attempt = attempt
         self.first_token = time.monotonic()
@@ -159,7 +162,14 @@ class Run:
             if self._attempt is not None:
                 await self._attempt.aclose()
         finally:
-            await self.account()
+            await self._settled()
+
+    async def _settled(self) -> None:
+        """Return when the call is accounted for. What cannot be written is left to `healing`: the answer is what it is."""
+        try:
+            await asyncio.shield(self.account())
+        except Exception:
+            log.exception("a settlement is left to healing")
 
     def counts(self) -> tuple[int, int]:
         """Return the tokens of prompt and answer: as reported, else as many as there can have been."""

@@ -221,10 +221,16 @@ async def _race(request: Request, plan: _Plan, candidates: list[TierSpec]) -> Ru
     finally:
         for start in starts:
             start.cancel()
-        await asyncio.gather(*starts, return_exceptions=True)
-        for other in starts.values():
-            if other is not winner:
-                await other.aclose()
+        try:
+            await asyncio.gather(*starts, return_exceptions=True)
+            for other in starts.values():
+                if other is not winner:
+                    await other.aclose()
+        except BaseException:
+            # Cancelled meanwhile: nobody will have the winner.
+            if winner is not None:
+                await winner.aclose()
+            raise
 
 
 async def _first(starts: Starts) -> Run:

@@ -3,10 +3,13 @@
 A search through everything costs by what there is, not by what it finds: 5,000 sessions that rest are 600,000 objects, and
 the process stands still for a second. So what has survived one such search is taken out of the next one's sight
 (`gc.freeze`). Nearly all of it is freed by its reference count all the same; the rest is looked for in a moment in which
-nobody reads an answer.
+nobody reads anything.
+
+From Python 3.14 on searches are made in small steps anyway, and nothing of this happens.
 """
 
 import gc
+from collections.abc import Callable
 from typing import Any
 
 # What is made before Python looks among the young, after how many times of that among the middle-aged, after how many of
@@ -14,9 +17,9 @@ from typing import Any
 COLLECT = (5_000, 2, 1)
 # Searches between two looks at how much is out of sight: to count it takes milliseconds.
 SEARCHES = 10
-# Objects that may go out of sight before there is a search for them: in a quiet moment, and in any.
-GROWN_QUIET = 2_000_000
-GROWN = 6_000_000
+# Objects that may go out of sight before there is a search for them, or as many as the last one left, if those are more: in
+# a quiet moment, and, twice as many, in any. A million takes some 0.7 s, and 100 MB.
+GROWN = 2_000_000
 
 
 class Cycles:
@@ -25,9 +28,11 @@ class Cycles:
     def __init__(self) -> None:
         self._searches = 0
         self._known = 0
+        self._before = gc.get_threshold()
 
     def begin(self) -> None:
-        """Take what was imported out of sight, for good, and from now on what rests."""
+        """Take what was imported out of sight, and from now on what rests."""
+        self._before = gc.get_threshold()
         gc.set_threshold(*COLLECT)
         if self._on_search not in gc.callbacks:
             gc.callbacks.append(self._on_search)
@@ -37,7 +42,8 @@ class Cycles:
         """Take nothing more out of sight."""
         if self._on_search in gc.callbacks:
             gc.callbacks.remove(self._on_search)
-        gc.unfreeze()
+            gc.set_threshold(*self._before)
+            gc.unfreeze()
 
     def _on_search(self, phase: str, info: dict[str, Any]) -> None:
         if phase == "stop" and info["generation"] == 2:
@@ -53,7 +59,7 @@ class Cycles:
         self._searches = 0
         self._known = gc.get_freeze_count()
 
-    def keep_house(self, *, quiet: bool) -> None:
+    def keep_house(self, quiet: Callable[[], bool]) -> None:
         """Search through everything when much has gone out of sight and nobody notices, or far too much."""
         if self._searches < SEARCHES:
             return
@@ -61,7 +67,8 @@ class Cycles:
         count = gc.get_freeze_count()
         # What has been freed since is no reason to leave as much garbage there.
         self._known = min(self._known, count)
-        if count - self._known > (GROWN_QUIET if quiet else GROWN):
+        grown, much = count - self._known, max(GROWN, self._known)
+        if grown > 2 * much or (grown > much and quiet()):
             self.search()
 
 

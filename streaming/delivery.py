@@ -15,4 +15,4 @@ def account(message: Message, session: str, tally: Tally) -> None:
     if tally.payloads:
         meta = {"session": session, "direction": "down", **tally.summary()}
         with suppress(AuditError):
-            journal().submit([recorded.entry(message, Kind.DELIVERY, meta=meta)])
+            journal().submit([recorded.entry(message, Kind.DELIVERY, meta=meta)], patient=True)

@@ -68,6 +68,11 @@ class Registry:
         make room for others."""
         return sum(stream.size for stream in (*self._streams.values(), *self._mirrored.values()))
 
+    @property
+    def watched(self) -> bool:
+        """Whether answers are written here, or read that another process writes."""
+        return bool(self._streams) or any(stream.watched for stream in self._mirrored.values())
+
     def get(self, user_id: int, name: UUID) -> Stream | None:
         """Return the stream, if it is that user's, is not over, and is written or mirrored here."""
         key = (user_id, name)

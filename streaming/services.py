@@ -49,7 +49,7 @@ async def _keep_house() -> None:
     while True:
         try:
             registry.expire()
-            cycles.keep_house(quiet=not (len(registry) or len(speakers) or len(runs)))
+            cycles.keep_house(_quiet)
             await _in_thread(checkpoints.save)
             if number % HUB_ROUNDS == 0:
                 await hub.keep_house()
@@ -63,6 +63,11 @@ async def _keep_house() -> None:
             log.exception("what runs could not be looked after")
         number += 1
         await asyncio.sleep(ROUND)
+
+
+def _quiet() -> bool:
+    """Return whether nobody reads, hears or follows anything here."""
+    return not (registry.watched or len(speakers) or len(runs) or any(topic.watched for topic in hub.known()))
 
 
 async def forget_erased(known: int) -> int:

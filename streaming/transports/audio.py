@@ -38,7 +38,7 @@ class AudioConsumer(ChatConsumer):
             await other.refuse(CloseCode.REPLACED, "this voice goes on over another line")
 
     async def _leave(self, *, leaving: bool) -> None:
-        if self.voice is not None:
+        if self.voice is not None and self.connection is not None:
             _carriers.pop(self.session, None)
             speakers.detach(self.voice, self.session, leaving=leaving)
         await super()._leave(leaving=leaving)

@@ -50,7 +50,7 @@ class ChatConsumer(AsyncConsumer):
                 while True:
                     await self.dispatch(await receive())
         finally:
-            self._let_go()
+            await self._leave(leaving=False)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler directly: database connections are looked after where they are used."""
@@ -85,9 +85,10 @@ class ChatConsumer(AsyncConsumer):
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         if self.connection is None or self.closed:
             return
+        session = self.session
         try:
             for frame in self._frames(message):
-                await self.session.receive(frame)
+                await session.receive(frame)
         except FrameError as error:
             await self.refuse(error.close_code, str(error))
         except Exception:
@@ -115,15 +116,14 @@ class ChatConsumer(AsyncConsumer):
         raise StopConsumer
 
     async def _leave(self, *, leaving: bool) -> None:
-        if self.connection is not None:
-            connections.remove(self.connection)
-            await self.session.leave(leaving=leaving)
-
-    def _let_go(self) -> None:
-        """Forget the session, which knows how to send here: together they would wait for Python's search for cycles."""
-        if self.connection is not None:
-            self.connection = None
+        """Count the connection out and end its session, once, however the line ended."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connections.remove(connection)
+            session = self.session
+            # It knows how to send here: together they would wait for Python's search for cycles.
             del self.session
+            await session.leave(leaving=leaving)
 
     async def transmit(self, out: list[Frame]) -> int:
         """Send frames, one a message, and return their bytes. Waits while the line is full."""

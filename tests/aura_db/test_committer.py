@@ -202,7 +202,26 @@ def test_whose_time_has_come_goes_along_with_those_who_are_not_patient(
     monkeypatch.setattr("aura_db.committer.PATIENCE", 0)
     waiting = held(one, (one, "patient", {"patient": True}), (one, "now", {}), (one, "patient, too", {"patient": True}))
     assert [done.result(30) for done in waiting] == [3, 3, 3]
-    assert one.written[-1] == ["now", "patient", "patient, too"]
+    assert one.written[-1] == ["patient", "patient, too", "now"]
+
+
+@pytest.mark.parametrize("patience", [0, 600])
+def test_neither_who_is_patient_nor_who_is_not_keeps_the_other_waiting(
+    commits: Committer, monkeypatch: pytest.MonkeyPatch, patience: int
+) -> None:
+    """Each of these fills a transaction."""
+    one = Names(commits)
+    monkeypatch.setattr("aura_db.committer.PATIENCE", patience)
+    full = {"size": BATCH}
+    jobs = [(one, f"{number}", {"patient": number % 2 == 0, **full}) for number in range(8)]
+    for done in held(one, *jobs):
+        done.result(30)
+    patient = [number for number, (name,) in enumerate(one.written[1:]) if int(name) % 2 == 0]
+    if patience:
+        assert patient == [4, 5, 6, 7]
+    else:
+        assert patient[0] < 4
+        assert max(number for number in range(8) if number not in patient) > 4
 
 
 async def test_streams_whose_parts_trickle_in_share_transactions(commits: Committer) -> None:

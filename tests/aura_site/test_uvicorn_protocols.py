@@ -36,8 +36,9 @@ async def server() -> AsyncIterator[Server]:
     )
     one = Server(config)
     serving = asyncio.create_task(one.serve())
-    while not one.started:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        while not one.started:
+            await asyncio.sleep(0.01)
     yield one
     one.should_exit = True
     await serving
@@ -93,4 +94,5 @@ async def test_a_lost_connection_is_freed_at_once(
 def test_servers_are_started_with_them(tmp_path: Path) -> None:
     command = processes.server_command(Config(ROOT, tmp_path, "127.0.0.1", 8000, {}))
     assert command[command.index("--http") + 1] == f"{HttpProtocol.__module__}:{HttpProtocol.__name__}"
+    assert command[command.index("--ws-ping-interval") + 1] == "0"
     assert command[command.index("--ws") + 1] == f"{WebSocketProtocol.__module__}:{WebSocketProtocol.__name__}"

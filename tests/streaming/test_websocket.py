@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from compression.codec.library import Library
 from streaming.client import ChatClient
+from streaming.connections import connections
 from streaming.lines import LineClosed
 from streaming.protocol import frames
 from streaming.protocol.client import Ended, Failed, TextArrived
@@ -503,3 +504,21 @@ async def test_a_session_that_ended_is_freed_without_a_search_for_cycles() -> No
                 await asyncio.sleep(0.01)
     finally:
         gc.enable()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_connection_whose_close_cannot_be_said_is_counted_out() -> None:
+    user = await database_sync_to_async(get_user_model().objects.create_user)("ada")
+    received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.close":
+            raise OSError("the line is gone")
+
+    scope = {"type": "websocket", "subprotocols": [frames.SUBPROTOCOL], "headers": [], "user": user}
+    received.put_nowait({"type": "websocket.connect"})
+    received.put_nowait({"type": "websocket.receive", "bytes": b"no frame"})
+    with pytest.raises(OSError, match="the line is gone"):
+        await ChatConsumer()(scope, received.get, send)
+    assert len(connections) == 0
+    assert not connections._per_user
