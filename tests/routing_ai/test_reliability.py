@@ -129,6 +129,18 @@ async def test_a_slow_model_is_overtaken_by_the_next_and_both_are_accounted_for(
     assert await database_sync_to_async(Spend.objects.filter(state="reserved").count)() == 0
 
 
+async def test_what_the_ledger_cannot_write_of_the_slow_one_does_not_harm_the_answer(
+    upstream, user_id, settings, monkeypatch
+) -> None:
+    configure(settings, fast="openai:silent@1/2,spare:fine@1/2")
+    with monkeypatch.context() as broken:
+        broken.setattr("routing_ai.accounts._FOUND", "{no such field}")
+        text, _ = await answer(user_id, hedge_after=0.05)
+    assert text == "One two ثلاثة four"
+    assert await states() == [("silent", "reserved"), ("fine", "reserved")]
+    assert not ledger()._open
+
+
 async def test_a_quick_model_is_not_overtaken(upstream, user_id, settings) -> None:
     configure(settings, fast="openai:fine@1/2,spare:long@1/2")
     assert (await answer(user_id, hedge_after=5))[1].model == "fine"
