@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,8 +108,7 @@ class Server:
         await work
         seconds = time.monotonic() - begun
         busy = (self.cpu() - cpu) / seconds * 100
-        firsts = [percentile(tally.firsts, share) if tally.firsts else 0.0 for share in (0.5, 0.95)]
-        delays = [percentile(tally.delays, share) if tally.delays else 0.0 for share in (0.5, 0.95, 1)]
+        firsts, delays = _below(tally.firsts, 0.5, 0.95), _below(tally.delays, 0.5, 0.95, 1)
         errors = sum(tally.errors.values())
         seen = [tally.most, tally.answers, tally.tokens / seconds, *firsts, *delays, tally.refused, errors]
         self.rows.append([name, *seen, busy, self.memory()])
@@ -130,13 +129,17 @@ class Server:
         lasted, cpu = time.monotonic() - begun, self.cpu() - cpu
         tokens = seen.tokens
         await chatting
-        firsts = [percentile(seen.firsts, share) if seen.firsts else 0.0 for share in (0.5, 0.95)]
-        delays = [percentile(seen.delays, share) if seen.delays else 0.0 for share in (0.5, 0.95, 1)]
+        firsts, delays = _below(seen.firsts, 0.5, 0.95), _below(seen.delays, 0.5, 0.95, 1)
         errors = sum(seen.errors.values())
         row = [most, seen.answers, tokens / lasted, *firsts, *delays, seen.refused, errors, cpu / lasted * 100]
         self.rows.append([name, *row, self.memory()])
         _explain(name, seen.errors)
         return seen
+
+
+def _below(values: Sequence[float], *shares: float) -> list[float]:
+    """Return the values below which those shares of them lie; 0 of none."""
+    return [percentile(values, share) if values else 0.0 for share in shares]
 
 
 HEADS = [

@@ -32,7 +32,6 @@ class Cycles:
 
     def begin(self) -> None:
         """Take what was imported out of sight, and from now on what rests."""
-        self._before = gc.get_threshold()
         gc.set_threshold(*COLLECT)
         if self._on_search not in gc.callbacks:
             gc.callbacks.append(self._on_search)
