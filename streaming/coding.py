@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from compression.codec.payload import Encoded
 from streaming.flow.bucket import TokenBucket
+from streaming.load import load
 from streaming.protocol.codec import SessionCodec
 
 # Characters, or bytes of a payload times four: what the codec does in about a millisecond.
@@ -20,6 +21,8 @@ FINE_FROM = 64
 # passes counts, not the processor's: of a machine that is busy with something else this process has only a part.
 FINE_SHARE = 0.1
 FINE_BURST = 0.1
+# Seconds that the event loop may be late for there to be time at all: where it is later everybody waits for that tenth.
+FINE_UNTIL = 0.01
 
 # One thread for all long texts: a model has two instances, and the event loop must always find one free.
 _long = ThreadPoolExecutor(1, "coding")
@@ -41,7 +44,7 @@ def encode_short(codec: SessionCodec, text: str) -> Encoded | None:
     if not codec.models and len(text) < FINE_FROM and len(text.encode()) < FINE_FROM:
         return codec.encode(text, fine=False)
     began = time.monotonic()
-    if _fine.owe(0.0, began):
+    if load.congestion.lag > FINE_UNTIL or _fine.owe(0.0, began):
         return codec.encode(text, fine=False)
     encoded = codec.encode(text)
     now = time.monotonic()

@@ -7,6 +7,7 @@ import pytest
 from compression.codec.payload import CompressionMethod, Encoded
 from streaming import coding
 from streaming.flow.bucket import TokenBucket
+from streaming.load import load
 from streaming.protocol.codec import SessionCodec
 
 # What Brotli's finest quality codes smaller than its fast one.
@@ -23,6 +24,16 @@ async def test_a_busy_process_codes_faster_and_just_as_right(monkeypatch: pytest
     assert len(calm.data) < len(busy.data) < len(TEXT)
     for encoded in (calm, busy):
         assert await coding.decode(codec, encoded.data) == TEXT
+
+
+async def test_a_process_that_runs_late_has_no_time_for_the_finest_coding(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = SessionCodec(262_144)
+    monkeypatch.setattr(coding, "_fine", TokenBucket(1.0, 1.0, time.monotonic()))
+    calm = await coding.encode(codec, TEXT)
+    monkeypatch.setattr(load.congestion, "lag", 2 * coding.FINE_UNTIL)
+    late = await coding.encode(codec, TEXT)
+    assert len(calm.data) < len(late.data) < len(TEXT)
+    assert await coding.decode(codec, late.data) == TEXT
 
 
 async def test_time_that_passes_counts_and_not_only_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
