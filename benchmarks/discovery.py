@@ -11,12 +11,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
 from drain3 import TemplateMiner
 from drain3.template_miner_config import TemplateMinerConfig
 
+from aura_site.redaction import redacted
 from benchmarks.discovery_worker import K, apart, mine
 from benchmarks.report import Report, median, options, percentile
 from benchmarks.traffic import Answer, Desk
@@ -24,6 +26,7 @@ from compression.codec import Library, Template, default_library, delta, encode
 from compression.codec.matcher import Matcher
 from compression.codec.model import Model, default_dictionary
 from compression.discovery import Level, choose, cover, with_forms, worthwhile
+from compression.discovery.masks import invented
 from compression.manager import TemplateManager
 
 DICTIONARY = 64 * 1024
@@ -76,7 +79,12 @@ def drain3(train: Sequence[Answer], test: Sequence[Answer]) -> tuple[list[object
 
 def corpus(report: Report, name: str, train: Sequence[Answer], test: Sequence[Answer], *, peer: bool) -> None:
     """Mine the training answers; report grouping and ratio on the others."""
-    mined, judged = [one for n, one in enumerate(train) if n % 5], [one for n, one in enumerate(train) if not n % 5]
+    said = [one for n, one in enumerate(train) if n % 5]
+    # As a server keeps them: of personal data the form alone, and something invented in its place.
+    kept = [redacted(one.text) for one in train]
+    mined = [replace(one, text=invented(kept[n], n, short=True)) for n, one in enumerate(train) if n % 5]
+    train = [replace(one, text=invented(kept[n], n)) for n, one in enumerate(train)]
+    judged = train[::5]
     miner, took = mine(mined, [Level.MESSAGE])
     found = miner.found()
     templates = [Template(128 + number, one.parts) for number, one in enumerate(found)]
@@ -125,7 +133,7 @@ def corpus(report: Report, name: str, train: Sequence[Answer], test: Sequence[An
         got = {one.template for one in (*mined, *test) if one.template in wanted and matcher.match(one.text)}
         report.add(f"recovered.{name}", len(got) / max(1, len(wanted)), "share")
         if peer:
-            theirs, drained = drain3(mined, test)
+            theirs, drained = drain3(said, test)
             report.add(f"drain3_grouping_f.{name}", grouping_f(theirs, test), "F")
             report.table(
                 f"{name}: speed",

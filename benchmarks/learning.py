@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 
 import brotli  # type: ignore[import-untyped]
 
+from aura_site.redaction import redacted
 from benchmarks.report import Report, options
 from benchmarks.traffic import Desk
 from compression.codec import Library, Template, default_library, delta, encode
 from compression.codec.errors import CodecError
 from compression.codec.model import Model, default_dictionary
 from compression.discovery import Miner, choose, cover, with_forms
+from compression.discovery.masks import invented
 from compression.discovery.tokens import sentences, units
 from streaming.protocol.codec import SessionCodec
 from streaming.protocol.codes import LibraryAction
@@ -80,9 +82,9 @@ class Line:
 
 def learned(samples: deque[tuple[str, str]], held: Version) -> Version:
     """Return the version that the samples give: what was held, the templates worth carrying, and a dictionary."""
-    answers = list(samples)
+    answers = _as_said(samples)
     miner = Miner(K)
-    miner.add([one for number, one in enumerate(answers) if number % 5])
+    miner.add([(user, invented(text, n, short=True)) for n, (user, text) in enumerate(samples) if n % 5])
     miner.finish()
     held_out = _held_out(answers)
     judged = held_out + [piece for text in held_out for piece in sentences(text)]
@@ -104,9 +106,13 @@ def learned(samples: deque[tuple[str, str]], held: Version) -> Version:
 
 def pays(newer: Version, held: Version, samples: deque[tuple[str, str]]) -> bool:
     """Return whether who goes over earns the download back within SPREAD messages, judged by answers held out."""
-    some = _held_out(list(samples))
+    some = _held_out(_as_said(samples))
     before, after = (sum(len(encode(text, one.library, 1, one.model).data) for text in some) for one in (held, newer))
     return SPREAD * (before - after) / len(some) > newer.download
+
+
+def _as_said(samples: deque[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(user, invented(text, number)) for number, (user, text) in enumerate(samples)]
 
 
 def _held_out(answers: list[tuple[str, str]]) -> list[str]:
@@ -149,7 +155,7 @@ def main() -> None:
             raw += len(answer.text.encode())
             coded += len(payload.data)
             hits += payload.template_id is not None
-            samples.append((answer.user, answer.text))
+            samples.append((answer.user, redacted(answer.text)))
         fetched = sum(line.fetched for line in lines)
         sent += raw
         rows.append([hour, coded / raw, (coded + fetched - before) / raw, hits / per_hour, len(version.library)])

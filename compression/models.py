@@ -134,7 +134,8 @@ class Library(models.Model):
 
 
 class Sample(models.Model):
-    """A redacted answer, kept for a while so that discovery can learn from it."""
+    """A redacted answer, kept for a while so that discovery can learn from it: of personal data it has the form alone (see
+    discovery.masks)."""
 
     user = models.CharField(_("pseudonym"), max_length=32, db_index=True)
     text = models.TextField(_("text"))

@@ -16,6 +16,7 @@ from compression import codec, selectors
 from compression.codec.model import default_dictionary
 from compression.discovery import Chosen, Found, carrying_cost, choose, cover, slot_kind, with_forms, worthwhile
 from compression.discovery.forms import CARRIED
+from compression.discovery.masks import invented
 from compression.discovery.tokens import sentences, units
 from compression.examples import discreet
 from compression.models import Candidate, Dictionary, DiscoveryRun, Sample, Template
@@ -57,8 +58,8 @@ class Proposal:
 def held_out(limit: int = HELD_OUT) -> list[str]:
     """Return recent answers that were not mined, in random order; at most `limit`."""
     rest = Sample.objects.annotate(rest=F("id") % HELD_OUT_EVERY).filter(rest=0)
-    kept = rest.order_by("-pk").values_list("text", flat=True)
-    found = list(kept[: 4 * limit])
+    kept = rest.order_by("-pk").values_list("pk", "text")
+    found = [invented(text, pk) for pk, text in kept[: 4 * limit]]
     random.Random(len(found)).shuffle(found)
     return _within(found[:limit], limit, len)
 
@@ -69,8 +70,8 @@ def recent(limit: int = LEARNED) -> list[tuple[str, str]]:
 
 
 def _pairs(samples: QuerySet[Sample], limit: int) -> list[tuple[str, str]]:
-    rows = samples.order_by("-pk").values_list("user", "text")
-    return [(user, text) for user, text in rows[:limit] if len(text) <= MAX_LENGTH]
+    rows = samples.order_by("-pk").values_list("user", "pk", "text")
+    return [(user, invented(text, pk)) for user, pk, text in rows[:limit] if len(text) <= MAX_LENGTH]
 
 
 def _within(rows: Sequence[_Row], limit: int, size: Callable[[_Row], int]) -> list[_Row]:

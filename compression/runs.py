@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from compression import proposals
 from compression.discovery import Level, Miner
+from compression.discovery.masks import invented
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Sample
 
 log = logging.getLogger(__name__)
@@ -166,7 +167,8 @@ def _mine(run: DiscoveryRun) -> Miner:
         rows = list(Sample.objects.filter(pk__gt=position, pk__lte=run.last).order_by("pk")[:BATCH])
         if not rows:
             break
-        miner.add([(row.user, row.text) for row in rows if row.pk % proposals.HELD_OUT_EVERY])
+        mined = [row for row in rows if row.pk % proposals.HELD_OUT_EVERY]
+        miner.add([(row.user, invented(row.text, row.pk, short=True)) for row in mined])
         position, done = rows[-1].pk, done + len(rows)
         state = miner.state()
         _sign(run, **({"position": position, "done": done, "state": state} if len(state) <= STATE else {"done": done}))

@@ -13,6 +13,7 @@ from django.db.models import Count, F
 from django.utils.crypto import salted_hmac
 
 from compression.discovery import conservative
+from compression.discovery.masks import masked
 from compression.models import Candidate, DiscoveryRun, Sample
 
 log = logging.getLogger(__name__)
@@ -32,13 +33,8 @@ Redact = Callable[[str], str]
 
 
 def cautious(text: str) -> str:
-    """Return the text with what may be personal data taken out. Linear in it."""
-    pieces = []
-    at = 0
-    for start, end in conservative(text):
-        pieces += [text[at:start], "[…]"]
-        at = end
-    return "".join([*pieces, text[at:]])
+    """Return the text with the form alone of what may be personal data. Linear in it."""
+    return masked(text, conservative(text))
 
 
 def pseudonym(user: object) -> str:

@@ -9,8 +9,8 @@ from aura_site.redaction import redacted
     ("text", "left"),
     [
         ("Your order is on its way.", "Your order is on its way."),
-        ("Write to ada@example.org or +44 20 7946 0958.", "Write to […] or […]."),
-        ("It is GB82WEST12345698765432, DNI 54362315K.", "It is […], DNI […]."),
+        ("Write to ada@example.org or +44 20 7946 0958.", "Write to ⟦···@·······.···⟧ or ⟦+## ## #### ####⟧."),
+        ("It is GB82WEST12345698765432, DNI 54362315K.", "It is ⟦··##····##############⟧, DNI ⟦########·⟧."),
     ],
 )
 def test_personal_data_is_taken_out(text: str, left: str) -> None:

@@ -56,7 +56,7 @@ def test_samples_are_redacted_and_bear_a_pseudonym() -> None:
     sample = Sample.objects.get()
     assert "ada" not in sample.text
     assert "8698" not in sample.text
-    assert sample.text.startswith("Write to […]")
+    assert sample.text == "Write to ⟦···@·······.···⟧ or call ⟦+## ## #### ####⟧."
     assert sample.user == samples.pseudonym(17) != samples.pseudonym(18)
     assert sample.user != "17"
     sampler.redact = lambda text: "nothing"
@@ -65,6 +65,24 @@ def test_samples_are_redacted_and_bear_a_pseudonym() -> None:
     assert Sample.objects.latest("pk").text == "nothing"
     assert samples.forget_user(17) == 1
     assert Sample.objects.count() == 1
+
+
+def test_what_was_taken_out_is_a_slot_of_the_answers_that_are_given(settings: Any) -> None:
+    settings.DISCOVERY_EVERY = 50
+    said = (
+        "Thank you for your question about the invoice {}. You can always call our service line at +49 30 9018 2045, or"
+        " write to help.desk@corp-example.org at any time of the day; we will come back to you within a day or two."
+    )
+    goods = ["shoes", "lamps", "coats", "cups", "rugs", "books", "pens", "bags", "keys", "rings", "soap"]
+    texts = [said.format(f"for {one} and {other}") for one in goods for other in goods]
+    sampler = Sampler()
+    for number, text in enumerate(texts):
+        sampler.record(number % 12, text)
+    sampler.flush()
+    carried_out()
+    made = [one.value for one in Candidate.objects.filter(level=Candidate.Level.MESSAGE)]
+    assert sum(any(one.match(text) is not None for one in made) for text in texts) > 0.9 * len(texts)
+    assert not any("⟦" in part or "9018" in part or "help" in part for one in made for part in one.parts)
 
 
 def test_an_erased_user_takes_examples_and_states_along(kept: int) -> None:

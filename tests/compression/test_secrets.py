@@ -105,7 +105,7 @@ def test_no_secret_of_a_single_user_comes_out(server: LiveServer) -> None:
     # It was a real run: what many users were told was learned, and is in use; names and codes were there to be learned.
     kept = "\n".join(dumped["kept"])
     assert dumped["active"] == "discovery"
-    assert "has left our warehouse. We wrote to " in kept
+    assert " has been passed on to our office." in kept
     assert dumped["examples"] > 0
     assert len(found_in("\n".join(dumped["samples"]), planted)) > 400
     assert dumped["states"] == 0
