@@ -15,8 +15,10 @@ from django.views.decorators.http import require_safe
 
 from compression import selectors
 from compression.codec.delta import CONTENT_TYPE, delta
+from compression.downloads import counted
 
 
+@counted("library")
 @require_safe
 def library(request: HttpRequest, digest: str) -> HttpResponseBase:
     """Return the manifest of the library of that hash, immutable; 401 without signing in, 404 for an unknown hash.
@@ -32,6 +34,7 @@ def library(request: HttpRequest, digest: str) -> HttpResponseBase:
     return _coded(request, digest, found.manifest, "application/json")
 
 
+@counted("dictionary")
 @require_safe
 def dictionary(request: HttpRequest, digest: str) -> HttpResponseBase:
     """Return the dictionary of that hash, immutable, with Brotli for clients that take it; 401 and 404 as above.

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from audit import access, charts, guard, reviews, search, selectors
+from audit import access, charts, guard, reviews, savings, search, selectors
 from audit.admin import filters
 from audit.admin.base import PURPOSE, LookedAt, ask_purpose, must, purpose, told
 from audit.admin.wording import PURPOSES, told_methods, told_purpose
@@ -246,7 +246,18 @@ class ConversationAdmin(LookedAt):
     def dashboard_view(self, request: HttpRequest) -> HttpResponse:
         """Show figures and charts."""
         must(request, "view_summary", "view_conversation")
-        context = {**self.admin_site.each_context(request), "title": _("The record in figures"), **charts.figures()}
+        asked = request.GET.get("by", "")
+        group = asked if asked in savings.GROUPS else "day"
+        labels = {"day": _("Day"), "model": _("Model"), "user": _("User")}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("The record in figures"),
+            **charts.figures(),
+            "rows": [{"row": row, **gain(row.text, row.wire)} for row in savings.by(group)],
+            "groups": [(name, label, name == group) for name, label in labels.items()],
+            "group": labels[group],
+            "days": savings.DAYS,
+        }
         return TemplateResponse(request, "admin/audit/dashboard.html", context)
 
 

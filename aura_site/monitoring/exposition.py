@@ -76,6 +76,10 @@ def _wire(figures: dict[str, Any]) -> Iterator[Metric]:
     yield Counter("aura_frame_bytes", "Bytes of frames sent, payloads included", value=frames["bytes"])
     yield Counter("aura_frames", "Frames sent", value=frames["sent"])
     yield _labelled(Counter("aura_payloads", "Payloads sent", labels=["method"]), coding["methods"])
+    downloads = Counter(
+        "aura_download_bytes", "Bytes of libraries and dictionaries that clients fetched", labels=["what"]
+    )
+    yield _labelled(downloads, figures["downloads"])
 
 
 def _load(figures: dict[str, Any]) -> Iterator[Metric]:

@@ -15,6 +15,7 @@ from django.db import DatabaseError, close_old_connections
 from audit.journal import journal
 from aura_site import selectors
 from aura_site.models import TaskCount
+from compression.downloads import fetched
 from routing_ai import reports
 from routing_ai import selectors as routing
 from routing_ai.quality import monitor
@@ -50,6 +51,7 @@ async def snapshot() -> dict[str, Any]:
         "worker": await _asked("worker", _worker) or [],
         "bridges": await _asked("bridges", bridges.figures),
         "totals": monitor.totals,
+        "downloads": dict(fetched),
     }
 
 

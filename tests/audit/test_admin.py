@@ -373,6 +373,14 @@ def test_figures_on_the_front_page_and_their_own(conversation: UUID) -> None:
         assert f"{timezone.now():%Y-%m-%d}: 1" in text
 
 
+@pytest.mark.parametrize(("group", "whose"), [("user", "ada"), ("model", "mock"), ("day", ""), ("nonsense", "")])
+def test_bytes_saved_by_user_model_and_day(conversation: UUID, group: str, whose: str) -> None:
+    text = someone("rae", "reviewer").get(f"{LIST}dashboard/", {"by": group}).content.decode()
+    table = text[text.index('id="bytes"') :]
+    assert f"<bdi>{whose or f'{timezone.localdate():%Y-%m-%d}'}" in table
+    assert "% saved" in table
+
+
 def test_the_pages_speak_arabic(conversation: UUID) -> None:
     client = with_purpose(someone("rae", "reviewer"))
     client.post("/i18n/setlang/", {"language": "ar", "next": "/"})

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from aura_site import celery, services
 from aura_site.monitoring import endpoint, exposition, figures
+from compression.codec import default_library
 from streaming.client import ChatClient
 from tests.live import LiveServer
 
@@ -83,6 +84,16 @@ async def test_what_happens_is_counted(watched: LiveServer) -> None:
     after = read(watched)
     counters = [name for name in before if name[0].endswith(("_total", "_count", "_bucket"))]
     assert all(after[name] >= before[name] for name in counters)
+
+
+async def test_what_clients_fetch_of_libraries_is_counted(watched: LiveServer) -> None:
+    before = read(watched)
+    digest = default_library().hash
+    status, headers, _ = watched.get(f"/api/compression/libraries/{digest}")
+    assert status == 200
+    assert watched.get(f"/api/compression/libraries/{digest}", If_None_Match=headers["ETag"])[0] == 304
+    fetched = "aura_download_bytes_total", ("what", "library")
+    assert read(watched)[fetched] == before[fetched] + int(headers["Content-Length"])
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
