@@ -44,6 +44,12 @@ def carried_out() -> DiscoveryRun:
     return runs.carry_out(run)
 
 
+def waiting(parts: list[str], **fields: Any) -> Candidate:
+    """Return a candidate that waits, of which discovery found no more than is said."""
+    figures: dict[str, Any] = {"count": 9, "users": 9, "hits": 1, "saved": 1, "carrying": 1, "level": "message"}
+    return Candidate.objects.create(digest=proposals.digest(parts), parts=parts, **figures | fields)
+
+
 # -- samples -------------------------------------------------------------------------------------------------------
 
 
@@ -562,6 +568,17 @@ def test_a_reviewer_edits_a_candidate(kept: int, admin_client: Client, text: str
     else:
         assert candidate.parts == ["Dear ", ", the refund for ", " was sent today.", ""]
         assert candidate.digest == proposals.digest(candidate.parts)
+
+
+def test_braces_of_a_text_stay_what_they_are(admin_client: Client) -> None:
+    parts = ["Dear ", ", write {0} where {{the name}} goes."]
+    candidate = waiting(parts, examples=["Dear Ada, write {0} where {{the name}} goes."])
+    path = f"/admin/compression/candidate/{candidate.pk}/change/"
+    text = admin_client.get(path).context["adminform"].form["text"].value()
+    assert text == "Dear {0}, write {{0}} where {{{{the name}}}} goes."
+    assert "changed successfully" in admin_client.post(path, {"text": text}, follow=True).content.decode()
+    candidate.refresh_from_db()
+    assert candidate.parts == parts
 
 
 def test_a_reviewer_rejects(kept: int, admin_client: Client) -> None:
