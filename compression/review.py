@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import brotli  # type: ignore[import-untyped]
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -211,7 +211,8 @@ def fit(candidate: Candidate, parts: Sequence[str]) -> None:
 def split(candidate: Candidate, by: Any = None) -> list[Candidate]:
     """Put the sentences of a candidate in its place, each a candidate of its own, and return those that are new.
 
-    Raises Unfit when it is decided already, or is one sentence only. Takes seconds; locks the database for a moment.
+    Raises Unfit when it is decided already, is one sentence only, or all of its sentences were decided on. Takes seconds;
+    locks the database for a moment.
     """
     (waiting,) = _waiting([candidate])
     pieces = sentences_of(tuple(waiting.parts))
@@ -228,14 +229,16 @@ def split(candidate: Candidate, by: Any = None) -> list[Candidate]:
     with transaction.atomic():
         _decide([waiting], by)
         rows = [_put(one) for one in made]
+        if all(row.status != Status.WAITING for row, _new in rows):
+            raise Unfit(_("Nothing would take its place: all of its sentences were decided on already."))
     return [row for row, new in rows if new]
 
 
 def merge(candidates: Iterable[Candidate], by: Any = None) -> Candidate:
     """Put one candidate in the place of several: what their examples have in common is fixed, the rest are slots.
 
-    Raises Unfit when there are fewer than two, one is decided already or has no examples, or too little is in common.
-    Takes seconds; locks the database for a moment.
+    Raises Unfit when there are fewer than two, one is decided already or has no examples, too little is in common, or what
+    is was decided on before. Takes seconds; locks the database for a moment.
     """
     waiting = _waiting(candidates)
     if len(waiting) < 2 or not all(one.examples for one in waiting):
@@ -256,7 +259,10 @@ def merge(candidates: Iterable[Candidate], by: Any = None) -> Candidate:
     made = _made(parts, waiting[0].level, texts, waiting)
     with transaction.atomic():
         _decide([one for one in waiting if tuple(one.parts) != parts], by)
-        return _put(made)[0]
+        row, _new = _put(made)
+        if row.status != Status.WAITING:
+            raise Unfit(_("What these candidates have in common was decided on already."))
+        return row
 
 
 def _waiting(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -291,10 +297,12 @@ def _made(parts: Sequence[str], level: str, examples: Sequence[str], sources: Se
 
 def _put(made: Candidate) -> tuple[Candidate, bool]:
     """Store a candidate, unless there is one of its text already; return that, and whether it is new."""
-    known = Candidate.objects.filter(digest=made.digest).first()
-    if known is None:
-        made.save()
-    return known or made, known is None
+    try:
+        with transaction.atomic():
+            made.save(force_insert=True)
+    except IntegrityError:
+        return Candidate.objects.get(digest=made.digest), False
+    return made, True
 
 
 def retire_templates(templates: Iterable[Template]) -> Library:

@@ -410,6 +410,22 @@ def test_a_candidate_is_split_into_its_sentences(kept: int) -> None:
     assert Candidate.objects.filter(digest=candidate.digest).get().status == Candidate.Status.REJECTED
 
 
+def test_what_was_decided_on_takes_no_candidates_place(admin_client: Client) -> None:
+    for sentence in ("We have sent your parcel.", " It will arrive before noon."):
+        review.reject(waiting([sentence]))
+    candidate = waiting(["We have sent your parcel. It will arrive before noon."])
+    assert "Nothing would take its place" in act(admin_client, "candidate", "split", candidate)
+    review.reject(waiting(["Your parcel of ", " is on its way to you."]))
+    sent = [
+        waiting(
+            [f"Your parcel of {day} is on its way to you."], examples=[f"Your parcel of {day} is on its way to you."]
+        )
+        for day in ("Monday", "Friday")
+    ]
+    assert "was decided on already" in act(admin_client, "candidate", "merge", *sent)
+    assert Candidate.objects.filter(status=Candidate.Status.WAITING).count() == 3
+
+
 def test_candidates_that_differ_in_a_word_are_merged(kept: int) -> None:
     carried_out()
     one = Candidate.objects.get(digest=proposals.digest(PARTS["refund"]))
