@@ -191,8 +191,13 @@ def edit(candidate: Candidate, parts: Sequence[str]) -> Candidate:
     fit(candidate, parts)
     fields = proposals.measured(codec.Template(0, tuple(parts)), candidate.examples)
     fields |= {"parts": list(parts), "digest": proposals.digest(parts)}
-    # Whoever decided meanwhile was first.
-    if not Candidate.objects.filter(pk=candidate.pk, status=Status.WAITING).update(**fields):
+    # Whoever decided meanwhile, or gave another one this text, was first.
+    try:
+        with transaction.atomic():
+            changed = Candidate.objects.filter(pk=candidate.pk, status=Status.WAITING).update(**fields)
+    except IntegrityError:
+        raise Unfit(_("Another candidate has this text already.")) from None
+    if not changed:
         raise Unfit(_("None of these candidates is waiting."))
     candidate.refresh_from_db()
     return candidate

@@ -586,6 +586,24 @@ def test_a_reviewer_edits_a_candidate(kept: int, admin_client: Client, text: str
         assert candidate.digest == proposals.digest(candidate.parts)
 
 
+def test_of_two_who_give_the_same_text_at_once_one_is_told(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = waiting(["Dear ", ", good day."]), waiting(["Hello ", ", good day."])
+    wanted = ["", ", good day."]
+
+    def measured(*_given: Any) -> dict[str, Any]:
+        Candidate.objects.filter(pk=other.pk).update(parts=wanted, digest=proposals.digest(wanted))
+        return {}
+
+    monkeypatch.setattr(proposals, "measured", measured)
+    path = f"/admin/compression/candidate/{one.pk}/change/"
+    page = admin_client.post(path, {"text": "{0}, good day."}, follow=True).content.decode()
+    assert "Another candidate has this text already." in page
+    one.refresh_from_db()
+    assert one.parts == ["Dear ", ", good day."]
+
+
 def test_braces_of_a_text_stay_what_they_are(admin_client: Client) -> None:
     parts = ["Dear ", ", write {0} where {{the name}} goes."]
     candidate = waiting(parts, examples=["Dear Ada, write {0} where {{the name}} goes."])
