@@ -20,7 +20,7 @@ from compression.discovery.align import Alignment, polished
 from compression.discovery.clusters import LEAST
 from compression.discovery.personal import without_personal
 from compression.discovery.tokens import sentences, sentences_of, tokens
-from compression.errors import Unfit
+from compression.errors import IdTaken, Unfit
 from compression.examples import told_apart
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Template
 
@@ -123,18 +123,26 @@ def _next(candidates: Iterable[Candidate]) -> tuple[list[Candidate], codec.Libra
 
 def _install(waiting: Sequence[Candidate], library: codec.Library, shadow: Shadow, by: Any) -> Library:
     """Store a library that was made of candidates, which are accepted by that. Raises Unfit."""
+    try:
+        with transaction.atomic():
+            return _stored(waiting, library, shadow, by)
+    except (IdTaken, IntegrityError):
+        # Ids are chosen before a library is measured, and its hash holds them: the library has to be made anew.
+        raise Unfit(_("Somebody else has just put other candidates into a library. Try again.")) from None
+
+
+def _stored(waiting: Sequence[Candidate], library: codec.Library, shadow: Shadow, by: Any) -> Library:
     ids = {template.parts: template.id for template in library.templates}
     pks = [candidate.pk for candidate in waiting]
-    with transaction.atomic():
-        if Candidate.objects.select_for_update().filter(pk__in=pks, status=Status.WAITING).count() != len(waiting):
-            raise Unfit(_("Somebody else has just decided on one of these candidates. Choose again."))
-        row = services.install_library(library, Library.Origin.DISCOVERY)
-        row.shadow = asdict(shadow)
-        row.save(update_fields=["shadow"])
-        for candidate in waiting:
-            candidate.template_id = ids[tuple(candidate.parts)]
-            candidate.status, candidate.decided, candidate.decided_by = Status.ACCEPTED, timezone.now(), by
-            candidate.save(update_fields=["template", "status", "decided", "decided_by"])
+    if Candidate.objects.select_for_update().filter(pk__in=pks, status=Status.WAITING).count() != len(waiting):
+        raise Unfit(_("Somebody else has just decided on one of these candidates. Choose again."))
+    row = services.install_library(library, Library.Origin.DISCOVERY)
+    row.shadow = asdict(shadow)
+    row.save(update_fields=["shadow"])
+    for candidate in waiting:
+        candidate.template_id = ids[tuple(candidate.parts)]
+        candidate.status, candidate.decided, candidate.decided_by = Status.ACCEPTED, timezone.now(), by
+        candidate.save(update_fields=["template", "status", "decided", "decided_by"])
     return row
 
 

@@ -486,6 +486,24 @@ def test_accepted_candidates_make_a_library_that_is_measured(kept: int) -> None:
         review.accept([candidate])
 
 
+def test_of_two_who_promote_at_once_the_second_is_told_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = waiting(["Your order is on its way."]), waiting(["Your parcel has come back."])
+    measure = review.measure
+
+    def slowly(library: codec.Library) -> review.Shadow:
+        monkeypatch.setattr(review, "measure", measure)
+        review.accept([other])
+        return measure(library)
+
+    monkeypatch.setattr(review, "measure", slowly)
+    with pytest.raises(Unfit, match="Try again"):
+        review.accept([one])
+    one.refresh_from_db()
+    assert one.status == Candidate.Status.WAITING
+    review.accept([one])
+    assert len(set(Candidate.objects.values_list("template_id", flat=True))) == 2
+
+
 def test_a_library_has_a_limit(kept: int, settings: Any) -> None:
     carried_out()
     settings.DISCOVERY_TEMPLATES = 15
