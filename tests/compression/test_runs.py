@@ -370,6 +370,18 @@ def test_a_run_that_fails_says_so(kept: int, settings: Any) -> None:
     assert (failed.status, failed.error) == (Status.FAILED, "ValueError: see the worker's log.")
 
 
+def test_without_a_number_no_run_begins_by_itself(kept: int, settings: Any) -> None:
+    assert runs.due()
+    settings.DISCOVERY_EVERY = 0
+    assert not runs.due()
+    tasks.discover()
+    assert not DiscoveryRun.objects.exists()
+    # What was begun by hand is gone on with all the same.
+    runs.begin()
+    DiscoveryRun.objects.update(beat=timezone.now() - 2 * runs.SILENT)
+    assert runs.due()
+
+
 def test_without_samples_there_is_nothing_to_do() -> None:
     assert runs.begin() is None
     assert not runs.due()
