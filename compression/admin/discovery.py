@@ -201,10 +201,10 @@ class CandidateAdmin(TemplatesAdmin):
             try:
                 review.reject(candidate, request.user)
             except CompressionError as error:
-                self.message_user(request, f"{candidate}: {error}", messages.ERROR)
+                self.say(request, candidate, error, messages.ERROR)
             else:
                 self.log_change(request, candidate, str(_("Rejected.")))
-                self.message_user(request, f"{candidate}: {_('Rejected.')}", messages.SUCCESS)
+                self.say(request, candidate, _("Rejected."), messages.SUCCESS)
 
     @admin.action(description=_("Split into sentences"), permissions=["promote"])
     def split(self, request: HttpRequest, queryset: QuerySet[Candidate]) -> None:
@@ -212,7 +212,7 @@ class CandidateAdmin(TemplatesAdmin):
             try:
                 made = review.split(candidate, request.user)
             except CompressionError as error:
-                self.message_user(request, f"{candidate}: {error}", messages.ERROR)
+                self.say(request, candidate, error, messages.ERROR)
             else:
                 self.log_change(request, candidate, str(_("Split into sentences.")))
                 self.message_user(request, _("New candidates: %d") % len(made), messages.SUCCESS)

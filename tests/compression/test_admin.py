@@ -84,6 +84,16 @@ def test_retiring_says_what_cannot_be(admin_client: Client, library: Library) ->
     assert row.status == Row.Status.RETIRED
 
 
+def test_what_is_so_already_is_said_and_not_logged(admin_client: Client, library: Library) -> None:
+    row = services.install_library(library)
+    name = f"Library {row}: "
+    assert f"{name}Retired." in act(admin_client, "retire", row).content.decode()
+    assert f"{name}It was so already: Retired." in act(admin_client, "retire", row).content.decode()
+    assert f"{name}Promoted." in act(admin_client, "promote", row).content.decode()
+    assert f"{name}It was so already: Active." in act(admin_client, "promote", row).content.decode()
+    assert LogEntry.objects.count() == 2
+
+
 def test_a_reader_cannot_promote(client: Client, library: Library) -> None:
     reader = User.objects.create_user("reader", is_staff=True)
     reader.user_permissions.add(Permission.objects.get(codename="view_library"))
@@ -135,6 +145,18 @@ def test_with_two_people_one_may_still_go_back(admin_client: Client, library: Li
     settings.DISCOVERY_FOUR_EYES = True
     act(admin_client, "roll_back", row)
     assert active_hash() == default_library().hash
+
+
+def test_who_goes_back_to_a_library_approves_no_proposal(admin_client: Client, library: Library, settings: Any) -> None:
+    settings.DISCOVERY_FOUR_EYES = True
+    row = services.install_library(library)
+    act(admin_client, "promote", row)
+    other = second_client()
+    assert "It was proposed by admin." in act(other, "promote", row).content.decode()
+    act(other, "roll_back", row)
+    page = act(other, "promote", row).content.decode()
+    assert f"Library {row}: Promoted." in page
+    assert "It was proposed by" not in page
 
 
 def test_a_proposal_that_is_turned_down_begins_anew(admin_client: Client, library: Library, settings: Any) -> None:
