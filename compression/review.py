@@ -21,7 +21,7 @@ from compression.discovery.clusters import LEAST
 from compression.discovery.personal import without_personal
 from compression.discovery.tokens import sentences, sentences_of, tokens
 from compression.errors import IdTaken, Unfit
-from compression.examples import told_apart
+from compression.examples import HIDDEN, told_apart
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Template
 
 log = logging.getLogger(__name__)
@@ -196,9 +196,9 @@ def reject(candidate: Candidate, by: Any = None) -> Candidate:
 
 def edit(candidate: Candidate, parts: Sequence[str]) -> Candidate:
     """Give a candidate another text, and measure it anew. Raises Unfit when it cannot have that, or is decided already."""
-    fit(candidate, parts)
+    seen = fit(candidate, parts)
     fields = proposals.measured(codec.Template(0, tuple(parts)), candidate.examples)
-    fields |= {"parts": list(parts), "digest": proposals.digest(parts)}
+    fields |= {"parts": list(parts), "digest": proposals.digest(parts), **seen}
     # Whoever decided meanwhile, or gave another one this text, was first.
     try:
         with transaction.atomic():
@@ -211,14 +211,25 @@ def edit(candidate: Candidate, parts: Sequence[str]) -> Candidate:
     return candidate
 
 
-def fit(candidate: Candidate, parts: Sequence[str]) -> None:
-    """Raise Unfit unless a candidate may have these parts: without personal data, making its examples, its own."""
+def fit(candidate: Candidate, parts: Sequence[str]) -> dict[str, int]:
+    """Return in how many texts and with how many users a candidate of these parts was seen. Raises Unfit unless it may have
+    them: without personal data, making its examples, its own, and seen with enough users where they add fixed text."""
     check(parts)
     template = codec.Template(0, tuple(parts))
+    # What is blackened is in no fixed text, so parts that make this make all that the candidate made: its users count still.
+    looser = template.match(candidate.value.fill([HIDDEN] * candidate.value.slot_count)) is not None
+    if not looser and not candidate.examples:
+        raise Unfit(_("Without examples no fixed text can be added. The next run of discovery brings some."))
     if not all(template.match(example) is not None for example in candidate.examples):
         raise Unfit(_("The text no longer makes all of the examples."))
     if Candidate.objects.exclude(pk=candidate.pk).filter(digest=proposals.digest(parts)).exists():
         raise Unfit(_("Another candidate has this text already."))
+    if looser:
+        return {"count": candidate.count, "users": candidate.users}
+    seen = proposals.seen(template)
+    if seen["users"] < settings.DISCOVERY_USERS:
+        raise Unfit(_("Fixed text has to be seen with %d users at least.") % settings.DISCOVERY_USERS)
+    return seen
 
 
 def split(candidate: Candidate, by: Any = None) -> list[Candidate]:
@@ -341,12 +352,14 @@ def retire_templates(templates: Iterable[Template]) -> Library:
 
 
 def check(parts: Sequence[str]) -> None:
-    """Raise Unfit when the parts make no template, or hold what may be personal data."""
+    """Raise Unfit when the parts make no template, or hold what may be personal data or was blackened."""
     try:
         codec.Template(services.FIRST_FREE_ID, tuple(parts))
     except codec.LibraryError as error:
         raise Unfit(str(error)) from None
     for part in parts:
+        if HIDDEN in part:
+            raise Unfit(_("What is blackened (%s) has to be a slot.") % HIDDEN)
         for start, end in conservative(part):
             raise Unfit(_("This may be personal data, so it has to be a slot: %s") % part[start:end])
 

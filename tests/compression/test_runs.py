@@ -616,6 +616,44 @@ def test_a_reviewer_edits_a_candidate(kept: int, admin_client: Client, text: str
         assert candidate.digest == proposals.digest(candidate.parts)
 
 
+def test_without_examples_fixed_text_can_only_go(admin_client: Client) -> None:
+    candidate = waiting(["Dear ", ", your refund was sent."], examples=[])
+    path = f"/admin/compression/candidate/{candidate.pk}/change/"
+    for text in (
+        "Now all that I like {0}.",
+        "Dear {0}, your refund was sent. Bye.",
+        "Dear Ada{0}, your refund was sent.",
+    ):
+        assert "Without examples" in admin_client.post(path, {"text": text}, follow=True).content.decode()
+    assert (
+        "changed successfully" in admin_client.post(path, {"text": "Dear {0} was sent."}, follow=True).content.decode()
+    )
+    candidate.refresh_from_db()
+    assert (candidate.parts, candidate.users, candidate.count) == (["Dear ", " was sent."], 9, 9)
+
+
+def test_fixed_text_that_is_added_was_seen_with_enough_users(settings: Any) -> None:
+    settings.DISCOVERY_USERS = 3
+    texts = [(f"u{number}", f"Dear Ada, your {what} was sent.") for what in ("refund", "gift") for number in range(4)]
+    Sample.objects.bulk_create([Sample(user=user, text=text) for user, text in (*texts, *texts[:2])])
+    example = "Dear Ada, your refund was sent."
+    candidate = waiting(["Dear ", " was sent."], users=40, count=700, examples=[example])
+    review.edit(candidate, ["Dear Ada, your ", " was sent."])
+    assert (candidate.users, candidate.count) == (4, 10)
+    settings.DISCOVERY_USERS = 5
+    with pytest.raises(Unfit, match="5 users at least"):
+        review.edit(candidate, ["Dear Ada, your refund", " was sent."])
+    # To take fixed text away needs no proof: whoever was seen with it is counted still.
+    review.edit(candidate, ["Dear ", " was sent."])
+    assert (candidate.users, candidate.count) == (4, 10)
+
+
+def test_what_is_blackened_is_no_fixed_text() -> None:
+    candidate = waiting(["Dear ", ", good day."], examples=["Dear ███, good day."])
+    with pytest.raises(Unfit, match="blackened"):
+        review.edit(candidate, ["Dear ███", ", good day."])
+
+
 def test_of_two_who_give_the_same_text_at_once_one_is_told(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
