@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from compression import codec, proposals, selectors, services
 from compression.codec.model import Model
@@ -20,7 +21,7 @@ from compression.discovery.align import Alignment, polished
 from compression.discovery.clusters import LEAST
 from compression.discovery.personal import without_personal
 from compression.discovery.tokens import sentences, sentences_of, tokens
-from compression.errors import IdTaken, Unfit
+from compression.errors import IdTaken, Overtaken, Unfit
 from compression.examples import HIDDEN, told_apart
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Template
 
@@ -31,6 +32,7 @@ Status = Candidate.Status
 TEXTS: Final = 512 * 1024
 #: The share of the shortest fixed text that stays fixed when candidates are merged.
 MERGED: Final = 0.5
+_TRY_AGAIN = gettext_lazy("Somebody else has just put other candidates into a library. Try again.")
 #: The index under which a library codes while it is measured.
 _INDEX = 1
 
@@ -108,37 +110,57 @@ def accept(candidates: Iterable[Candidate], by: Any = None) -> Library:
     `by` is the user who decided, None when AURA did. Raises Unfit when none is waiting, one holds personal data, or the
     library would have too many templates. Takes seconds; the database is locked for the last moment of them only.
     """
-    waiting, library = _next(candidates)
-    return _install(waiting, library, measure(library), by)
+    waiting, library, base = _next(candidates)
+    return _install(waiting, library, base, measure(library), by)
 
 
-def _next(candidates: Iterable[Candidate]) -> tuple[list[Candidate], codec.Library]:
-    """Return those of the candidates that wait, and the library that they make. Raises Unfit."""
+def promote(candidates: Iterable[Candidate], by: Any = None) -> Library:
+    """Make that library, and promote it if it saves anything; return its row. Raises what `accept` and promoting do."""
+    waiting, library, base = _next(candidates)
+    shadow = measure(library)
+    with transaction.atomic():
+        row = _install(waiting, library, base, shadow, by)
+        return _bring(row, by) if shadow.better else row
+
+
+def _bring(row: Library, by: Any) -> Library:
+    """Promote a library that was just made. Raises Unfit when another became active meanwhile: to be undone."""
+    try:
+        services.check_base(row)
+    except Overtaken:
+        raise Unfit(str(_TRY_AGAIN)) from None
+    return services.promote(row, by)
+
+
+def _next(candidates: Iterable[Candidate]) -> tuple[list[Candidate], codec.Library, str]:
+    """Return those of the candidates that wait, the library that they make, and the hash of the one that it is made of.
+
+    Raises Unfit.
+    """
     pks = [candidate.pk for candidate in candidates]
     waiting = list(Candidate.objects.filter(pk__in=pks, status=Status.WAITING))
     if not waiting:
         raise Unfit(_("None of these candidates is waiting."))
-    return waiting, _library_of(waiting)
+    active = selectors.active_library()
+    return waiting, _library_of(waiting, active), active.hash
 
 
-def _install(waiting: Sequence[Candidate], library: codec.Library, shadow: Shadow, by: Any) -> Library:
+def _install(waiting: Sequence[Candidate], library: codec.Library, base: str, shadow: Shadow, by: Any) -> Library:
     """Store a library that was made of candidates, which are accepted by that. Raises Unfit."""
     try:
         with transaction.atomic():
-            return _stored(waiting, library, shadow, by)
+            return _stored(waiting, library, base, shadow, by)
     except (IdTaken, IntegrityError):
         # Ids are chosen before a library is measured, and its hash holds them: the library has to be made anew.
-        raise Unfit(_("Somebody else has just put other candidates into a library. Try again.")) from None
+        raise Unfit(str(_TRY_AGAIN)) from None
 
 
-def _stored(waiting: Sequence[Candidate], library: codec.Library, shadow: Shadow, by: Any) -> Library:
+def _stored(waiting: Sequence[Candidate], library: codec.Library, base: str, shadow: Shadow, by: Any) -> Library:
     ids = {template.parts: template.id for template in library.templates}
     pks = [candidate.pk for candidate in waiting]
     if Candidate.objects.select_for_update().filter(pk__in=pks, status=Status.WAITING).count() != len(waiting):
         raise Unfit(_("Somebody else has just decided on one of these candidates. Choose again."))
-    row = services.install_library(library, Library.Origin.DISCOVERY)
-    row.shadow = asdict(shadow)
-    row.save(update_fields=["shadow"])
+    row = _row(library, Library.Origin.DISCOVERY, base, shadow)
     for candidate in waiting:
         candidate.template_id = ids[tuple(candidate.parts)]
         candidate.status, candidate.decided, candidate.decided_by = Status.ACCEPTED, timezone.now(), by
@@ -146,9 +168,16 @@ def _stored(waiting: Sequence[Candidate], library: codec.Library, shadow: Shadow
     return row
 
 
-def _library_of(waiting: Sequence[Candidate]) -> codec.Library:
+def _row(library: codec.Library, origin: Library.Origin, base: str, shadow: Shadow) -> Library:
+    """Store a library with what it was made of, and what it was measured to do. Raises IdTaken."""
+    row = services.install_library(library, origin)
+    row.base, row.shadow = base, asdict(shadow)
+    row.save(update_fields=["base", "shadow"])
+    return row
+
+
+def _library_of(waiting: Sequence[Candidate], active: codec.Library) -> codec.Library:
     """Return the library that candidates make with the active one. Raises Unfit."""
-    active = selectors.active_library()
     known = {template.parts for template in active.templates}
     last = Template.objects.aggregate(last=Max("id"))["last"] or 0
     next_id = max(last + 1, services.FIRST_FREE_ID)
@@ -345,10 +374,7 @@ def retire_templates(templates: Iterable[Template]) -> Library:
     library = codec.Library(left, active.dictionary)
     shadow = measure(library)
     with transaction.atomic():
-        row = services.install_library(library, Library.Origin.MANUAL)
-        row.shadow = asdict(shadow)
-        row.save(update_fields=["shadow"])
-    return row
+        return _row(library, Library.Origin.MANUAL, active.hash, shadow)
 
 
 def check(parts: Sequence[str]) -> None:
@@ -376,10 +402,11 @@ def after(run: DiscoveryRun) -> Library | None:
     if not fit:
         return None
     try:
-        waiting, library = _next(fit)
+        waiting, library, base = _next(fit)
         shadow = measure(library)
         if shadow.pays:
-            return services.promote(_install(waiting, library, shadow, None))
+            with transaction.atomic():
+                return _bring(_install(waiting, library, base, shadow, None), None)
     except Unfit:
         # Its message may quote what must not be in a log.
         log.error("Discovery run %s: nothing is promoted; try it in the admin to see why", run.pk)

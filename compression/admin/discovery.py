@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
-from compression import review, runs, services, tasks
+from compression import review, runs, tasks
 from compression.admin.immutable import ImmutableAdmin, TemplatesAdmin
 from compression.admin.shown import shown, slot_table
 from compression.admin.written import read, written
@@ -168,10 +168,8 @@ class CandidateAdmin(TemplatesAdmin):
         """Accept the candidates, measure the library they make, and promote it when it saves something."""
         chosen = list(queryset.filter(status=Candidate.Status.WAITING))
         try:
-            library = review.accept(chosen, request.user)
+            library = review.promote(chosen, request.user)
             shadow = review.Shadow(**(library.shadow or {}))
-            if shadow.better:
-                library = services.promote(library, request.user)
         except CompressionError as error:
             self.message_user(request, str(error), messages.ERROR)
             return

@@ -18,7 +18,7 @@ from compression import codec, proposals, review, runs, samples, selectors, serv
 from compression.codec import CompressionMethod, encode
 from compression.codec.model import default_dictionary
 from compression.discovery import Miner
-from compression.errors import Unfit
+from compression.errors import Overtaken, Unfit
 from compression.manager import TemplateManager
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Sample, Template
 from compression.samples import Sampler
@@ -514,6 +514,46 @@ def test_of_two_who_promote_at_once_the_second_is_told_to_try_again(monkeypatch:
     assert one.status == Candidate.Status.WAITING
     review.accept([one])
     assert len(set(Candidate.objects.values_list("template_id", flat=True))) == 2
+
+
+def test_a_library_that_was_overtaken_is_not_promoted(settings: Any, django_user_model: Any) -> None:
+    settings.DISCOVERY_FOUR_EYES = True
+    one, other = (django_user_model.objects.create_user(name) for name in ("one", "other"))
+    first = services.promote(review.accept([waiting(["Your order is on its way."])], one), one)
+    second = services.promote(review.accept([waiting(["Your parcel has come back."])], one), one)
+    assert first.waits
+    assert second.waits
+    services.promote(first, other)
+    with pytest.raises(Overtaken, match="Retire this one, and choose its candidates again"):
+        services.promote(second, other)
+    selectors.forget()
+    assert selectors.active_library().hash == first.hash
+    # Made anew it has both, and going back needs nobody's leave.
+    third = services.promote(review.accept([waiting(["Your parcel has gone."])], one), one)
+    services.promote(third, other)
+    assert set(first.templates.all()) < set(third.templates.all())
+    assert services.roll_back(one) == first
+
+
+def test_who_promotes_while_another_does_stores_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = waiting(["Your order is on its way."])
+    monkeypatch.setattr(review, "measure", lambda _library: review.Shadow(1, 9, 8, 1))
+    earlier = review.promote([known])
+    services.roll_back()
+    selectors.forget()
+    Candidate.objects.update(status=Candidate.Status.WAITING)
+
+    def slowly(_library: codec.Library) -> review.Shadow:
+        services.promote(services.install_library(codec.Library([codec.Template(400, ("Meanwhile.",))])))
+        return review.Shadow(1, 9, 8, 1)
+
+    # It makes a library that was active once, so nothing but what it is made of tells that it came too late.
+    monkeypatch.setattr(review, "measure", slowly)
+    with pytest.raises(Unfit, match="Try again"):
+        review.promote([known])
+    earlier.refresh_from_db()
+    assert earlier.status == Library.Status.RETIRED
+    assert Candidate.objects.get().status == Candidate.Status.WAITING
 
 
 def test_a_library_has_a_limit(kept: int, settings: Any) -> None:
