@@ -227,7 +227,7 @@ def edit(candidate: Candidate, parts: Sequence[str]) -> Candidate:
     """Give a candidate another text, and measure it anew. Raises Unfit when it cannot have that, or is decided already."""
     seen = fit(candidate, parts)
     fields = proposals.measured(codec.Template(0, tuple(parts)), candidate.examples)
-    fields |= {"parts": list(parts), "digest": proposals.digest(parts), **seen}
+    fields |= {"parts": list(parts), "digest": proposals.digest(parts), "template": None, **seen}
     # Whoever decided meanwhile, or gave another one this text, was first.
     try:
         with transaction.atomic():
@@ -371,7 +371,25 @@ def retire_templates(templates: Iterable[Template]) -> Library:
         raise Unfit(_("None of these templates is in the active library."))
     if not left:
         raise Unfit(_("A library keeps one template at least."))
-    library = codec.Library(left, active.dictionary)
+    return _changed(active, left)
+
+
+def bring_back(templates: Iterable[Template]) -> Library:
+    """Make a library of the active one's templates and these; return its row, measured, not yet promoted.
+
+    Raises Unfit when all of them are in the active library, or it would have too many. Takes seconds.
+    """
+    active = selectors.active_library()
+    missing = [template.value for template in templates if active.template(template.pk) is None]
+    if not missing:
+        raise Unfit(_("These templates are in the active library already."))
+    if len(active) + len(missing) > settings.DISCOVERY_TEMPLATES:
+        raise Unfit(_("The library would have more than %d templates.") % settings.DISCOVERY_TEMPLATES)
+    return _changed(active, [*active.templates, *proposals.formed(missing)])
+
+
+def _changed(active: codec.Library, templates: Sequence[codec.Template]) -> Library:
+    library = codec.Library(sorted(templates, key=lambda template: template.id), active.dictionary)
     shadow = measure(library)
     with transaction.atomic():
         return _row(library, Library.Origin.MANUAL, active.hash, shadow)
@@ -393,12 +411,14 @@ def check(parts: Sequence[str]) -> None:
 def after(run: DiscoveryRun) -> Library | None:
     """Promote what a run proposed when the setting says so; return the library, None when nothing was promoted.
 
-    Only what a client earns back is promoted; until then candidates wait, and more come to them.
+    Only what a client earns back is promoted; until then candidates wait, and more come to them. What was in a library that
+    was left is a reviewer's to bring back: there may have been a reason.
     """
     if not settings.DISCOVERY_AUTO_PROMOTE or run.status != DiscoveryRun.Status.DONE:
         return None
     room = settings.DISCOVERY_TEMPLATES - len(selectors.active_library())
-    fit = [one for one in Candidate.objects.filter(status=Status.WAITING)[: max(0, room)] if _fits(one)]
+    new = Candidate.objects.filter(status=Status.WAITING, template=None)
+    fit = [one for one in new[: max(0, room)] if _fits(one)]
     if not fit:
         return None
     try:

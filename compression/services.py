@@ -4,12 +4,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from compression import codec, selectors
 from compression.errors import ActiveLibrary, IdTaken, NoEarlierLibrary, Overtaken, OwnProposal
-from compression.models import Library, Template
+from compression.models import Candidate, Library, Template
 
 #: Ids below this one belong to the default library.
 FIRST_FREE_ID = 128
@@ -75,6 +76,7 @@ def promote(library: Library, by: Any = None) -> Library:
     Library.objects.select_for_update().filter(status=Status.ACTIVE).update(status=Status.RETIRED, retired=now)
     library.status, library.promoted, library.promoted_by, library.retired = Status.ACTIVE, now, by, None
     library.save(update_fields=["status", "promoted", "promoted_by", "retired"])
+    _settle_candidates(by)
     transaction.on_commit(selectors.forget)
     return library
 
@@ -109,7 +111,21 @@ def retire(library: Library) -> Library:
         library.status, library.retired = Status.RETIRED, timezone.now()
         library.proposed, library.proposed_by = None, None
         library.save(update_fields=["status", "retired", "proposed", "proposed_by"])
+        _settle_candidates()
     return library
+
+
+def _settle_candidates(by: Any = None) -> None:
+    """Have candidates wait again that are in no library that is active or may be promoted; those of the active one are
+    accepted, also when somebody went back to it."""
+    active = Library.objects.filter(status=Status.ACTIVE)
+    bases = ["", *active.values_list("hash", flat=True)]
+    held = Library.objects.filter(Q(status=Status.ACTIVE) | Q(status=Status.CANDIDATE, base__in=bases))
+    names, now = Candidate.Status, timezone.now()
+    lost = Candidate.objects.filter(status=names.ACCEPTED).exclude(template__libraries__in=held)
+    lost.update(status=names.WAITING, decided=None, decided_by=None)
+    back = Candidate.objects.filter(status=names.WAITING, template__libraries__in=active)
+    back.update(status=names.ACCEPTED, decided=now, decided_by=by)
 
 
 @transaction.atomic

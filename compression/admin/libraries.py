@@ -30,7 +30,7 @@ class TemplateAdmin(ImmutableAdmin):
     list_display_links = ("number", "text")
     list_filter = ("worth", ("libraries", admin.RelatedOnlyFieldListFilter))
     search_fields = ("=id", "parts")
-    actions = ("retire",)
+    actions = ("retire", "bring_back")
     fields = ("number", "text", "worth_list", "slot_list", "fixed_bytes", "library_list")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
@@ -90,6 +90,23 @@ class TemplateAdmin(ImmutableAdmin):
             note = _(
                 "Library %s, without these templates, is proposed: another person has to approve it under Libraries."
             )
+        self.message_user(request, note % library, messages.SUCCESS)
+
+    @admin.action(description=_("Bring back: code with these again"), permissions=["promote"])
+    def bring_back(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
+        """Make a library with those that are not in the active one, and promote it."""
+        chosen = list(queryset)
+        try:
+            library = services.promote(review.bring_back(chosen), request.user)
+        except CompressionError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        logged = _("Proposed to bring back.") if library.waits else _("Brought back.")
+        for template in chosen:
+            self.log_change(request, template, f"{logged} {library}")
+        note = _("Library %s is active, with these templates.")
+        if library.waits:
+            note = _("Library %s, with these templates, is proposed: another person has to approve it under Libraries.")
         self.message_user(request, note % library, messages.SUCCESS)
 
 

@@ -232,6 +232,20 @@ def test_templates_are_retired(admin_client: Client, library: Library) -> None:
     assert "keeps one template at least" in page
 
 
+def test_a_retired_template_is_brought_back(admin_client: Client) -> None:
+    def act_on(action: str) -> str:
+        selectors.forget()
+        data = {"action": action, "_selected_action": [101]}
+        return admin_client.post("/admin/compression/template/", data, follow=True).content.decode()
+
+    assert "in the active library already" in act_on("bring_back")
+    act_on("retire")
+    assert "is active, with these templates." in act_on("bring_back")
+    active = Row.objects.get(status=Row.Status.ACTIVE)
+    assert active.value.templates == default_library().templates
+    assert LogEntry.objects.first().get_change_message() == f"Brought back. {active}"
+
+
 def test_to_retire_templates_takes_two_people_where_two_decide(
     admin_client: Client, library: Library, settings: Any
 ) -> None:

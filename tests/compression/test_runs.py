@@ -535,6 +535,47 @@ def test_a_library_that_was_overtaken_is_not_promoted(settings: Any, django_user
     assert services.roll_back(one) == first
 
 
+def test_candidates_wait_again_when_their_library_is_turned_down_or_left(settings: Any, django_user_model: Any) -> None:
+    settings.DISCOVERY_FOUR_EYES = True
+    one, other = (django_user_model.objects.create_user(name) for name in ("one", "other"))
+    order, parcel, refund = (waiting([f"Your {what} is on its way."]) for what in ("order", "parcel", "refund"))
+    review.reject(refund, one)
+
+    def states() -> list[str]:
+        return [str(Candidate.objects.get(pk=row.pk).status) for row in (order, parcel, refund)]
+
+    def proposed(candidate: Candidate) -> Library:
+        return services.promote(review.accept([candidate], one), one)
+
+    services.retire(proposed(order))
+    assert states() == ["waiting", "waiting", "rejected"]
+    assert Candidate.objects.get(pk=order.pk).decided_by is None
+    # Turned down once, chosen again; and what is overtaken waits, too.
+    first, second = proposed(order), proposed(parcel)
+    assert states() == ["accepted", "accepted", "rejected"]
+    services.promote(first, other)
+    assert states() == ["accepted", "waiting", "rejected"]
+    services.retire(second)
+    services.roll_back(one)
+    assert states() == ["waiting", "waiting", "rejected"]
+    services.roll_back(other)
+    assert states() == ["accepted", "waiting", "rejected"]
+    assert Candidate.objects.get(pk=order.pk).decided_by == other
+
+
+def test_what_was_left_comes_back_by_a_reviewer_only(kept: int, settings: Any) -> None:
+    settings.DISCOVERY_AUTO_PROMOTE = True
+    tasks.discover()
+    services.roll_back()
+    selectors.forget()
+    left = Candidate.objects.filter(status=Candidate.Status.WAITING)
+    assert left.exists()
+    assert review.after(DiscoveryRun.objects.get()) is None
+    active = review.promote(left)
+    assert active.status == Library.Status.ACTIVE
+    assert not Candidate.objects.filter(status=Candidate.Status.WAITING).exists()
+
+
 def test_who_promotes_while_another_does_stores_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     known = waiting(["Your order is on its way."])
     monkeypatch.setattr(review, "measure", lambda _library: review.Shadow(1, 9, 8, 1))
