@@ -64,15 +64,24 @@ class Administration(AdminSite):
         def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
                 response: HttpResponseBase = inner(request, *args, **kwargs)
-            except (OverflowError, DataError, TypeError) as error:
-                # Without anything that the browser sent, it is a fault of the page; so is a wrong type in what it does.
-                if not (request.GET if isinstance(error, TypeError) else request.GET or request.POST):
+            except (OverflowError, DataError, TypeError, ValueError) as error:
+                if not _blamed(request, error):
                     raise
                 log.warning("%s of the admin was asked for what cannot be looked for", request.path, exc_info=True)
                 raise BadRequest("No database can look for this.") from error
             return response
 
         return answered
+
+
+def _blamed(request: HttpRequest, error: Exception) -> bool:
+    """Return whether an error may come of what the browser sent. Without anything sent it is a fault of the page; so is a
+    wrong type in what it does, and a wrong value unless rows were chosen by what is no number."""
+    if isinstance(error, TypeError):
+        return bool(request.GET)
+    if isinstance(error, ValueError):
+        return not all(chosen.isdecimal() for chosen in request.POST.getlist("_selected_action"))
+    return bool(request.GET or request.POST)
 
 
 class AdministrationConfig(AdminConfig):

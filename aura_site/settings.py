@@ -360,7 +360,8 @@ for _name, _known in (
     if globals()[_name] == "endpoint" and not AURA_VOICE_ENDPOINT:
         raise ImproperlyConfigured(f"{_name}=endpoint needs AURA_VOICE_ENDPOINT, the base URL of an endpoint.")
 
-# Discovery. `DISCOVERY_USERS` is k: text of fewer distinct users never becomes a template.
+# Discovery. `DISCOVERY_USERS` is k: text of fewer distinct users never becomes a template. With `DISCOVERY_EVERY` 0 no run
+# begins by itself.
 DISCOVERY_EVERY = env.int("DISCOVERY_EVERY", 1_000)
 DISCOVERY_USERS = env.int("DISCOVERY_USERS", 5)
 DISCOVERY_SAMPLES = env.int("DISCOVERY_SAMPLES", 20_000)

@@ -8,6 +8,7 @@ CompressionError             (compression.codec.errors)
     ├── ActiveLibrary        the library is in use: promote another one instead
     ├── NoEarlierLibrary     there is nothing to roll back to
     ├── OwnProposal          somebody else has to approve what one proposed
+    ├── Overtaken            the library was made of one that is not active any more
     └── Unfit                a candidate, or a library made of candidates, that cannot be used
 """
 
@@ -21,6 +22,7 @@ __all__ = [
     "LibraryError",
     "ManagementError",
     "NoEarlierLibrary",
+    "Overtaken",
     "OwnProposal",
     "Unfit",
 ]
@@ -44,6 +46,10 @@ class NoEarlierLibrary(ManagementError):
 
 class OwnProposal(ManagementError):
     """Two people decide, and this one proposed the library."""
+
+
+class Overtaken(ManagementError):
+    """The library was made of one that is not active any more, and lacks what came since."""
 
 
 class Unfit(ManagementError):

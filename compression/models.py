@@ -75,6 +75,8 @@ class Library(models.Model):
     origin = models.CharField(_("origin"), max_length=10, choices=Origin)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.CANDIDATE, db_index=True)
     created = models.DateTimeField(_("created"), auto_now_add=True)
+    #: The hash of the active library that this one was made of; empty for one that was made as a whole.
+    base = models.CharField(max_length=64, blank=True, editable=False)
     promoted = models.DateTimeField(_("promoted"), null=True, blank=True)
     promoted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

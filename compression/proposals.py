@@ -155,6 +155,12 @@ def measured(template: codec.Template, examples: Sequence[str]) -> dict[str, Any
     }
 
 
+def seen(template: codec.Template) -> dict[str, int]:
+    """Return how many of the recent texts a template makes, whole or by sentences, and how many users had one of them."""
+    made = [user for user, text in recent() for unit in units(text) if template.match(unit) is not None]
+    return {"count": len(made), "users": len(set(made))}
+
+
 def measure_active(sign: Sign) -> None:
     """Measure the templates that are in use, so that a reviewer sees which of them still earn their place."""
     answers = held_out()

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import brotli  # type: ignore[import-untyped]
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from compression import codec, proposals, selectors, services
 from compression.codec.model import Model
@@ -20,8 +21,8 @@ from compression.discovery.align import Alignment, polished
 from compression.discovery.clusters import LEAST
 from compression.discovery.personal import without_personal
 from compression.discovery.tokens import sentences, sentences_of, tokens
-from compression.errors import Unfit
-from compression.examples import told_apart
+from compression.errors import IdTaken, Overtaken, Unfit
+from compression.examples import HIDDEN, told_apart
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Template
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ Status = Candidate.Status
 TEXTS: Final = 512 * 1024
 #: The share of the shortest fixed text that stays fixed when candidates are merged.
 MERGED: Final = 0.5
+_TRY_AGAIN = gettext_lazy("Somebody else has just put other candidates into a library. Try again.")
 #: The index under which a library codes while it is measured.
 _INDEX = 1
 
@@ -108,39 +110,74 @@ def accept(candidates: Iterable[Candidate], by: Any = None) -> Library:
     `by` is the user who decided, None when AURA did. Raises Unfit when none is waiting, one holds personal data, or the
     library would have too many templates. Takes seconds; the database is locked for the last moment of them only.
     """
-    waiting, library = _next(candidates)
-    return _install(waiting, library, measure(library), by)
+    waiting, library, base = _next(candidates)
+    return _install(waiting, library, base, measure(library), by)
 
 
-def _next(candidates: Iterable[Candidate]) -> tuple[list[Candidate], codec.Library]:
-    """Return those of the candidates that wait, and the library that they make. Raises Unfit."""
+def promote(candidates: Iterable[Candidate], by: Any = None) -> Library:
+    """Make that library, and promote it if it saves anything; return its row. Raises what `accept` and promoting do."""
+    waiting, library, base = _next(candidates)
+    shadow = measure(library)
+    with transaction.atomic():
+        row = _install(waiting, library, base, shadow, by)
+        return _bring(row, by) if shadow.better else row
+
+
+def _bring(row: Library, by: Any) -> Library:
+    """Promote a library that was just made. Raises Unfit when another became active meanwhile: to be undone."""
+    try:
+        services.check_base(row)
+    except Overtaken:
+        raise Unfit(str(_TRY_AGAIN)) from None
+    return services.promote(row, by)
+
+
+def _next(candidates: Iterable[Candidate]) -> tuple[list[Candidate], codec.Library, str]:
+    """Return those of the candidates that wait, the library that they make, and the hash of the one that it is made of.
+
+    Raises Unfit.
+    """
     pks = [candidate.pk for candidate in candidates]
     waiting = list(Candidate.objects.filter(pk__in=pks, status=Status.WAITING))
     if not waiting:
         raise Unfit(_("None of these candidates is waiting."))
-    return waiting, _library_of(waiting)
+    active = selectors.active_library()
+    return waiting, _library_of(waiting, active), active.hash
 
 
-def _install(waiting: Sequence[Candidate], library: codec.Library, shadow: Shadow, by: Any) -> Library:
+def _install(waiting: Sequence[Candidate], library: codec.Library, base: str, shadow: Shadow, by: Any) -> Library:
     """Store a library that was made of candidates, which are accepted by that. Raises Unfit."""
+    try:
+        with transaction.atomic():
+            return _stored(waiting, library, base, shadow, by)
+    except (IdTaken, IntegrityError):
+        # Ids are chosen before a library is measured, and its hash holds them: the library has to be made anew.
+        raise Unfit(str(_TRY_AGAIN)) from None
+
+
+def _stored(waiting: Sequence[Candidate], library: codec.Library, base: str, shadow: Shadow, by: Any) -> Library:
     ids = {template.parts: template.id for template in library.templates}
     pks = [candidate.pk for candidate in waiting]
-    with transaction.atomic():
-        if Candidate.objects.select_for_update().filter(pk__in=pks, status=Status.WAITING).count() != len(waiting):
-            raise Unfit(_("Somebody else has just decided on one of these candidates. Choose again."))
-        row = services.install_library(library, Library.Origin.DISCOVERY)
-        row.shadow = asdict(shadow)
-        row.save(update_fields=["shadow"])
-        for candidate in waiting:
-            candidate.template_id = ids[tuple(candidate.parts)]
-            candidate.status, candidate.decided, candidate.decided_by = Status.ACCEPTED, timezone.now(), by
-            candidate.save(update_fields=["template", "status", "decided", "decided_by"])
+    if Candidate.objects.select_for_update().filter(pk__in=pks, status=Status.WAITING).count() != len(waiting):
+        raise Unfit(_("Somebody else has just decided on one of these candidates. Choose again."))
+    row = _row(library, Library.Origin.DISCOVERY, base, shadow)
+    for candidate in waiting:
+        candidate.template_id = ids[tuple(candidate.parts)]
+        candidate.status, candidate.decided, candidate.decided_by = Status.ACCEPTED, timezone.now(), by
+        candidate.save(update_fields=["template", "status", "decided", "decided_by"])
     return row
 
 
-def _library_of(waiting: Sequence[Candidate]) -> codec.Library:
+def _row(library: codec.Library, origin: Library.Origin, base: str, shadow: Shadow) -> Library:
+    """Store a library with what it was made of, and what it was measured to do. Raises IdTaken."""
+    row = services.install_library(library, origin)
+    row.base, row.shadow = base, asdict(shadow)
+    row.save(update_fields=["base", "shadow"])
+    return row
+
+
+def _library_of(waiting: Sequence[Candidate], active: codec.Library) -> codec.Library:
     """Return the library that candidates make with the active one. Raises Unfit."""
-    active = selectors.active_library()
     known = {template.parts for template in active.templates}
     last = Template.objects.aggregate(last=Max("id"))["last"] or 0
     next_id = max(last + 1, services.FIRST_FREE_ID)
@@ -188,30 +225,47 @@ def reject(candidate: Candidate, by: Any = None) -> Candidate:
 
 def edit(candidate: Candidate, parts: Sequence[str]) -> Candidate:
     """Give a candidate another text, and measure it anew. Raises Unfit when it cannot have that, or is decided already."""
-    fit(candidate, parts)
+    seen = fit(candidate, parts)
     fields = proposals.measured(codec.Template(0, tuple(parts)), candidate.examples)
-    fields |= {"parts": list(parts), "digest": proposals.digest(parts)}
-    # Whoever decided meanwhile was first.
-    if not Candidate.objects.filter(pk=candidate.pk, status=Status.WAITING).update(**fields):
+    fields |= {"parts": list(parts), "digest": proposals.digest(parts), "template": None, **seen}
+    # Whoever decided meanwhile, or gave another one this text, was first.
+    try:
+        with transaction.atomic():
+            changed = Candidate.objects.filter(pk=candidate.pk, status=Status.WAITING).update(**fields)
+    except IntegrityError:
+        raise Unfit(_("Another candidate has this text already.")) from None
+    if not changed:
         raise Unfit(_("None of these candidates is waiting."))
     candidate.refresh_from_db()
     return candidate
 
 
-def fit(candidate: Candidate, parts: Sequence[str]) -> None:
-    """Raise Unfit unless a candidate may have these parts: without personal data, making its examples, its own."""
+def fit(candidate: Candidate, parts: Sequence[str]) -> dict[str, int]:
+    """Return in how many texts and with how many users a candidate of these parts was seen. Raises Unfit unless it may have
+    them: without personal data, making its examples, its own, and seen with enough users where they add fixed text."""
     check(parts)
     template = codec.Template(0, tuple(parts))
+    # What is blackened is in no fixed text, so parts that make this make all that the candidate made: its users count still.
+    looser = template.match(candidate.value.fill([HIDDEN] * candidate.value.slot_count)) is not None
+    if not looser and not candidate.examples:
+        raise Unfit(_("Without examples no fixed text can be added. The next run of discovery brings some."))
     if not all(template.match(example) is not None for example in candidate.examples):
         raise Unfit(_("The text no longer makes all of the examples."))
     if Candidate.objects.exclude(pk=candidate.pk).filter(digest=proposals.digest(parts)).exists():
         raise Unfit(_("Another candidate has this text already."))
+    if looser:
+        return {"count": candidate.count, "users": candidate.users}
+    seen = proposals.seen(template)
+    if seen["users"] < settings.DISCOVERY_USERS:
+        raise Unfit(_("Fixed text has to be seen with %d users at least.") % settings.DISCOVERY_USERS)
+    return seen
 
 
 def split(candidate: Candidate, by: Any = None) -> list[Candidate]:
     """Put the sentences of a candidate in its place, each a candidate of its own, and return those that are new.
 
-    Raises Unfit when it is decided already, or is one sentence only. Takes seconds; locks the database for a moment.
+    Raises Unfit when it is decided already, is one sentence only, or all of its sentences were decided on. Takes seconds;
+    locks the database for a moment.
     """
     (waiting,) = _waiting([candidate])
     pieces = sentences_of(tuple(waiting.parts))
@@ -228,14 +282,16 @@ def split(candidate: Candidate, by: Any = None) -> list[Candidate]:
     with transaction.atomic():
         _decide([waiting], by)
         rows = [_put(one) for one in made]
+        if all(row.status != Status.WAITING for row, _new in rows):
+            raise Unfit(_("Nothing would take its place: all of its sentences were decided on already."))
     return [row for row, new in rows if new]
 
 
 def merge(candidates: Iterable[Candidate], by: Any = None) -> Candidate:
     """Put one candidate in the place of several: what their examples have in common is fixed, the rest are slots.
 
-    Raises Unfit when there are fewer than two, one is decided already or has no examples, or too little is in common.
-    Takes seconds; locks the database for a moment.
+    Raises Unfit when there are fewer than two, one is decided already or has no examples, too little is in common, or what
+    is was decided on before. Takes seconds; locks the database for a moment.
     """
     waiting = _waiting(candidates)
     if len(waiting) < 2 or not all(one.examples for one in waiting):
@@ -256,7 +312,10 @@ def merge(candidates: Iterable[Candidate], by: Any = None) -> Candidate:
     made = _made(parts, waiting[0].level, texts, waiting)
     with transaction.atomic():
         _decide([one for one in waiting if tuple(one.parts) != parts], by)
-        return _put(made)[0]
+        row, _new = _put(made)
+        if row.status != Status.WAITING:
+            raise Unfit(_("What these candidates have in common was decided on already."))
+        return row
 
 
 def _waiting(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -291,10 +350,12 @@ def _made(parts: Sequence[str], level: str, examples: Sequence[str], sources: Se
 
 def _put(made: Candidate) -> tuple[Candidate, bool]:
     """Store a candidate, unless there is one of its text already; return that, and whether it is new."""
-    known = Candidate.objects.filter(digest=made.digest).first()
-    if known is None:
-        made.save()
-    return known or made, known is None
+    try:
+        with transaction.atomic():
+            made.save(force_insert=True)
+    except IntegrityError:
+        return Candidate.objects.get(digest=made.digest), False
+    return made, True
 
 
 def retire_templates(templates: Iterable[Template]) -> Library:
@@ -310,22 +371,39 @@ def retire_templates(templates: Iterable[Template]) -> Library:
         raise Unfit(_("None of these templates is in the active library."))
     if not left:
         raise Unfit(_("A library keeps one template at least."))
-    library = codec.Library(left, active.dictionary)
+    return _changed(active, left)
+
+
+def bring_back(templates: Iterable[Template]) -> Library:
+    """Make a library of the active one's templates and these; return its row, measured, not yet promoted.
+
+    Raises Unfit when all of them are in the active library, or it would have too many. Takes seconds.
+    """
+    active = selectors.active_library()
+    missing = [template.value for template in templates if active.template(template.pk) is None]
+    if not missing:
+        raise Unfit(_("These templates are in the active library already."))
+    if len(active) + len(missing) > settings.DISCOVERY_TEMPLATES:
+        raise Unfit(_("The library would have more than %d templates.") % settings.DISCOVERY_TEMPLATES)
+    return _changed(active, [*active.templates, *proposals.formed(missing)])
+
+
+def _changed(active: codec.Library, templates: Sequence[codec.Template]) -> Library:
+    library = codec.Library(sorted(templates, key=lambda template: template.id), active.dictionary)
     shadow = measure(library)
     with transaction.atomic():
-        row = services.install_library(library, Library.Origin.MANUAL)
-        row.shadow = asdict(shadow)
-        row.save(update_fields=["shadow"])
-    return row
+        return _row(library, Library.Origin.MANUAL, active.hash, shadow)
 
 
 def check(parts: Sequence[str]) -> None:
-    """Raise Unfit when the parts make no template, or hold what may be personal data."""
+    """Raise Unfit when the parts make no template, or hold what may be personal data or was blackened."""
     try:
         codec.Template(services.FIRST_FREE_ID, tuple(parts))
     except codec.LibraryError as error:
         raise Unfit(str(error)) from None
     for part in parts:
+        if HIDDEN in part:
+            raise Unfit(_("What is blackened (%s) has to be a slot.") % HIDDEN)
         for start, end in conservative(part):
             raise Unfit(_("This may be personal data, so it has to be a slot: %s") % part[start:end])
 
@@ -333,19 +411,22 @@ def check(parts: Sequence[str]) -> None:
 def after(run: DiscoveryRun) -> Library | None:
     """Promote what a run proposed when the setting says so; return the library, None when nothing was promoted.
 
-    Only what a client earns back is promoted; until then candidates wait, and more come to them.
+    Only what a client earns back is promoted; until then candidates wait, and more come to them. What was in a library that
+    was left is a reviewer's to bring back: there may have been a reason.
     """
     if not settings.DISCOVERY_AUTO_PROMOTE or run.status != DiscoveryRun.Status.DONE:
         return None
     room = settings.DISCOVERY_TEMPLATES - len(selectors.active_library())
-    fit = [one for one in Candidate.objects.filter(status=Status.WAITING)[: max(0, room)] if _fits(one)]
+    new = Candidate.objects.filter(status=Status.WAITING, template=None)
+    fit = [one for one in new[: max(0, room)] if _fits(one)]
     if not fit:
         return None
     try:
-        waiting, library = _next(fit)
+        waiting, library, base = _next(fit)
         shadow = measure(library)
         if shadow.pays:
-            return services.promote(_install(waiting, library, shadow, None))
+            with transaction.atomic():
+                return _bring(_install(waiting, library, base, shadow, None), None)
     except Unfit:
         # Its message may quote what must not be in a log.
         log.error("Discovery run %s: nothing is promoted; try it in the admin to see why", run.pk)

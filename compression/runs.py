@@ -41,12 +41,12 @@ class RunLost(Exception):
 
 
 def due() -> bool:
-    """Return whether enough samples came since the last run, or a run has lost its worker."""
+    """Return whether enough samples came since the last run, if runs begin by their number, or a run has lost its worker."""
     last = DiscoveryRun.objects.order_by("-pk").first()
     if last is not None and last.status == Status.RUNNING:
         return timezone.now() - last.beat > SILENT
     new = Sample.objects.filter(pk__gt=last.last if last is not None else 0)[: settings.DISCOVERY_EVERY]
-    return new.count() >= settings.DISCOVERY_EVERY
+    return 0 < settings.DISCOVERY_EVERY <= new.count()
 
 
 def begin(trigger: str = DiscoveryRun.Trigger.SAMPLES) -> DiscoveryRun | None:

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from compression import codec, selectors
-from compression.errors import ActiveLibrary, IdTaken, NoEarlierLibrary, OwnProposal
-from compression.models import Library, Template
+from compression.errors import ActiveLibrary, IdTaken, NoEarlierLibrary, Overtaken, OwnProposal
+from compression.models import Candidate, Library, Template
 
 #: Ids below this one belong to the default library.
 FIRST_FREE_ID = 128
@@ -54,12 +55,15 @@ def promote(library: Library, by: Any = None) -> Library:
     `by` is the user who decided, None when AURA did. Where two people decide (DISCOVERY_FOUR_EYES) the first one only
     proposes it: it comes back as the candidate that it was, and another one has to promote it. What was in use before needs
     no second consent. Every process codes with it within two seconds; what was coded with the old one stays decodable.
-    Raises OwnProposal for who proposed it, LibraryError when the stored manifest does not fit its hash.
+    Raises OwnProposal for who proposed it, Overtaken when it lacks what was promoted since it was made, LibraryError when
+    the stored manifest does not fit its hash.
     """
     library = Library.objects.select_for_update().get(pk=library.pk)
     if library.status == Status.ACTIVE:
         return library
     library.value  # noqa: B018  (raises when the manifest was changed)
+    if library.promoted is None:
+        check_base(library)
     now = timezone.now()
     if settings.DISCOVERY_FOUR_EYES and by is not None and library.promoted is None:
         if library.proposed_by_id == by.pk:
@@ -72,8 +76,26 @@ def promote(library: Library, by: Any = None) -> Library:
     Library.objects.select_for_update().filter(status=Status.ACTIVE).update(status=Status.RETIRED, retired=now)
     library.status, library.promoted, library.promoted_by, library.retired = Status.ACTIVE, now, by, None
     library.save(update_fields=["status", "promoted", "promoted_by", "retired"])
+    _settle_candidates(by)
     transaction.on_commit(selectors.forget)
     return library
+
+
+def check_base(library: Library) -> None:
+    """Raise Overtaken when a library was made of one that is not active any more: what came since would be lost silently.
+
+    For inside a transaction.
+    """
+    # Whoever promotes at this moment is waited for; who is active then only a second look tells.
+    Library.objects.select_for_update().filter(status=Status.ACTIVE).first()
+    active = Library.objects.filter(status=Status.ACTIVE).values_list("hash", flat=True).first()
+    if active is not None and library.base not in ("", active):
+        raise Overtaken(
+            _(
+                "Another library has become active since this one was made, and what it brought would be lost. Retire this "
+                "one, and choose its candidates again."
+            )
+        )
 
 
 @transaction.atomic
@@ -89,7 +111,21 @@ def retire(library: Library) -> Library:
         library.status, library.retired = Status.RETIRED, timezone.now()
         library.proposed, library.proposed_by = None, None
         library.save(update_fields=["status", "retired", "proposed", "proposed_by"])
+        _settle_candidates()
     return library
+
+
+def _settle_candidates(by: Any = None) -> None:
+    """Have candidates wait again that are in no library that is active or may be promoted; those of the active one are
+    accepted, also when somebody went back to it."""
+    active = Library.objects.filter(status=Status.ACTIVE)
+    bases = ["", *active.values_list("hash", flat=True)]
+    held = Library.objects.filter(Q(status=Status.ACTIVE) | Q(status=Status.CANDIDATE, base__in=bases))
+    names, now = Candidate.Status, timezone.now()
+    lost = Candidate.objects.filter(status=names.ACCEPTED).exclude(template__libraries__in=held)
+    lost.update(status=names.WAITING, decided=None, decided_by=None)
+    back = Candidate.objects.filter(status=names.WAITING, template__libraries__in=active)
+    back.update(status=names.ACCEPTED, decided=now, decided_by=by)
 
 
 @transaction.atomic

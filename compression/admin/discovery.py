@@ -1,7 +1,6 @@
 """Candidates to be reviewed, and runs to be watched, begun and cancelled."""
 
 import json
-import re
 from typing import Any
 
 from django import forms
@@ -22,23 +21,25 @@ from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
-from compression import review, runs, services, tasks
+from compression import review, runs, tasks
 from compression.admin.immutable import ImmutableAdmin, TemplatesAdmin
 from compression.admin.shown import shown, slot_table
+from compression.admin.written import read, written
 from compression.codec.errors import CompressionError
 from compression.models import Candidate, DiscoveryRun, Library, Sample
 from compression.visible import unseen
 
-_SLOT = re.compile(r"\{\d{1,2}\}")
-
 
 class CandidateForm(forms.ModelForm):
-    """The text of a candidate, its slots written `{0}`, `{1}` ..."""
+    """The text of a candidate, its slots written `{0}`, `{1}` ..., its own braces twice."""
 
     text = forms.CharField(
         label=capfirst(_("text")),
         widget=forms.Textarea(attrs={"rows": 8, "dir": "auto"}),
-        help_text=_("Slots are written {0}, {1} ... Each example has to come out of the text still."),
+        help_text=_(
+            "Slots are written {0}, {1} ..., and braces of the text itself twice: {{ or }}. Each example has to come out of "
+            "the text still."
+        ),
         strip=False,
     )
 
@@ -49,14 +50,14 @@ class CandidateForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and "text" in self.fields:
-            self.fields["text"].initial = self.instance.value.pattern()
+            self.fields["text"].initial = written(self.instance.parts)
 
     def clean_text(self) -> str:
         """Check the new text: a template, without personal data, that still makes the examples."""
         # A form sends line ends as CR LF whatever they were.
         text = str(self.cleaned_data["text"]).replace("\r\n", "\n")
         try:
-            review.fit(self.instance, _SLOT.split(text))
+            review.fit(self.instance, read(text))
         except CompressionError as error:
             raise ValidationError(str(error)) from None
         return text
@@ -126,7 +127,7 @@ class CandidateAdmin(TemplatesAdmin):
     def save_model(self, request: HttpRequest, obj: Candidate, form: forms.ModelForm, change: bool) -> None:
         """Give the candidate its new text. What the form checked somebody else may have changed meanwhile."""
         try:
-            review.edit(obj, _SLOT.split(form.cleaned_data["text"]))
+            review.edit(obj, read(form.cleaned_data["text"]))
         except CompressionError as error:
             self.message_user(request, str(error), messages.ERROR)
 
@@ -167,10 +168,8 @@ class CandidateAdmin(TemplatesAdmin):
         """Accept the candidates, measure the library they make, and promote it when it saves something."""
         chosen = list(queryset.filter(status=Candidate.Status.WAITING))
         try:
-            library = review.accept(chosen, request.user)
+            library = review.promote(chosen, request.user)
             shadow = review.Shadow(**(library.shadow or {}))
-            if shadow.better:
-                library = services.promote(library, request.user)
         except CompressionError as error:
             self.message_user(request, str(error), messages.ERROR)
             return
@@ -200,10 +199,10 @@ class CandidateAdmin(TemplatesAdmin):
             try:
                 review.reject(candidate, request.user)
             except CompressionError as error:
-                self.message_user(request, f"{candidate}: {error}", messages.ERROR)
+                self.say(request, candidate, error, messages.ERROR)
             else:
                 self.log_change(request, candidate, str(_("Rejected.")))
-                self.message_user(request, f"{candidate}: {_('Rejected.')}", messages.SUCCESS)
+                self.say(request, candidate, _("Rejected."), messages.SUCCESS)
 
     @admin.action(description=_("Split into sentences"), permissions=["promote"])
     def split(self, request: HttpRequest, queryset: QuerySet[Candidate]) -> None:
@@ -211,7 +210,7 @@ class CandidateAdmin(TemplatesAdmin):
             try:
                 made = review.split(candidate, request.user)
             except CompressionError as error:
-                self.message_user(request, f"{candidate}: {error}", messages.ERROR)
+                self.say(request, candidate, error, messages.ERROR)
             else:
                 self.log_change(request, candidate, str(_("Split into sentences.")))
                 self.message_user(request, _("New candidates: %d") % len(made), messages.SUCCESS)

@@ -3,9 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Model
 from django.forms import Media
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from compression.admin.shown import worth, worth_table
@@ -22,6 +24,10 @@ class TemplatesAdmin(admin.ModelAdmin):
     def has_promote_permission(self, request: HttpRequest) -> bool:
         """Tell Django which users see the actions."""
         return request.user.has_perm("compression.promote_library")
+
+    def say(self, request: HttpRequest, row: Model, words: object, level: int) -> None:
+        """Tell what became of a row. Its kind stands first: the admin capitalises a message, but a hash stays as it is."""
+        self.message_user(request, f"{capfirst(row._meta.verbose_name)} {row}: {words}", level)
 
     @admin.display(description=_("earns its place by"), ordering="gain")
     def earned(self, row: Measured) -> SafeString:

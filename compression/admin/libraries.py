@@ -30,7 +30,7 @@ class TemplateAdmin(ImmutableAdmin):
     list_display_links = ("number", "text")
     list_filter = ("worth", ("libraries", admin.RelatedOnlyFieldListFilter))
     search_fields = ("=id", "parts")
-    actions = ("retire",)
+    actions = ("retire", "bring_back")
     fields = ("number", "text", "worth_list", "slot_list", "fixed_bytes", "library_list")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
@@ -90,6 +90,23 @@ class TemplateAdmin(ImmutableAdmin):
             note = _(
                 "Library %s, without these templates, is proposed: another person has to approve it under Libraries."
             )
+        self.message_user(request, note % library, messages.SUCCESS)
+
+    @admin.action(description=_("Bring back: code with these again"), permissions=["promote"])
+    def bring_back(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
+        """Make a library with those that are not in the active one, and promote it."""
+        chosen = list(queryset)
+        try:
+            library = services.promote(review.bring_back(chosen), request.user)
+        except CompressionError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        logged = _("Proposed to bring back.") if library.waits else _("Brought back.")
+        for template in chosen:
+            self.log_change(request, template, f"{logged} {library}")
+        note = _("Library %s is active, with these templates.")
+        if library.waits:
+            note = _("Library %s, with these templates, is proposed: another person has to approve it under Libraries.")
         self.message_user(request, note % library, messages.SUCCESS)
 
 
@@ -234,7 +251,7 @@ class LibraryAdmin(ImmutableAdmin):
 
     @admin.action(description=_("Retire: turn these candidates down"), permissions=["promote"])
     def retire(self, request: HttpRequest, queryset: QuerySet[Library]) -> None:
-        self._change(request, queryset, services.retire, lambda _library: str(_("Retired.")))
+        self._change(request, queryset, services.retire, lambda *_libraries: str(_("Retired.")))
 
     @admin.action(description=_("Roll back to the library that was active before"), permissions=["promote"])
     def roll_back(self, request: HttpRequest, queryset: QuerySet[Library]) -> None:
@@ -242,7 +259,7 @@ class LibraryAdmin(ImmutableAdmin):
             request,
             queryset[:1],
             lambda _library: services.roll_back(request.user),
-            lambda _library: str(_("Rolled back to.")),
+            lambda *_libraries: str(_("Rolled back to.")),
         )
 
     def _change(
@@ -250,24 +267,33 @@ class LibraryAdmin(ImmutableAdmin):
         request: HttpRequest,
         queryset: QuerySet[Library],
         service: Callable[[Library], Library],
-        note: Callable[[Library], str],
+        note: Callable[[Library, Library], str],
     ) -> None:
-        """Call `service` on each library, log what it changed under the user's name, and say how it went."""
+        """Call `service` on each library, log what it changed under the user's name, and say how it went.
+
+        `note` says so of a library as it was and of the one that `service` returned.
+        """
         for library in queryset:
             try:
                 changed = service(library)
             except CompressionError as error:
                 self.message_user(request, str(error), messages.ERROR)
             else:
-                self.log_change(request, changed, note(changed))
-                self.message_user(request, f"{changed}: {note(changed)}", messages.SUCCESS)
+                if (changed, changed.status, changed.proposed) == (library, library.status, library.proposed):
+                    self.say(
+                        request, changed, _("It was so already: %s.") % changed.get_status_display(), messages.WARNING
+                    )
+                    continue
+                self.log_change(request, changed, note(library, changed))
+                self.say(request, changed, note(library, changed), messages.SUCCESS)
 
 
-def _promoted(library: Library) -> str:
-    """Say what promoting has made of a library: with two people, who proposed it and that somebody else approved."""
+def _promoted(before: Library, library: Library) -> str:
+    """Say what promoting has made of a library: with two people, who proposed it and that somebody else approved. That
+    counts once: going back to a library takes one person."""
     if library.waits:
         return str(_("Proposed. Another person has to approve it."))
-    if library.proposed_by is not None and library.proposed_by != library.promoted_by:
+    if before.promoted is None and library.proposed_by is not None and library.proposed_by != library.promoted_by:
         return str(_("Approved and promoted. It was proposed by %s.") % library.proposed_by.get_username())
     return str(_("Promoted."))
 

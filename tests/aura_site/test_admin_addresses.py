@@ -116,11 +116,21 @@ def test_what_is_sent_may_be_as_senseless(client: Client) -> None:
     assert client.post("/admin/auth/group/", chosen).status_code < 500
 
 
-def test_a_fault_of_a_page_stays_one(rf: RequestFactory) -> None:
-    def broken(_request: Any) -> None:
-        raise TypeError("a page's own")
+@pytest.mark.parametrize("value", ["abc", NUL, f"1{NUL}", "", "1.5"])
+def test_rows_that_cannot_be_chosen(client: Client, value: str) -> None:
+    for page, action in (("compression/candidate", "reject"), ("compression/library", "retire")):
+        answered = client.post(f"/admin/{page}/", {"action": action, "_selected_action": ["1", value]})
+        assert answered.status_code == 400
+        assert "This request makes no sense" in answered.content.decode()
 
-    request = rf.get("/admin/")
+
+@pytest.mark.parametrize("kind", [TypeError, ValueError])
+def test_a_fault_of_a_page_stays_one(rf: RequestFactory, kind: type[Exception]) -> None:
+    def broken(_request: Any) -> None:
+        raise kind("a page's own")
+
+    request = rf.post("/admin/", {"_selected_action": ["1", "2"]})
     request.user = user_named("root", is_staff=True, is_superuser=True)
-    with pytest.raises(TypeError, match="a page's own"):
+    request._dont_enforce_csrf_checks = True
+    with pytest.raises(kind, match="a page's own"):
         Administration().admin_view(broken)(request)

@@ -84,6 +84,16 @@ def test_retiring_says_what_cannot_be(admin_client: Client, library: Library) ->
     assert row.status == Row.Status.RETIRED
 
 
+def test_what_is_so_already_is_said_and_not_logged(admin_client: Client, library: Library) -> None:
+    row = services.install_library(library)
+    name = f"Library {row}: "
+    assert f"{name}Retired." in act(admin_client, "retire", row).content.decode()
+    assert f"{name}It was so already: Retired." in act(admin_client, "retire", row).content.decode()
+    assert f"{name}Promoted." in act(admin_client, "promote", row).content.decode()
+    assert f"{name}It was so already: Active." in act(admin_client, "promote", row).content.decode()
+    assert LogEntry.objects.count() == 2
+
+
 def test_a_reader_cannot_promote(client: Client, library: Library) -> None:
     reader = User.objects.create_user("reader", is_staff=True)
     reader.user_permissions.add(Permission.objects.get(codename="view_library"))
@@ -135,6 +145,18 @@ def test_with_two_people_one_may_still_go_back(admin_client: Client, library: Li
     settings.DISCOVERY_FOUR_EYES = True
     act(admin_client, "roll_back", row)
     assert active_hash() == default_library().hash
+
+
+def test_who_goes_back_to_a_library_approves_no_proposal(admin_client: Client, library: Library, settings: Any) -> None:
+    settings.DISCOVERY_FOUR_EYES = True
+    row = services.install_library(library)
+    act(admin_client, "promote", row)
+    other = second_client()
+    assert "It was proposed by admin." in act(other, "promote", row).content.decode()
+    act(other, "roll_back", row)
+    page = act(other, "promote", row).content.decode()
+    assert f"Library {row}: Promoted." in page
+    assert "It was proposed by" not in page
 
 
 def test_a_proposal_that_is_turned_down_begins_anew(admin_client: Client, library: Library, settings: Any) -> None:
@@ -208,6 +230,20 @@ def test_templates_are_retired(admin_client: Client, library: Library) -> None:
     data["_selected_action"] = [200]
     page = admin_client.post("/admin/compression/template/", data, follow=True).content.decode()
     assert "keeps one template at least" in page
+
+
+def test_a_retired_template_is_brought_back(admin_client: Client) -> None:
+    def act_on(action: str) -> str:
+        selectors.forget()
+        data = {"action": action, "_selected_action": [101]}
+        return admin_client.post("/admin/compression/template/", data, follow=True).content.decode()
+
+    assert "in the active library already" in act_on("bring_back")
+    act_on("retire")
+    assert "is active, with these templates." in act_on("bring_back")
+    active = Row.objects.get(status=Row.Status.ACTIVE)
+    assert active.value.templates == default_library().templates
+    assert LogEntry.objects.first().get_change_message() == f"Brought back. {active}"
 
 
 def test_to_retire_templates_takes_two_people_where_two_decide(

@@ -18,7 +18,7 @@ from compression import codec, proposals, review, runs, samples, selectors, serv
 from compression.codec import CompressionMethod, encode
 from compression.codec.model import default_dictionary
 from compression.discovery import Miner
-from compression.errors import Unfit
+from compression.errors import Overtaken, Unfit
 from compression.manager import TemplateManager
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Sample, Template
 from compression.samples import Sampler
@@ -42,6 +42,12 @@ def carried_out() -> DiscoveryRun:
     run = runs.begin()
     assert run is not None
     return runs.carry_out(run)
+
+
+def waiting(parts: list[str], **fields: Any) -> Candidate:
+    """Return a candidate that waits, of which discovery found no more than is said."""
+    figures: dict[str, Any] = {"count": 9, "users": 9, "hits": 1, "saved": 1, "carrying": 1, "level": "message"}
+    return Candidate.objects.create(digest=proposals.digest(parts), parts=parts, **figures | fields)
 
 
 # -- samples -------------------------------------------------------------------------------------------------------
@@ -382,6 +388,18 @@ def test_a_run_that_fails_says_so(kept: int, settings: Any) -> None:
     assert (failed.status, failed.error) == (Status.FAILED, "ValueError: see the worker's log.")
 
 
+def test_without_a_number_no_run_begins_by_itself(kept: int, settings: Any) -> None:
+    assert runs.due()
+    settings.DISCOVERY_EVERY = 0
+    assert not runs.due()
+    tasks.discover()
+    assert not DiscoveryRun.objects.exists()
+    # What was begun by hand is gone on with all the same.
+    runs.begin()
+    DiscoveryRun.objects.update(beat=timezone.now() - 2 * runs.SILENT)
+    assert runs.due()
+
+
 def test_without_samples_there_is_nothing_to_do() -> None:
     assert runs.begin() is None
     assert not runs.due()
@@ -420,6 +438,22 @@ def test_a_candidate_is_split_into_its_sentences(kept: int) -> None:
     # It is not proposed again, and the pieces are not proposed twice.
     carried_out()
     assert Candidate.objects.filter(digest=candidate.digest).get().status == Candidate.Status.REJECTED
+
+
+def test_what_was_decided_on_takes_no_candidates_place(admin_client: Client) -> None:
+    for sentence in ("We have sent your parcel.", " It will arrive before noon."):
+        review.reject(waiting([sentence]))
+    candidate = waiting(["We have sent your parcel. It will arrive before noon."])
+    assert "Nothing would take its place" in act(admin_client, "candidate", "split", candidate)
+    review.reject(waiting(["Your parcel of ", " is on its way to you."]))
+    sent = [
+        waiting(
+            [f"Your parcel of {day} is on its way to you."], examples=[f"Your parcel of {day} is on its way to you."]
+        )
+        for day in ("Monday", "Friday")
+    ]
+    assert "was decided on already" in act(admin_client, "candidate", "merge", *sent)
+    assert Candidate.objects.filter(status=Candidate.Status.WAITING).count() == 3
 
 
 def test_candidates_that_differ_in_a_word_are_merged(kept: int) -> None:
@@ -480,6 +514,105 @@ def test_accepted_candidates_make_a_library_that_is_measured(kept: int) -> None:
     assert encode(text, selectors.active_library(), 1).method == CompressionMethod.TEMPLATE
     with pytest.raises(Unfit):
         review.accept([candidate])
+
+
+def test_of_two_who_promote_at_once_the_second_is_told_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = waiting(["Your order is on its way."]), waiting(["Your parcel has come back."])
+    measure = review.measure
+
+    def slowly(library: codec.Library) -> review.Shadow:
+        monkeypatch.setattr(review, "measure", measure)
+        review.accept([other])
+        return measure(library)
+
+    monkeypatch.setattr(review, "measure", slowly)
+    with pytest.raises(Unfit, match="Try again"):
+        review.accept([one])
+    one.refresh_from_db()
+    assert one.status == Candidate.Status.WAITING
+    review.accept([one])
+    assert len(set(Candidate.objects.values_list("template_id", flat=True))) == 2
+
+
+def test_a_library_that_was_overtaken_is_not_promoted(settings: Any, django_user_model: Any) -> None:
+    settings.DISCOVERY_FOUR_EYES = True
+    one, other = (django_user_model.objects.create_user(name) for name in ("one", "other"))
+    first = services.promote(review.accept([waiting(["Your order is on its way."])], one), one)
+    second = services.promote(review.accept([waiting(["Your parcel has come back."])], one), one)
+    assert first.waits
+    assert second.waits
+    services.promote(first, other)
+    with pytest.raises(Overtaken, match="Retire this one, and choose its candidates again"):
+        services.promote(second, other)
+    selectors.forget()
+    assert selectors.active_library().hash == first.hash
+    # Made anew it has both, and going back needs nobody's leave.
+    third = services.promote(review.accept([waiting(["Your parcel has gone."])], one), one)
+    services.promote(third, other)
+    assert set(first.templates.all()) < set(third.templates.all())
+    assert services.roll_back(one) == first
+
+
+def test_candidates_wait_again_when_their_library_is_turned_down_or_left(settings: Any, django_user_model: Any) -> None:
+    settings.DISCOVERY_FOUR_EYES = True
+    one, other = (django_user_model.objects.create_user(name) for name in ("one", "other"))
+    order, parcel, refund = (waiting([f"Your {what} is on its way."]) for what in ("order", "parcel", "refund"))
+    review.reject(refund, one)
+
+    def states() -> list[str]:
+        return [str(Candidate.objects.get(pk=row.pk).status) for row in (order, parcel, refund)]
+
+    def proposed(candidate: Candidate) -> Library:
+        return services.promote(review.accept([candidate], one), one)
+
+    services.retire(proposed(order))
+    assert states() == ["waiting", "waiting", "rejected"]
+    assert Candidate.objects.get(pk=order.pk).decided_by is None
+    # Turned down once, chosen again; and what is overtaken waits, too.
+    first, second = proposed(order), proposed(parcel)
+    assert states() == ["accepted", "accepted", "rejected"]
+    services.promote(first, other)
+    assert states() == ["accepted", "waiting", "rejected"]
+    services.retire(second)
+    services.roll_back(one)
+    assert states() == ["waiting", "waiting", "rejected"]
+    services.roll_back(other)
+    assert states() == ["accepted", "waiting", "rejected"]
+    assert Candidate.objects.get(pk=order.pk).decided_by == other
+
+
+def test_what_was_left_comes_back_by_a_reviewer_only(kept: int, settings: Any) -> None:
+    settings.DISCOVERY_AUTO_PROMOTE = True
+    tasks.discover()
+    services.roll_back()
+    selectors.forget()
+    left = Candidate.objects.filter(status=Candidate.Status.WAITING)
+    assert left.exists()
+    assert review.after(DiscoveryRun.objects.get()) is None
+    active = review.promote(left)
+    assert active.status == Library.Status.ACTIVE
+    assert not Candidate.objects.filter(status=Candidate.Status.WAITING).exists()
+
+
+def test_who_promotes_while_another_does_stores_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = waiting(["Your order is on its way."])
+    monkeypatch.setattr(review, "measure", lambda _library: review.Shadow(1, 9, 8, 1))
+    earlier = review.promote([known])
+    services.roll_back()
+    selectors.forget()
+    Candidate.objects.update(status=Candidate.Status.WAITING)
+
+    def slowly(_library: codec.Library) -> review.Shadow:
+        services.promote(services.install_library(codec.Library([codec.Template(400, ("Meanwhile.",))])))
+        return review.Shadow(1, 9, 8, 1)
+
+    # It makes a library that was active once, so nothing but what it is made of tells that it came too late.
+    monkeypatch.setattr(review, "measure", slowly)
+    with pytest.raises(Unfit, match="Try again"):
+        review.promote([known])
+    earlier.refresh_from_db()
+    assert earlier.status == Library.Status.RETIRED
+    assert Candidate.objects.get().status == Candidate.Status.WAITING
 
 
 def test_a_library_has_a_limit(kept: int, settings: Any) -> None:
@@ -580,6 +713,73 @@ def test_a_reviewer_edits_a_candidate(kept: int, admin_client: Client, text: str
     else:
         assert candidate.parts == ["Dear ", ", the refund for ", " was sent today.", ""]
         assert candidate.digest == proposals.digest(candidate.parts)
+
+
+def test_without_examples_fixed_text_can_only_go(admin_client: Client) -> None:
+    candidate = waiting(["Dear ", ", your refund was sent."], examples=[])
+    path = f"/admin/compression/candidate/{candidate.pk}/change/"
+    for text in (
+        "Now all that I like {0}.",
+        "Dear {0}, your refund was sent. Bye.",
+        "Dear Ada{0}, your refund was sent.",
+    ):
+        assert "Without examples" in admin_client.post(path, {"text": text}, follow=True).content.decode()
+    assert (
+        "changed successfully" in admin_client.post(path, {"text": "Dear {0} was sent."}, follow=True).content.decode()
+    )
+    candidate.refresh_from_db()
+    assert (candidate.parts, candidate.users, candidate.count) == (["Dear ", " was sent."], 9, 9)
+
+
+def test_fixed_text_that_is_added_was_seen_with_enough_users(settings: Any) -> None:
+    settings.DISCOVERY_USERS = 3
+    texts = [(f"u{number}", f"Dear Ada, your {what} was sent.") for what in ("refund", "gift") for number in range(4)]
+    Sample.objects.bulk_create([Sample(user=user, text=text) for user, text in (*texts, *texts[:2])])
+    example = "Dear Ada, your refund was sent."
+    candidate = waiting(["Dear ", " was sent."], users=40, count=700, examples=[example])
+    review.edit(candidate, ["Dear Ada, your ", " was sent."])
+    assert (candidate.users, candidate.count) == (4, 10)
+    settings.DISCOVERY_USERS = 5
+    with pytest.raises(Unfit, match="5 users at least"):
+        review.edit(candidate, ["Dear Ada, your refund", " was sent."])
+    # To take fixed text away needs no proof: whoever was seen with it is counted still.
+    review.edit(candidate, ["Dear ", " was sent."])
+    assert (candidate.users, candidate.count) == (4, 10)
+
+
+def test_what_is_blackened_is_no_fixed_text() -> None:
+    candidate = waiting(["Dear ", ", good day."], examples=["Dear ███, good day."])
+    with pytest.raises(Unfit, match="blackened"):
+        review.edit(candidate, ["Dear ███", ", good day."])
+
+
+def test_of_two_who_give_the_same_text_at_once_one_is_told(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = waiting(["Dear ", ", good day."]), waiting(["Hello ", ", good day."])
+    wanted = ["", ", good day."]
+
+    def measured(*_given: Any) -> dict[str, Any]:
+        Candidate.objects.filter(pk=other.pk).update(parts=wanted, digest=proposals.digest(wanted))
+        return {}
+
+    monkeypatch.setattr(proposals, "measured", measured)
+    path = f"/admin/compression/candidate/{one.pk}/change/"
+    page = admin_client.post(path, {"text": "{0}, good day."}, follow=True).content.decode()
+    assert "Another candidate has this text already." in page
+    one.refresh_from_db()
+    assert one.parts == ["Dear ", ", good day."]
+
+
+def test_braces_of_a_text_stay_what_they_are(admin_client: Client) -> None:
+    parts = ["Dear ", ", write {0} where {{the name}} goes."]
+    candidate = waiting(parts, examples=["Dear Ada, write {0} where {{the name}} goes."])
+    path = f"/admin/compression/candidate/{candidate.pk}/change/"
+    text = admin_client.get(path).context["adminform"].form["text"].value()
+    assert text == "Dear {0}, write {{0}} where {{{{the name}}}} goes."
+    assert "changed successfully" in admin_client.post(path, {"text": text}, follow=True).content.decode()
+    candidate.refresh_from_db()
+    assert candidate.parts == parts
 
 
 def test_a_reviewer_rejects(kept: int, admin_client: Client) -> None:
