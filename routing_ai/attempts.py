@@ -30,6 +30,7 @@ class Attempt:
         self._breaker = breaker
         self._first: Part | None = None
         self._rest: AsyncGenerator[Part] | None = None
+        self._trial = False
 
     async def start(self) -> None:
         """Return when the answer has begun. A failure that may pass is tried again, AURA_RETRIES times at most.
@@ -54,7 +55,7 @@ class Attempt:
 
     async def _try(self) -> None:
         breaker = self._breaker
-        breaker.begin(time.monotonic())
+        self._trial = breaker.begin(time.monotonic())
         rest = catalogue.provider(self._name).stream(self._call)
         try:
             first = await anext(rest)
@@ -63,7 +64,7 @@ class Attempt:
         except BaseException as error:
             await rest.aclose()
             if isinstance(error, ProviderError) and error.retry:
-                breaker.failed(time.monotonic())
+                breaker.failed(time.monotonic(), trial=self._trial)
             elif isinstance(error, ProviderError):
                 breaker.succeeded()  # it answers; what it refuses is this request
             raise
@@ -79,7 +80,7 @@ class Attempt:
             async for part in self._rest:
                 yield part
         except ProviderError:
-            breaker.failed(time.monotonic())
+            breaker.failed(time.monotonic(), trial=self._trial)
             raise
         breaker.succeeded()
 

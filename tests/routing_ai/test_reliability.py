@@ -104,7 +104,7 @@ async def test_a_provider_that_keeps_failing_rests_and_the_error_says_for_how_lo
         await answer(user_id)
     assert caught.value.retry_after >= 1
     configure(settings, nano="gone:a@1", fast="gone:a@1,spare:fine@1")
-    attempts.breakers["gone"].failed(0)
+    attempts.breakers["gone"].failed(0, trial=True)
     assert (await answer(user_id))[1].model == "fine"
 
 
