@@ -32,7 +32,8 @@ class Request:
     asks a second model too when the first has said nothing by then; None is AURA_HEDGE_AFTER, 0 never. `cache` is what the
     request says of the cache of answers; None leaves it to the settings. `gather` is `Call.gather`. `ready` begins what must
     be done before a model is asked, or goes on with it: it is called in the moment in which money is reserved, so that both
-    can be written as one. When it fails the answer fails with it.
+    can be written as one. When it fails the answer fails with it. `only` names the tiers and models that may answer, as a key
+    does: empty stands for all, and "auto" in it for whatever the router chooses when it is asked to.
     """
 
     user_id: int
@@ -48,11 +49,19 @@ class Request:
     cache: CacheControl | None = None
     gather: Gather | None = None
     ready: Callable[[], asyncio.Future[Any]] | None = None
+    only: frozenset[str] = frozenset()
 
     @property
     def all_messages(self) -> Sequence[Mapping[str, Any]]:
         """Return the messages as the model gets them."""
         return [*self.messages, {"role": "assistant", "content": self.begun}] if self.begun else self.messages
+
+    def allows(self, spec: TierSpec) -> bool:
+        """Return whether a model may answer."""
+        names = {spec.tier.value, spec.model, f"{spec.provider}:{spec.model}"}
+        if self.model in ("", "auto"):
+            names.add("auto")
+        return not (self.only and names.isdisjoint(self.only))
 
 
 @dataclass(frozen=True, slots=True)

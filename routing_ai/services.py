@@ -57,6 +57,7 @@ LONG_QUESTION = 1_500
 # Why a question with a picture is not asked; nothing has been spent then.
 BLIND = "{who} takes no pictures: choose another one, or ask without the picture."
 ALL_BLIND = "No model that is configured here takes pictures: ask without the picture."
+NONE_ALLOWED = "This API key may ask none of the models that could answer."
 # The health below which a model waits until others have been asked.
 FIT = 0.5
 # Models asked for one question, at most.
@@ -146,6 +147,10 @@ async def _plan(request: Request) -> _Plan:
             raise NoModel(BLIND.format(who=f"The model {request.model[:128]!r}")) from None
         return _Plan(Choice(specs[0].tier, "asked for by name"), specs, specs)
     first, then = at_first(catalogue.chains(), choice.tier), after_failure(catalogue.chains(), choice.tier)
+    # A key that is narrowed is not good for what would stand in, either.
+    first, then = list(filter(request.allows, first)), list(filter(request.allows, then))
+    if not first:
+        raise NoModel(NONE_ALLOWED)
     if request.begun:
         first, then = _continuing(first), _continuing(then)
         if not first:

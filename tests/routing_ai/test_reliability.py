@@ -88,6 +88,26 @@ async def test_another_model_of_the_tier_comes_before_a_better_one_and_that_befo
     assert "fast could not answer" in (await answer(user_id))[1].reason
 
 
+async def test_what_a_key_does_not_allow_stands_in_for_nothing(upstream, user_id, settings) -> None:
+    settings.AURA_RETRIES = 0
+    configure(settings, fast="openai:status-500@1", smart="openai:fine@2")
+    assert (await answer(user_id))[1].model == "fine"
+    with pytest.raises(ProviderFailed):
+        await answer(user_id, only=frozenset({"fast"}))
+    assert upstream.began == 3
+    assert (await answer(user_id, only=frozenset({"fast", "fine"})))[1].model == "fine"
+    assert (await answer(user_id, "auto", only=frozenset({"auto"})))[1].model
+    with pytest.raises(NoModel, match="API key"):
+        await answer(user_id, only=frozenset({"nothing"}))
+    configure(settings, fast="openai:late-300@1")
+    assert (await answer(user_id, hedge_after=0.02))[1].tier == "nano"
+    assert (await answer(user_id, hedge_after=0.02, only=frozenset({"fast"})))[1].tier == "fast"
+    await database_sync_to_async(Budget.objects.create)(user_id=user_id, daily_limit=0)
+    with pytest.raises(BudgetExhausted):
+        await answer(user_id, only=frozenset({"fast"}))
+    assert (await answer(user_id, only=frozenset({"fast", "nano"})))[1].tier == "nano"
+
+
 async def test_an_empty_answer_is_a_failure(upstream, user_id, settings) -> None:
     settings.AURA_RETRIES = 0
     configure(settings, fast="openai:empty@1", smart="openai:fine@2")

@@ -35,10 +35,11 @@ made = {}
 for name, fields in {
     "list": {"scopes": "models"}, "ask": {"scopes": "chat"}, "fast": {"models_allowed": "fast fine"},
     "slow": {"requests_a_minute": 1}, "tokens": {"tokens_a_minute": 1000}, "poor": {},
+    "poor fast": {"models_allowed": "fast"},
 }.items():
     key = ApiKey(user=user, name=name, **fields)
     made[name] = save_new(key)
-    if name == "poor":
+    if "poor" in name:
         Budget.objects.create(api_key=key, daily_limit="0.000001")
 print(json.dumps(made))
 """
@@ -196,6 +197,7 @@ def test_models_are_listed_as_the_key_may_ask_them(served: Served) -> None:
         ("", {"model": "openai:too-long-llama"}, openai.BadRequestError, "context_length_exceeded"),
         ("", {"model": "openai:status-500"}, openai.InternalServerError, "provider_failed"),
         ("poor", {"model": "fine"}, openai.RateLimitError, "insufficient_quota"),
+        ("poor fast", {"model": "fast"}, openai.RateLimitError, "insufficient_quota"),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
