@@ -32,8 +32,8 @@ class Request:
     asks a second model too when the first has said nothing by then; None is AURA_HEDGE_AFTER, 0 never. `cache` is what the
     request says of the cache of answers; None leaves it to the settings. `gather` is `Call.gather`. `ready` begins what must
     be done before a model is asked, or goes on with it: it is called in the moment in which money is reserved, so that both
-    can be written as one. When it fails the answer fails with it. `only` names the tiers and models that may answer, as a key
-    does: empty stands for all, and "auto" in it for whatever the router chooses when it is asked to.
+    can be written as one. When it fails the answer fails with it. `only` names the tiers and models that may answer, as a
+    key does: empty stands for all, and "auto" in it for whatever the router chooses when it is asked to.
     """
 
     user_id: int
@@ -92,6 +92,7 @@ class Run:
         self.redacted = False
         self._reservation = reservation
         self._attempt: Attempt | None = None
+        self._failed = False
         self._size = 0
         self._accounted: asyncio.Future[None] | None = None
         self._span = tracing.NO_SPAN
@@ -106,23 +107,24 @@ class Run:
         return cls(request, await ledger().reserve(order, specs, worst, request.max_tokens))
 
     async def start(self) -> None:
-        """Return when the first token is there. Raises RoutingError; the reservation is released then, and settled with the
-        price of the prompt when the caller is cancelled, because the endpoint may have read it."""
+        """Return when the first token is there. Raises RoutingError; the reservation is released then, or settled with what
+        the endpoint counted all the same; and settled with the price of the prompt when the caller is cancelled, because the
+        endpoint may have read it."""
         await self._until_ready()
         self.begun = time.monotonic()
         self._span = tracing.begin(self.spec, self.request.max_tokens, self.request.temperature)
         try:
-            attempt = await self._asked()
+            await self._asked()
         except RoutingError as error:
             self._span.failed(error)
             if isinstance(error, ProviderError) and error.retry:
                 monitor.failed(self.spec.model, self.spec.latency_ms)
-            await self._release()
+            self._failed = True
+            await (self._settled() if any(self.counts()) else self._release())
             raise
         except BaseException:
             await self._settled()
             raise
-        self._attempt = attempt
         self.first_token = time.monotonic()
         self._span.first_token(self.first_token - self.begun)
 
@@ -136,14 +138,13 @@ class Run:
             await self._release()
             raise
 
-    async def _asked(self) -> Attempt:
+    async def _asked(self) -> None:
         request, spec = self.request, self.spec
         messages, self.redacted = await leaving.prepared(request.all_messages, spec.provider)
         extra = leaving.without_texts(request.extra, spec.provider)
         call = Call(spec.model, messages, request.max_tokens, request.temperature, extra, request.gather)
-        attempt = Attempt(spec.provider, call, breaker_of(spec))
-        await attempt.start()
-        return attempt
+        self._attempt = Attempt(spec.provider, call, breaker_of(spec))
+        await self._attempt.start()
 
     async def parts(self) -> AsyncGenerator[Token | ToolCalls]:
         """Yield the answer after `start`. Raises ProviderError."""
@@ -181,8 +182,14 @@ class Run:
             log.exception("a settlement is left to healing")
 
     def counts(self) -> tuple[int, int]:
-        """Return the tokens of prompt and answer: as reported, else as many as there can have been."""
-        if self.usage is not None and (self.usage.prompt_tokens or self.usage.completion_tokens):
+        """Return the tokens of prompt and answer: as reported, else as many as there can have been; and those of tries that
+        came to nothing."""
+        prompt, completion = (0, 0) if self._failed else self._counted()
+        wasted = self._attempt.wasted if self._attempt is not None else Usage()
+        return prompt + wasted.prompt_tokens, completion + wasted.completion_tokens
+
+    def _counted(self) -> tuple[int, int]:
+        if self.usage is not None and self.usage.known:
             return self.usage.prompt_tokens, self.usage.completion_tokens
         prompt = prices.worst_prompt_tokens(self.request.all_messages, self.request.extra)
         return prompt, min(self._size, self.request.max_tokens)

@@ -131,12 +131,14 @@ class OpenAICompatibleProvider:
                 yield Token(text)
             # Not before: who reads slowly must not make the endpoint look silent.
             progress = loop.time()
-        if not answer.finish:
+        usage = Usage(answer.finish, answer.prompt_tokens, answer.completion_tokens)
+        # What an endpoint counted before it broke off without a word is for the accounts.
+        if not answer.finish and (answer.began or not usage.known):
             kind = ProviderCut if answer.began else ProviderFailed
             raise kind(f"{self.name} broke off before the answer was whole")
         if answer.tools:
             yield ToolCalls(answer.tool_calls())
-        yield Usage(answer.finish, answer.prompt_tokens, answer.completion_tokens)
+        yield usage
 
     async def check(self) -> None:
         """Raise ProviderFailed or ProviderTimeout unless the endpoint lists its models."""

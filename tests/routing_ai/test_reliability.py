@@ -114,6 +114,28 @@ async def test_an_empty_answer_is_a_failure(upstream, user_id, settings) -> None
     assert (await answer(user_id))[1].model == "fine"
 
 
+async def test_an_answer_that_is_all_thinking_is_an_answer_and_paid_for(upstream, user_id, settings) -> None:
+    configure(settings, fast="openai:thinking@1/2")
+    text, end = await answer(user_id)
+    assert (text, end.finish, end.completion_tokens, upstream.began) == ("", "length", 100, 1)
+    spend = await database_sync_to_async(Spend.objects.get)()
+    assert (spend.state, spend.prompt_tokens, spend.completion_tokens, spend.nano) == ("settled", 11, 100, 211_000)
+
+
+@pytest.mark.parametrize(
+    ("model", "counted"), [("stop-without-a-word", (33, 0)), ("counted-and-gone", (33, 12)), ("empty", (0, 0))]
+)
+async def test_tries_that_came_to_nothing_are_paid_for_as_the_endpoint_counted_them(
+    upstream, user_id, settings, model: str, counted: tuple[int, int]
+) -> None:
+    configure(settings, fast=f"openai:{model}@1/2")
+    _, end = await answer(user_id)
+    assert (end.model, upstream.began) == ("mock-3-0", 3)
+    spend = await database_sync_to_async(Spend.objects.get)(model=model)
+    assert (spend.prompt_tokens, spend.completion_tokens) == counted
+    assert spend.state == ("settled" if any(counted) else "released")
+
+
 async def test_a_provider_that_keeps_failing_rests_and_the_error_says_for_how_long(upstream, user_id, settings) -> None:
     settings.AURA_RETRIES = 0
     configure(settings, nano="gone:a@1", fast="gone:a@1", smart="gone:a@1", genius="gone:a@1")

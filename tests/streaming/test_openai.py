@@ -92,6 +92,20 @@ def test_a_streamed_answer_with_usage(served: Served) -> None:
     assert (body["messages"], body["max_tokens"], "temperature" in body) == (ASK, 50, False)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_is_all_thinking_is_empty_and_says_that_it_is_cut_off(served: Served, stream: bool) -> None:
+    request: Any = {"model": "openai:thinking", "messages": ASK, "stream": stream}
+    with served.client() as client:
+        given = client.chat.completions.create(**request)
+        if stream:
+            chunks = list(given)
+            assert (chunks[0].choices[0].delta.role, chunks[0].choices[0].delta.content) == ("assistant", "")
+            assert chunks[-1].choices[0].finish_reason == "length"
+        else:
+            assert (given.choices[0].message.content, given.choices[0].finish_reason) == ("", "length")
+            assert given.usage.completion_tokens == 100
+
+
 def test_an_answer_in_one_piece_names_its_model_and_cost(served: Served) -> None:
     with served.client() as client:
         answer = client.chat.completions.create(model="smart", messages=ASK, temperature=0.2)
