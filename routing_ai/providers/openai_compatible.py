@@ -245,12 +245,13 @@ class _Answer:
         if delta.get("tool_calls"):
             self._take_tools(delta["tool_calls"])
             return ""
-        text = delta.get("content")
+        # The words in which a model refuses are what it says.
+        text = delta.get("content") or delta.get("refusal")
         if not isinstance(text, str) or not text:
             # Thinking that is not shown is progress all the same.
             return "" if delta.get("reasoning") or delta.get("reasoning_content") else None
         self.began = True
-        if not (usage or choice.get("finish_reason") or len(choices) > 1 or delta.get("tool_calls")):
+        if not (usage or choice.get("finish_reason") or len(choices) > 1 or delta.get("refusal")):
             self._shape.learn(data, event, delta)
         return text
 

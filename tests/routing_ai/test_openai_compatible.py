@@ -60,6 +60,12 @@ async def test_an_answer_comes_token_by_token_with_its_usage(
     assert [part async for part in provider.stream(call("long"))][-1] == Usage("length", 11, 4)
 
 
+async def test_the_words_of_a_refusal_are_the_answer(provider: OpenAICompatibleProvider) -> None:
+    parts = [part async for part in provider.stream(call("refusal"))]
+    assert "".join(part.text for part in parts if isinstance(part, Token)) == "I cannot help"
+    assert parts[-1] == Usage("stop", 11, 3)
+
+
 @pytest.mark.parametrize(
     ("model", "error", "words", "retry"),
     [

@@ -158,6 +158,12 @@ WHOLE = {
     "stop-without-a-word": [_choice({"content": ""}, "stop"), _usage(11, 0), b"[DONE]"],
     "counted-and-gone": [_choice({"reasoning_content": "Hm"}), _usage(11, 4)],
     "thinking": [_choice({"reasoning_content": "Hm"}), _choice({}, "length"), _usage(11, 100), b"[DONE]"],
+    "refusal": [
+        *(_choice({"content": None, "refusal": word}) for word in ("I", " cannot", " help")),
+        _choice({}, "stop"),
+        _usage(11, 3),
+        b"[DONE]",
+    ],
     "tools": [*(_choice({"tool_calls": [piece]}) for piece in TOOL_PIECES), _choice({}, "tool_calls"), b"[DONE]"],
 }
 
