@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from routing_ai import catalogue, leaving, tracing
+from routing_ai.accounts import REASON_LIMIT
 from routing_ai.attempts import Attempt, breaker_of
 from routing_ai.cache import CacheControl
 from routing_ai.errors import ProviderError, RoutingError
@@ -88,8 +89,8 @@ class Run:
         self.begun = time.monotonic()
         self.first_token: float | None = None
         self.usage: Usage | None = None
-        # Whether the model was given less than was said.
-        self.redacted = False
+        # What is to be said of this answer behind why its tier was chosen.
+        self.notes: list[str] = []
         self._reservation = reservation
         self._attempt: Attempt | None = None
         self._failed = False
@@ -140,7 +141,9 @@ class Run:
 
     async def _asked(self) -> None:
         request, spec = self.request, self.spec
-        messages, self.redacted = await leaving.prepared(request.all_messages, spec.provider)
+        messages, redacted = await leaving.prepared(request.all_messages, spec.provider)
+        if redacted:
+            self.notes.append(leaving.NOTE)
         extra = leaving.without_texts(request.extra, spec.provider)
         call = Call(spec.model, messages, request.max_tokens, request.temperature, extra, request.gather)
         self._attempt = Attempt(spec.provider, call, breaker_of(spec))
@@ -181,6 +184,12 @@ class Run:
         except Exception:
             log.exception("a settlement is left to healing")
 
+    @property
+    def reason(self) -> str:
+        """Return why this model answered. The notes are whole, even where the ledger has no room for all else."""
+        notes = "".join(f"; {note}" for note in self.notes)
+        return self._reservation.order.reason[: REASON_LIMIT - len(notes)] + notes
+
     def counts(self) -> tuple[int, int]:
         """Return the tokens of prompt and answer: as reported, else as many as there can have been; and those of tries that
         came to nothing."""
@@ -206,6 +215,8 @@ class Run:
             prices.cost_nano(best, prompt, completion),
             prompt,
             completion,
+            # Of a call that never spoke there is nothing to say but why it was made.
+            self.reason if self.first_token is not None else "",
         )
         monitor.spent(self.spec.model, prompt, nano)
         self._span.end(prompt, completion, self.usage.finish if self.usage else "", nano)

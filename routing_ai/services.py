@@ -11,7 +11,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.conf import settings
 
-from routing_ai import answers, attempts, catalogue, leaving
+from routing_ai import answers, attempts, catalogue
 from routing_ai.cache import CacheControl, cache
 from routing_ai.errors import BudgetExhausted, CannotContinue, NoModel, ProviderError, ProviderFailed, RoutingError
 from routing_ai.healing import Evidence, heal
@@ -58,6 +58,7 @@ LONG_QUESTION = 1_500
 BLIND = "{who} takes no pictures: choose another one, or ask without the picture."
 ALL_BLIND = "No model that is configured here takes pictures: ask without the picture."
 NONE_ALLOWED = "This API key may ask none of the models that could answer."
+TOO_DEAR = "money is short: a cheaper tier"
 # The health below which a model waits until others have been asked.
 FIT = 0.5
 # Models asked for one question, at most.
@@ -92,7 +93,7 @@ async def complete(request: Request) -> AsyncGenerator[Token | ToolCalls | Compl
                 yield part
             # Waited for when the end is told: its entry on the record shares the commit.
             run.account()
-            completed = _completed(run, plan.choice)
+            completed = _completed(run)
             _count(run, completed)
             if key and completed.finish == "stop":
                 answers.keep(key, request, "".join(texts), completed)
@@ -255,6 +256,11 @@ async def _reserve(request: Request, plan: _Plan, specs: list[TierSpec]) -> Run:
     order = Order(request.user_id, request.stream, plan.choice.reason, request.key_id)
     run = await Run.reserved(request, order, specs)
     plan.asked(run.spec)
+    wanted = plan.choice.tier
+    if run.spec.tier != wanted:
+        # What comes first of those that may be asked is passed over for its price alone.
+        dear = specs[0].tier == wanted
+        run.notes.append(TOO_DEAR if dear else f"{wanted.value} could not answer")
     return run
 
 
@@ -270,14 +276,9 @@ def _count(run: Run, completed: Completed) -> None:
     )
 
 
-def _completed(run: Run, choice: Choice) -> Completed:
+def _completed(run: Run) -> Completed:
     prompt, completion = run.counts()
     now = time.monotonic()
-    reason = choice.reason
-    if run.spec.tier != choice.tier:
-        reason = f"{reason}; {choice.tier.value} could not answer"
-    if run.redacted:
-        reason = f"{reason}; {leaving.NOTE}"
     return Completed(
         model=run.spec.model,
         tier=run.spec.tier.value,
@@ -287,7 +288,7 @@ def _completed(run: Run, choice: Choice) -> Completed:
         cost_nano=prices.cost_nano(run.spec, prompt, completion),
         first_token_ms=round(((run.first_token or now) - run.begun) * 1000),
         duration_ms=round((now - run.begun) * 1000),
-        reason=reason,
+        reason=run.reason,
     )
 
 

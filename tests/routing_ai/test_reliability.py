@@ -108,6 +108,29 @@ async def test_what_a_key_does_not_allow_stands_in_for_nothing(upstream, user_id
     assert (await answer(user_id, only=frozenset({"fast", "nano"})))[1].tier == "nano"
 
 
+@pytest.mark.parametrize(
+    ("models", "dollars", "note"),
+    [
+        ({"fast": "openai:status-500@1", "smart": "spare:fine@1/2"}, 1, "fast could not answer"),
+        ({"fast": "openai:status-500@1", "smart": "", "genius": ""}, 1, "fast could not answer"),
+        ({"fast": "openai:fine@1000", "nano": "spare:fine@0.001"}, 0.01, "money is short: a cheaper tier"),
+        ({"fast": "openai:fine@1"}, 0, "money is short: a cheaper tier"),
+        ({"fast": "openai:fine@1"}, 1, "asked for"),
+    ],
+)
+async def test_the_ledger_says_why_another_tier_answered(
+    upstream, user_id, settings, models: dict[str, str], dollars: float, note: str
+) -> None:
+    configure(settings, **models)
+    settings.AURA_RETRIES = 0
+    await database_sync_to_async(Budget.objects.create)(user_id=user_id, daily_limit=Decimal(str(dollars)))
+    stream = uuid4()
+    _, end = await answer(user_id, stream=stream)
+    assert end.reason.split("; ")[-1] == note
+    user = await database_sync_to_async(get_user_model().objects.get)(pk=user_id)
+    assert await database_sync_to_async(selectors.reason_of)(user, stream) == end.reason
+
+
 async def test_an_empty_answer_is_a_failure(upstream, user_id, settings) -> None:
     settings.AURA_RETRIES = 0
     configure(settings, fast="openai:empty@1", smart="openai:fine@2")
