@@ -12,7 +12,7 @@ from routing_ai import catalogue, leaving, tracing
 from routing_ai.accounts import REASON_LIMIT
 from routing_ai.attempts import Attempt, breaker_of
 from routing_ai.cache import CacheControl
-from routing_ai.errors import ProviderError, RoutingError
+from routing_ai.errors import ProviderError, ProviderRefused, RoutingError
 from routing_ai.ledger import Cost, Order, Reservation, ledger
 from routing_ai.policy import prices
 from routing_ai.policy.tiers import Tier, TierSpec
@@ -118,7 +118,8 @@ class Run:
             await self._asked()
         except RoutingError as error:
             self._span.failed(error)
-            if isinstance(error, ProviderError) and error.retry:
+            # A wrong key or an unknown model is the endpoint's failure, too; a request that it refuses is not.
+            if isinstance(error, ProviderError) and not isinstance(error, ProviderRefused):
                 monitor.failed(self.spec.model, self.spec.latency_ms)
             self._failed = True
             await (self._settled() if any(self.counts()) else self._release())

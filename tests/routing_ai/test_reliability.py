@@ -18,6 +18,7 @@ from routing_ai.ledger import Order, ledger
 from routing_ai.models import Budget, Spend, TierModel
 from routing_ai.policy import prices
 from routing_ai.policy.breaker import FAILURES
+from routing_ai.quality import monitor
 from routing_ai.services import Completed, Request, Token, ToolCalls, complete
 from tests.routing_ai.upstream import Upstream, configured
 
@@ -135,6 +136,17 @@ async def test_an_empty_answer_is_a_failure(upstream, user_id, settings) -> None
     settings.AURA_RETRIES = 0
     configure(settings, fast="openai:empty@1", smart="openai:fine@2")
     assert (await answer(user_id))[1].model == "fine"
+
+
+@pytest.mark.parametrize(("status", "errors"), [(400, 0), (413, 0), (422, 0), (401, 1), (402, 1), (404, 1), (500, 1)])
+async def test_what_is_the_fault_of_an_endpoint_is_counted(
+    upstream, user_id, settings, status: int, errors: int
+) -> None:
+    settings.AURA_RETRIES = 0
+    configure(settings, fast=f"openai:status-{status}@1")
+    await answer(user_id)
+    total = monitor.totals.get(f"status-{status}")
+    assert (total.errors if total else 0) == errors
 
 
 async def test_an_answer_that_is_all_thinking_is_an_answer_and_paid_for(upstream, user_id, settings) -> None:
