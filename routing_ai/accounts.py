@@ -215,14 +215,14 @@ class Book:
         """Return the budgets that count for a user and a key, with what is used of them today."""
         return [limit.account(self.used(limit)) for limit in self.limits(user_id, key_id)]
 
-    def refusing(self, user_id: int, key_id: int | None, nano: int) -> Account | None:
-        """Return the first budget that does not admit the amount, None when all do."""
-        return refusing(self.accounts(user_id, key_id), nano)
-
-    def seconds_of_day_left(self, user_id: int, key_id: int | None) -> float:
-        """Return the seconds until the first of the budgets begins anew."""
-        ends = [bounds(limit.zone, limit.day)[1] for limit in self.limits(user_id, key_id)]
-        return max(1.0, (min(ends) - self.now).total_seconds())
+    def refusing(self, user_id: int, key_id: int | None, nano: int) -> tuple[Account, float] | None:
+        """Return the first budget that does not admit the amount, and the seconds until all that do not begin anew; None
+        when all admit it."""
+        against = [limit for limit in self.limits(user_id, key_id) if refusing([limit.account(self.used(limit))], nano)]
+        if not against:
+            return None
+        end = max(bounds(limit.zone, limit.day)[1] for limit in against)
+        return against[0].account(self.used(against[0])), max(1.0, (end - self.now).total_seconds())
 
     # -- spends ------------------------------------------------------------------------------------------------
 

@@ -179,6 +179,20 @@ def test_a_budget_whose_zone_changes_counts_the_day_of_the_new_one(user, monkeyp
     assert used(user)[-1] == 5
 
 
+def test_who_is_refused_waits_for_the_day_of_the_budget_that_refused(user, monkeypatch) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 11, 5, 20, tzinfo=UTC))
+    Budget.objects.create(daily_limit=Decimal(9), time_zone="Asia/Tokyo")  # its day ends at 15:00 UTC
+    own = Budget.objects.create(user=user, daily_limit=Decimal(1), time_zone="UTC")
+    cheap = TierSpec(Tier.NANO, "openai", "cheap", Decimal(1), Decimal(2))
+    with pytest.raises(BudgetExhausted) as caught:
+        reserve(user, 2, (PAID, cheap))
+    assert caught.value.retry_after == 4 * 3600
+    own.delete()
+    with pytest.raises(BudgetExhausted) as caught:
+        reserve(user, 10)
+    assert caught.value.retry_after == 19 * 3600
+
+
 def test_a_sum_is_the_sum_of_the_spends_whatever_happened(user) -> None:
     Budget.objects.create(daily_limit=Decimal(90))
     Budget.objects.create(user=user, daily_limit=Decimal(50))
