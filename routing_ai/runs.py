@@ -57,6 +57,11 @@ class Request:
         """Return the messages as the model gets them."""
         return [*self.messages, {"role": "assistant", "content": self.begun}] if self.begun else self.messages
 
+    @property
+    def by_name(self) -> bool:
+        """Return whether one model is asked for, and no tier."""
+        return self.model not in ("", "auto", *Tier)
+
     def allows(self, spec: TierSpec) -> bool:
         """Return whether a model may answer."""
         names = {spec.tier.value, spec.model, f"{spec.provider}:{spec.model}"}

@@ -13,7 +13,15 @@ from django.conf import settings
 
 from routing_ai import answers, attempts, catalogue
 from routing_ai.cache import CacheControl, cache
-from routing_ai.errors import BudgetExhausted, CannotContinue, NoModel, ProviderError, ProviderFailed, RoutingError
+from routing_ai.errors import (
+    BudgetExhausted,
+    CannotContinue,
+    ModelUnknown,
+    NoModel,
+    ProviderError,
+    ProviderFailed,
+    RoutingError,
+)
 from routing_ai.healing import Evidence, heal
 from routing_ai.hybrid import engine
 from routing_ai.keys import create_key, good_keys, revoke_key, save_new, verify_key
@@ -187,6 +195,8 @@ async def _begun(request: Request, plan: _Plan) -> Run:
         candidates = plan.candidates()
         if not candidates:
             assert failure is not None
+            if isinstance(failure, ModelUnknown) and request.by_name:
+                raise NoModel(str(failure)) from failure
             raise failure
         try:
             return await _race(request, plan, candidates)

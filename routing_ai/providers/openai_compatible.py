@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from routing_ai.errors import ProviderCut, ProviderFailed, ProviderRefused, ProviderTimeout, TooLong
+from routing_ai.errors import ModelUnknown, ProviderCut, ProviderFailed, ProviderRefused, ProviderTimeout, TooLong
 from routing_ai.providers.base import Call, Gather, Part, Token, ToolCalls, Usage
 from routing_ai.providers.exchange import Endpoint, Exchange
 from routing_ai.providers.shape import Shape
@@ -16,7 +16,7 @@ from routing_ai.providers.sse import EventParser, LineTooLong
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
 # Statuses that blame the request, not the key or the endpoint.
 REFUSED = frozenset({400, 413, 422})
-OK, REDIRECT = 200, 300
+OK, REDIRECT, NOT_FOUND = 200, 300, 404
 MESSAGE_LIMIT, REFUSAL_LIMIT = 300, 16_384
 TOOLS_LIMIT = 128
 # Events of one read that are looked at one by one, at its beginning and where what is alike ends.
@@ -309,6 +309,8 @@ async def _refusal(name: str, response: Exchange) -> ProviderFailed:
             permanent=True,
         )
     kind = ProviderRefused if response.status in REFUSED else ProviderFailed
+    if response.status == NOT_FOUND:
+        kind = ModelUnknown
     return kind(f"{name} answered {response.status}: {words}", retry_after=retry_after, permanent=permanent)
 
 

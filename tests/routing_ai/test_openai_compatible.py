@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from routing_ai import catalogue
 from routing_ai.errors import (
+    ModelUnknown,
     NoModel,
     ProviderCut,
     ProviderError,
@@ -75,7 +76,7 @@ async def test_the_words_of_a_refusal_are_the_answer(provider: OpenAICompatibleP
         ("too-long-vllm", TooLong, "maximum context length", False),
         ("status-422", ProviderRefused, "no luck today", False),
         ("status-401", ProviderFailed, "no luck today", False),
-        ("status-404", ProviderFailed, "404", False),
+        ("status-404", ModelUnknown, "404", False),
         ("status-429", ProviderFailed, "429", True),
         ("status-500", ProviderFailed, "500", True),
         ("garbage", ProviderFailed, "not JSON", True),

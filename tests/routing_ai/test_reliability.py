@@ -149,6 +149,19 @@ async def test_what_is_the_fault_of_an_endpoint_is_counted(
     assert (total.errors if total else 0) == errors
 
 
+async def test_a_model_that_its_endpoint_does_not_know_is_none_for_who_asks_by_name(
+    upstream, user_id, settings
+) -> None:
+    settings.AURA_OPEN_MODELS = True
+    tiers = dict.fromkeys(("nano", "fast", "smart", "genius"), "openai:status-404@1")
+    configure(settings, **tiers)
+    for name in ("spare:status-404", "status-404"):
+        with pytest.raises(NoModel, match="answered 404: no luck"):
+            await answer(user_id, name)
+    with pytest.raises(ProviderFailed, match="404"):
+        await answer(user_id, "fast")
+
+
 async def test_an_answer_that_is_all_thinking_is_an_answer_and_paid_for(upstream, user_id, settings) -> None:
     configure(settings, fast="openai:thinking@1/2")
     text, end = await answer(user_id)

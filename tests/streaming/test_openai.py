@@ -209,6 +209,7 @@ def test_models_are_listed_as_the_key_may_ask_them(served: Served) -> None:
         ("", {"extra_body": {"plugins": [{"id": "web"}]}}, openai.BadRequestError, "invalid_request"),
         ("", {"model": "openai:status-400"}, openai.BadRequestError, "invalid_request"),
         ("", {"model": "openai:too-long-llama"}, openai.BadRequestError, "context_length_exceeded"),
+        ("", {"model": "openai:status-404"}, openai.NotFoundError, "model_not_found"),
         ("", {"model": "openai:status-500"}, openai.InternalServerError, "provider_failed"),
         ("poor", {"model": "fine"}, openai.RateLimitError, "insufficient_quota"),
         ("poor fast", {"model": "fast"}, openai.RateLimitError, "insufficient_quota"),
