@@ -20,6 +20,9 @@ from routing_ai.providers.base import Call, Gather, Part, Token, ToolCalls, Usag
 from routing_ai.quality import monitor
 
 DEFAULT_MAX_TOKENS = 1_024
+# Bytes that a token has at most on the average of an answer (words have some four), and room for a few long ones (lines of
+# spaces or dashes are one token): what says more takes no notice of its limit.
+TOKEN_BYTES, LONG_TOKENS_BYTES = 16, 256
 
 log = logging.getLogger(__name__)
 
@@ -156,8 +159,10 @@ class Run:
         await self._attempt.start()
 
     async def parts(self) -> AsyncGenerator[Token | ToolCalls]:
-        """Yield the answer after `start`. Raises ProviderError."""
+        """Yield the answer after `start`. One that goes on far beyond its limit, for which no room is reserved, is ended.
+        Raises ProviderError."""
         assert self._attempt is not None
+        limit = self.request.max_tokens * TOKEN_BYTES + LONG_TOKENS_BYTES
         async for part in self._parts(self._attempt):
             if isinstance(part, Usage):
                 self.usage = part
@@ -165,6 +170,11 @@ class Run:
             text = part.text if isinstance(part, Token) else str(part.calls)
             self._size += len(text.encode())
             yield part
+            if self._size > limit and not self.spec.free:
+                log.warning("%s takes no notice of max_tokens: its answer is ended", self.spec.provider)
+                self.usage = Usage("length")
+                await self._attempt.aclose()
+                return
 
     async def _parts(self, attempt: Attempt) -> AsyncGenerator[Part]:
         try:

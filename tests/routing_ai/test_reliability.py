@@ -162,6 +162,18 @@ async def test_a_model_that_its_endpoint_does_not_know_is_none_for_who_asks_by_n
         await answer(user_id, "fast")
 
 
+async def test_who_takes_no_notice_of_the_limit_is_ended(upstream, user_id, settings) -> None:
+    configure(settings, fast="openai:chatty@1/2")
+    request = Request(user_id, [{"role": "user", "content": "Hi"}], "fast", max_tokens=1)
+    *tokens, end = [part async for part in complete(request)]
+    assert 272 < sum(len(token.text) for token in tokens) < 1_000
+    assert (end.finish, end.completion_tokens) == ("length", 1)
+    assert await states() == [("chatty", "settled")]
+    async with asyncio.timeout(10):
+        while not upstream.left:
+            await asyncio.sleep(0.01)
+
+
 async def test_an_answer_that_is_all_thinking_is_an_answer_and_paid_for(upstream, user_id, settings) -> None:
     configure(settings, fast="openai:thinking@1/2")
     text, end = await answer(user_id)

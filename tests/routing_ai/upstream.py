@@ -114,6 +114,10 @@ class Upstream:
         return await self._words(request, response, model)
 
     async def _words(self, request: web.Request, response: web.StreamResponse, model: str) -> web.StreamResponse:
+        if model == "chatty":
+            for number in range(2_000):
+                await response.write(_event(_choice({"content": f"{number} "})))
+                await asyncio.sleep(0.001)
         if model == "trickle":
             for number in range(40):
                 await response.write(_event(_choice({"content": f"{number} "})))
