@@ -4,7 +4,7 @@ Plain SQL, because it is on the way of every call.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -20,6 +20,8 @@ from routing_ai.policy.budget import Account, bounds, day_in, refusing
 from routing_ai.policy.tiers import TierSpec
 
 EVERYBODY = 0
+# Characters of a reason that are kept.
+REASON_LIMIT = 200
 
 _BUDGETS = (
     "SELECT id, user_id, team_id, api_key_id, daily_limit, time_zone FROM routing_ai_budget"
@@ -35,9 +37,11 @@ _FOUND = (
     "SELECT id, nano, user_id, api_key_id, created FROM routing_ai_spend WHERE state = 'reserved' AND id IN ({numbers})"
 )
 _CLOSE = (
-    "WITH given (id, state, nano, best, prompt, completion) AS (VALUES {rows})"
+    "WITH given (id, state, nano, best, prompt, completion, reason) AS (VALUES {rows})"
     " UPDATE routing_ai_spend SET state = given.state, nano = given.nano, best_nano = given.best,"
-    " prompt_tokens = given.prompt, completion_tokens = given.completion FROM given WHERE routing_ai_spend.id = given.id"
+    " prompt_tokens = given.prompt, completion_tokens = given.completion,"
+    " reason = COALESCE(NULLIF(given.reason, ''), routing_ai_spend.reason)"
+    " FROM given WHERE routing_ai_spend.id = given.id"
 )
 
 
@@ -53,12 +57,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a call came to: its cost and what the best tier's would have been (10^-9 US dollars), tokens."""
+    """What a call came to: its cost and what the best tier's would have been (10^-9 US dollars), tokens; and why that tier
+    answered in the end, empty for what its order says."""
 
     nano: int
     best_nano: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    reason: str = ""
 
 
 class Closing(NamedTuple):
@@ -209,14 +215,14 @@ class Book:
         """Return the budgets that count for a user and a key, with what is used of them today."""
         return [limit.account(self.used(limit)) for limit in self.limits(user_id, key_id)]
 
-    def refusing(self, user_id: int, key_id: int | None, nano: int) -> Account | None:
-        """Return the first budget that does not admit the amount, None when all do."""
-        return refusing(self.accounts(user_id, key_id), nano)
-
-    def seconds_of_day_left(self, user_id: int, key_id: int | None) -> float:
-        """Return the seconds until the first of the budgets begins anew."""
-        ends = [bounds(limit.zone, limit.day)[1] for limit in self.limits(user_id, key_id)]
-        return max(1.0, (min(ends) - self.now).total_seconds())
+    def refusing(self, user_id: int, key_id: int | None, nano: int) -> tuple[Account, float] | None:
+        """Return the first budget that does not admit the amount, and the seconds until all that do not begin anew; None
+        when all admit it."""
+        against = [limit for limit in self.limits(user_id, key_id) if refusing([limit.account(self.used(limit))], nano)]
+        if not against:
+            return None
+        end = max(bounds(limit.zone, limit.day)[1] for limit in against)
+        return against[0].account(self.used(against[0])), max(1.0, (end - self.now).total_seconds())
 
     # -- spends ------------------------------------------------------------------------------------------------
 
@@ -228,7 +234,7 @@ class Book:
     def enter_settled(self, order: Order, spec: TierSpec, cost: Cost) -> None:
         """Write down a call that needed no reservation, because it is free."""
         values = (0, cost.best_nano, cost.prompt_tokens, cost.completion_tokens)
-        self._insert(order, spec, "settled", values)
+        self._insert(replace(order, reason=cost.reason or order.reason), spec, "settled", values)
 
     def _insert(self, order: Order, spec: TierSpec, state: str, values: tuple[Any, ...]) -> int:
         nano, best, prompt, completion = values
@@ -239,7 +245,7 @@ class Book:
         self._cursor.execute(
             _ENTER,
             [order.user_id, order.key_id, stream, now, now, state, spec.tier.value, spec.model[:128], nano, best,
-             prompt, completion, order.reason[:200]],
+             prompt, completion, order.reason[:REASON_LIMIT]],
         )  # fmt: skip
         return int(self._cursor.fetchone()[0])
 
@@ -257,9 +263,10 @@ class Book:
         values: list[Any] = []
         for number, reserved, user_id, key_id, created in found:
             _, state, cost = wanted[number]
-            values += [number, state, cost.nano, cost.best_nano, cost.prompt_tokens, cost.completion_tokens]
+            tokens = cost.prompt_tokens, cost.completion_tokens
+            values += [number, state, cost.nano, cost.best_nano, *tokens, cost.reason[:REASON_LIMIT]]
             self._charge(user_id, key_id, _moment(created), cost.nano - int(reserved))
-        self._cursor.execute(_CLOSE.format(rows=", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(found))), values)
+        self._cursor.execute(_CLOSE.format(rows=", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * len(found))), values)
 
     def renew(self, numbers: list[int]) -> None:
         """Stamp reservations as alive now."""

@@ -35,6 +35,9 @@ def key(request: Request) -> bytes:
         return b""
     scope = "all" if settings.AURA_CACHE_SHARED else f"user {request.user_id}"
     shape = {"model": request.model, "limit": request.max_tokens, "warmth": request.temperature, "extra": request.extra}
+    if request.only:
+        # What another model answered for a key that may ask it is not for a key that may not.
+        shape["only"] = sorted(request.only)
     return key_of(scope, shape, request.messages)
 
 

@@ -14,7 +14,7 @@ from routing_ai.errors import ProviderError, ProviderFailed, ProviderTimeout
 from routing_ai.policy import retry
 from routing_ai.policy.breaker import Breaker
 from routing_ai.policy.tiers import TierSpec
-from routing_ai.providers.base import Call, Part, Token, ToolCalls
+from routing_ai.providers.base import Call, Part, Usage
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,8 @@ breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
 
 
 class Attempt:
-    """One call to one provider. `start` gets it to its first part, `parts` yields all of them, `aclose` ends it."""
+    """One call to one provider. `start` gets it to its first part, `parts` yields all of them, `aclose` ends it. `wasted` is
+    what the endpoint counted for tries that came to nothing."""
 
     def __init__(self, provider: str, call: Call, breaker: Breaker) -> None:
         self._name = provider
@@ -30,6 +31,8 @@ class Attempt:
         self._breaker = breaker
         self._first: Part | None = None
         self._rest: AsyncGenerator[Part] | None = None
+        self._trial = False
+        self.wasted = Usage()
 
     async def start(self) -> None:
         """Return when the answer has begun. A failure that may pass is tried again, AURA_RETRIES times at most.
@@ -54,16 +57,18 @@ class Attempt:
 
     async def _try(self) -> None:
         breaker = self._breaker
-        breaker.begin(time.monotonic())
+        self._trial = breaker.begin(time.monotonic())
         rest = catalogue.provider(self._name).stream(self._call)
         try:
             first = await anext(rest)
-            if not isinstance(first, Token | ToolCalls):
+            if isinstance(first, Usage) and not first.of_answer:
+                prompt, completion = self.wasted.prompt_tokens, self.wasted.completion_tokens
+                self.wasted = Usage("", prompt + first.prompt_tokens, completion + first.completion_tokens)
                 raise ProviderFailed(f"{self._name} gave an empty answer")
         except BaseException as error:
             await rest.aclose()
             if isinstance(error, ProviderError) and error.retry:
-                breaker.failed(time.monotonic())
+                breaker.failed(time.monotonic(), trial=self._trial)
             elif isinstance(error, ProviderError):
                 breaker.succeeded()  # it answers; what it refuses is this request
             raise
@@ -79,7 +84,7 @@ class Attempt:
             async for part in self._rest:
                 yield part
         except ProviderError:
-            breaker.failed(time.monotonic())
+            breaker.failed(time.monotonic(), trial=self._trial)
             raise
         breaker.succeeded()
 

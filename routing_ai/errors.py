@@ -7,6 +7,7 @@ RoutingError           has a `code` (the name of a fault in docs/reference/proto
 ├── CannotContinue     the answer broke off, and no model of the tier can go on with it
 └── ProviderError      the model's endpoint
     ├── ProviderFailed     refused, or broke before the first token
+    │   ├── ModelUnknown       it has no such model, or is not what its address says
     │   └── ProviderRefused    this request will not do: a wrong parameter
     │       └── TooLong            the conversation is longer than the model can read
     ├── ProviderCut        broke off in mid-answer
@@ -54,6 +55,10 @@ class ProviderFailed(ProviderError):
     def __init__(self, message: str, *, retry_after: float | None = None, permanent: bool = False) -> None:
         super().__init__(message, retry_after=retry_after)
         self.retry = not permanent
+
+
+class ModelUnknown(ProviderFailed):
+    """The endpoint says that what is asked for is not there."""
 
 
 class ProviderRefused(ProviderFailed):

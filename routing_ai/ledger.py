@@ -139,16 +139,18 @@ class Ledger(Participant[_Job]):
     def _reserve(
         self, book: Book, order: Order, asked: Sequence[tuple[TierSpec, int]], answer_tokens: int
     ) -> Reservation:
-        refusal = ""
+        refusal, waits = "", []
         for spec, worst in asked:
             if spec.free:
                 return Reservation(order, spec, 0)
             against = book.refusing(order.user_id, order.key_id, worst)
             if against is None:
                 return Reservation(order, spec, book.enter(order, spec, worst, answer_tokens))
-            left = f"{prices.dollars(against.left):f}"
-            refusal = refusal or f"The budget of {against.name} has ${left} left today, which is not enough for this."
-        raise BudgetExhausted(refusal, retry_after=book.seconds_of_day_left(order.user_id, order.key_id))
+            account, wait = against
+            waits.append(wait)
+            left = f"{prices.dollars(account.left):f}"
+            refusal = refusal or f"The budget of {account.name} has ${left} left today, which is not enough for this."
+        raise BudgetExhausted(refusal, retry_after=min(waits, default=None))
 
     # -- its part of a transaction -----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -145,6 +145,15 @@ class Budget(models.Model):
 
     def __str__(self) -> str:
         return str(self.user or self.team or self.api_key or _("everybody"))
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        counted = ("user_id", "team_id", "api_key_id", "time_zone")
+        before = Budget.objects.filter(pk=self.pk).values_list(*counted).first()
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if before not in (None, tuple(getattr(self, name) for name in counted)):
+                # Its sums are of what somebody else spent, or of other days: the ledger adds them up anew.
+                BudgetDay.objects.filter(budget=self.pk).delete()
 
 
 class BudgetDay(models.Model):

@@ -9,9 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from routing_ai import catalogue, leaving, tracing
+from routing_ai.accounts import REASON_LIMIT
 from routing_ai.attempts import Attempt, breaker_of
 from routing_ai.cache import CacheControl
-from routing_ai.errors import ProviderError, RoutingError
+from routing_ai.errors import ProviderError, ProviderRefused, RoutingError
 from routing_ai.ledger import Cost, Order, Reservation, ledger
 from routing_ai.policy import prices
 from routing_ai.policy.tiers import Tier, TierSpec
@@ -19,6 +20,9 @@ from routing_ai.providers.base import Call, Gather, Part, Token, ToolCalls, Usag
 from routing_ai.quality import monitor
 
 DEFAULT_MAX_TOKENS = 1_024
+# Bytes that a token has at most on the average of an answer (words have some four), and room for a few long ones (lines of
+# spaces or dashes are one token): what says more takes no notice of its limit.
+TOKEN_BYTES, LONG_TOKENS_BYTES = 16, 256
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +36,8 @@ class Request:
     asks a second model too when the first has said nothing by then; None is AURA_HEDGE_AFTER, 0 never. `cache` is what the
     request says of the cache of answers; None leaves it to the settings. `gather` is `Call.gather`. `ready` begins what must
     be done before a model is asked, or goes on with it: it is called in the moment in which money is reserved, so that both
-    can be written as one. When it fails the answer fails with it.
+    can be written as one. When it fails the answer fails with it. `only` names the tiers and models that may answer, as a
+    key does: empty stands for all, and "auto" in it for whatever the router chooses when it is asked to.
     """
 
     user_id: int
@@ -48,11 +53,24 @@ class Request:
     cache: CacheControl | None = None
     gather: Gather | None = None
     ready: Callable[[], asyncio.Future[Any]] | None = None
+    only: frozenset[str] = frozenset()
 
     @property
     def all_messages(self) -> Sequence[Mapping[str, Any]]:
         """Return the messages as the model gets them."""
         return [*self.messages, {"role": "assistant", "content": self.begun}] if self.begun else self.messages
+
+    @property
+    def by_name(self) -> bool:
+        """Return whether one model is asked for, and no tier."""
+        return self.model not in ("", "auto", *Tier)
+
+    def allows(self, spec: TierSpec) -> bool:
+        """Return whether a model may answer."""
+        names = {spec.tier.value, spec.model, f"{spec.provider}:{spec.model}"}
+        if self.model in ("", "auto"):
+            names.add("auto")
+        return not (self.only and names.isdisjoint(self.only))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +97,11 @@ class Run:
         self.begun = time.monotonic()
         self.first_token: float | None = None
         self.usage: Usage | None = None
-        # Whether the model was given less than was said.
-        self.redacted = False
+        # What is to be said of this answer behind why its tier was chosen.
+        self.notes: list[str] = []
         self._reservation = reservation
         self._attempt: Attempt | None = None
+        self._failed = False
         self._size = 0
         self._accounted: asyncio.Future[None] | None = None
         self._span = tracing.NO_SPAN
@@ -97,23 +116,25 @@ class Run:
         return cls(request, await ledger().reserve(order, specs, worst, request.max_tokens))
 
     async def start(self) -> None:
-        """Return when the first token is there. Raises RoutingError; the reservation is released then, and settled with the
-        price of the prompt when the caller is cancelled, because the endpoint may have read it."""
+        """Return when the first token is there. Raises RoutingError; the reservation is released then, or settled with what
+        the endpoint counted all the same; and settled with the price of the prompt when the caller is cancelled, because the
+        endpoint may have read it."""
         await self._until_ready()
         self.begun = time.monotonic()
         self._span = tracing.begin(self.spec, self.request.max_tokens, self.request.temperature)
         try:
-            attempt = await self._asked()
+            await self._asked()
         except RoutingError as error:
             self._span.failed(error)
-            if isinstance(error, ProviderError) and error.retry:
+            # A wrong key or an unknown model is the endpoint's failure, too; a request that it refuses is not.
+            if isinstance(error, ProviderError) and not isinstance(error, ProviderRefused):
                 monitor.failed(self.spec.model, self.spec.latency_ms)
-            await self._release()
+            self._failed = True
+            await (self._settled() if any(self.counts()) else self._release())
             raise
         except BaseException:
             await self._settled()
             raise
-        self._attempt = attempt
         self.first_token = time.monotonic()
         self._span.first_token(self.first_token - self.begun)
 
@@ -127,18 +148,21 @@ class Run:
             await self._release()
             raise
 
-    async def _asked(self) -> Attempt:
+    async def _asked(self) -> None:
         request, spec = self.request, self.spec
-        messages, self.redacted = await leaving.prepared(request.all_messages, spec.provider)
+        messages, redacted = await leaving.prepared(request.all_messages, spec.provider)
+        if redacted:
+            self.notes.append(leaving.NOTE)
         extra = leaving.without_texts(request.extra, spec.provider)
         call = Call(spec.model, messages, request.max_tokens, request.temperature, extra, request.gather)
-        attempt = Attempt(spec.provider, call, breaker_of(spec))
-        await attempt.start()
-        return attempt
+        self._attempt = Attempt(spec.provider, call, breaker_of(spec))
+        await self._attempt.start()
 
     async def parts(self) -> AsyncGenerator[Token | ToolCalls]:
-        """Yield the answer after `start`. Raises ProviderError."""
+        """Yield the answer after `start`. One that goes on far beyond its limit, for which no room is reserved, is ended.
+        Raises ProviderError."""
         assert self._attempt is not None
+        limit = self.request.max_tokens * TOKEN_BYTES + LONG_TOKENS_BYTES
         async for part in self._parts(self._attempt):
             if isinstance(part, Usage):
                 self.usage = part
@@ -146,6 +170,11 @@ class Run:
             text = part.text if isinstance(part, Token) else str(part.calls)
             self._size += len(text.encode())
             yield part
+            if self._size > limit and not self.spec.free:
+                log.warning("%s takes no notice of max_tokens: its answer is ended", self.spec.provider)
+                self.usage = Usage("length")
+                await self._attempt.aclose()
+                return
 
     async def _parts(self, attempt: Attempt) -> AsyncGenerator[Part]:
         try:
@@ -171,9 +200,21 @@ class Run:
         except Exception:
             log.exception("a settlement is left to healing")
 
+    @property
+    def reason(self) -> str:
+        """Return why this model answered. The notes are whole, even where the ledger has no room for all else."""
+        notes = "".join(f"; {note}" for note in self.notes)
+        return self._reservation.order.reason[: REASON_LIMIT - len(notes)] + notes
+
     def counts(self) -> tuple[int, int]:
-        """Return the tokens of prompt and answer: as reported, else as many as there can have been."""
-        if self.usage is not None and (self.usage.prompt_tokens or self.usage.completion_tokens):
+        """Return the tokens of prompt and answer: as reported, else as many as there can have been; and those of tries that
+        came to nothing."""
+        prompt, completion = (0, 0) if self._failed else self._counted()
+        wasted = self._attempt.wasted if self._attempt is not None else Usage()
+        return prompt + wasted.prompt_tokens, completion + wasted.completion_tokens
+
+    def _counted(self) -> tuple[int, int]:
+        if self.usage is not None and self.usage.known:
             return self.usage.prompt_tokens, self.usage.completion_tokens
         prompt = prices.worst_prompt_tokens(self.request.all_messages, self.request.extra)
         return prompt, min(self._size, self.request.max_tokens)
@@ -190,6 +231,8 @@ class Run:
             prices.cost_nano(best, prompt, completion),
             prompt,
             completion,
+            # Of a call that never spoke there is nothing to say but why it was made.
+            self.reason if self.first_token is not None else "",
         )
         monitor.spent(self.spec.model, prompt, nano)
         self._span.end(prompt, completion, self.usage.finish if self.usage else "", nano)

@@ -11,9 +11,17 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.conf import settings
 
-from routing_ai import answers, attempts, catalogue, leaving
+from routing_ai import answers, attempts, catalogue
 from routing_ai.cache import CacheControl, cache
-from routing_ai.errors import BudgetExhausted, CannotContinue, NoModel, ProviderError, ProviderFailed, RoutingError
+from routing_ai.errors import (
+    BudgetExhausted,
+    CannotContinue,
+    ModelUnknown,
+    NoModel,
+    ProviderError,
+    ProviderFailed,
+    RoutingError,
+)
 from routing_ai.healing import Evidence, heal
 from routing_ai.hybrid import engine
 from routing_ai.keys import create_key, good_keys, revoke_key, save_new, verify_key
@@ -57,6 +65,8 @@ LONG_QUESTION = 1_500
 # Why a question with a picture is not asked; nothing has been spent then.
 BLIND = "{who} takes no pictures: choose another one, or ask without the picture."
 ALL_BLIND = "No model that is configured here takes pictures: ask without the picture."
+NONE_ALLOWED = "This API key may ask none of the models that could answer."
+TOO_DEAR = "money is short: a cheaper tier"
 # The health below which a model waits until others have been asked.
 FIT = 0.5
 # Models asked for one question, at most.
@@ -91,7 +101,7 @@ async def complete(request: Request) -> AsyncGenerator[Token | ToolCalls | Compl
                 yield part
             # Waited for when the end is told: its entry on the record shares the commit.
             run.account()
-            completed = _completed(run, plan.choice)
+            completed = _completed(run)
             _count(run, completed)
             if key and completed.finish == "stop":
                 answers.keep(key, request, "".join(texts), completed)
@@ -146,6 +156,10 @@ async def _plan(request: Request) -> _Plan:
             raise NoModel(BLIND.format(who=f"The model {request.model[:128]!r}")) from None
         return _Plan(Choice(specs[0].tier, "asked for by name"), specs, specs)
     first, then = at_first(catalogue.chains(), choice.tier), after_failure(catalogue.chains(), choice.tier)
+    # A key that is narrowed is not good for what would stand in, either.
+    first, then = list(filter(request.allows, first)), list(filter(request.allows, then))
+    if not first:
+        raise NoModel(NONE_ALLOWED)
     if request.begun:
         first, then = _continuing(first), _continuing(then)
         if not first:
@@ -181,6 +195,8 @@ async def _begun(request: Request, plan: _Plan) -> Run:
         candidates = plan.candidates()
         if not candidates:
             assert failure is not None
+            if isinstance(failure, ModelUnknown) and request.by_name:
+                raise NoModel(str(failure)) from failure
             raise failure
         try:
             return await _race(request, plan, candidates)
@@ -250,6 +266,11 @@ async def _reserve(request: Request, plan: _Plan, specs: list[TierSpec]) -> Run:
     order = Order(request.user_id, request.stream, plan.choice.reason, request.key_id)
     run = await Run.reserved(request, order, specs)
     plan.asked(run.spec)
+    wanted = plan.choice.tier
+    if run.spec.tier != wanted:
+        # What comes first of those that may be asked is passed over for its price alone.
+        dear = specs[0].tier == wanted
+        run.notes.append(TOO_DEAR if dear else f"{wanted.value} could not answer")
     return run
 
 
@@ -265,14 +286,9 @@ def _count(run: Run, completed: Completed) -> None:
     )
 
 
-def _completed(run: Run, choice: Choice) -> Completed:
+def _completed(run: Run) -> Completed:
     prompt, completion = run.counts()
     now = time.monotonic()
-    reason = choice.reason
-    if run.spec.tier != choice.tier:
-        reason = f"{reason}; {choice.tier.value} could not answer"
-    if run.redacted:
-        reason = f"{reason}; {leaving.NOTE}"
     return Completed(
         model=run.spec.model,
         tier=run.spec.tier.value,
@@ -282,7 +298,7 @@ def _completed(run: Run, choice: Choice) -> Completed:
         cost_nano=prices.cost_nano(run.spec, prompt, completion),
         first_token_ms=round(((run.first_token or now) - run.begun) * 1000),
         duration_ms=round((now - run.begun) * 1000),
-        reason=reason,
+        reason=run.reason,
     )
 
 

@@ -16,6 +16,7 @@ KNOWN = {
     gettext_noop("routing is off"),
     gettext_noop("the same was asked before"),
     gettext_noop("personal data was taken out of what the model was given"),
+    gettext_noop("money is short: a cheaper tier"),
     gettext_noop("with a picture"),
     gettext_noop("asks for reasoning"),
     gettext_noop("short and plain"),

@@ -56,6 +56,7 @@ class Wanted:
     key_id: int | None = None
     hedge_after: float | None = None
     cache: routing.CacheControl | None = None
+    only: frozenset[str] = frozenset()
 
 
 async def ask(message: Message, user: Any) -> Stream | RecordedStream:
@@ -106,6 +107,7 @@ async def ask_for(message: Message, user: Any, wanted: Wanted) -> Stream:
         key_id=wanted.key_id,
         hedge_after=wanted.hedge_after,
         cache=wanted.cache,
+        only=wanted.only,
     )
     with load.asking(message.priority):
         stream, _ = await _opened(message, user)

@@ -29,17 +29,22 @@ class Breaker:
             return self._trial + self._rest - now
         return 0.0
 
-    def begin(self, now: float) -> None:
-        """Count a call that is made now."""
-        if self._rest:
+    def begin(self, now: float) -> bool:
+        """Count a call that is made now; return whether it is the trial."""
+        trial = self._rest > 0 and not self.resting(now)
+        if trial:
             self._trial = now
+        return trial
 
     def succeeded(self) -> None:
         """Close: the provider answers."""
         self._failures, self._rest, self._until, self._trial = 0, 0.0, 0.0, None
 
-    def failed(self, now: float) -> None:
-        """Count a failure that is the provider's fault, not the request's."""
+    def failed(self, now: float, *, trial: bool = False) -> None:
+        """Count a failure that is the provider's fault, not the request's; `trial` is what `begin` said of the call."""
+        if self._rest and not trial:
+            # It was under way when the rest began, and says nothing new.
+            return
         self._failures += 1
         self._trial = None
         if self._rest or self._failures >= FAILURES:

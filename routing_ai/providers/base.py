@@ -42,11 +42,21 @@ class ToolCalls:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The end of an answer. `finish` is stop, length, tool_call or content_filter; counts are 0 when unknown."""
+    """The end of an answer. `finish` is stop, length, tool_call or content_filter, empty for one that broke off before a
+    word; counts are 0 when unknown."""
 
     finish: str = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+    @property
+    def known(self) -> bool:
+        return bool(self.prompt_tokens or self.completion_tokens)
+
+    @property
+    def of_answer(self) -> bool:
+        """Return whether it ends an answer, even if that has no word: all of its tokens may have gone into thinking."""
+        return bool(self.finish) and (self.finish != "stop" or self.completion_tokens > 0)
 
 
 Part: TypeAlias = Token | ToolCalls | Usage

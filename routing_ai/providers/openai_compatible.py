@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from routing_ai.errors import ProviderCut, ProviderFailed, ProviderRefused, ProviderTimeout, TooLong
+from routing_ai.errors import ModelUnknown, ProviderCut, ProviderFailed, ProviderRefused, ProviderTimeout, TooLong
 from routing_ai.providers.base import Call, Gather, Part, Token, ToolCalls, Usage
 from routing_ai.providers.exchange import Endpoint, Exchange
 from routing_ai.providers.shape import Shape
@@ -16,7 +16,7 @@ from routing_ai.providers.sse import EventParser, LineTooLong
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
 # Statuses that blame the request, not the key or the endpoint.
 REFUSED = frozenset({400, 413, 422})
-OK, REDIRECT = 200, 300
+OK, REDIRECT, NOT_FOUND = 200, 300, 404
 MESSAGE_LIMIT, REFUSAL_LIMIT = 300, 16_384
 TOOLS_LIMIT = 128
 # Events of one read that are looked at one by one, at its beginning and where what is alike ends.
@@ -131,12 +131,14 @@ class OpenAICompatibleProvider:
                 yield Token(text)
             # Not before: who reads slowly must not make the endpoint look silent.
             progress = loop.time()
-        if not answer.finish:
+        usage = Usage(answer.finish, answer.prompt_tokens, answer.completion_tokens)
+        # What an endpoint counted before it broke off without a word is for the accounts.
+        if not answer.finish and (answer.began or not usage.known):
             kind = ProviderCut if answer.began else ProviderFailed
             raise kind(f"{self.name} broke off before the answer was whole")
         if answer.tools:
             yield ToolCalls(answer.tool_calls())
-        yield Usage(answer.finish, answer.prompt_tokens, answer.completion_tokens)
+        yield usage
 
     async def check(self) -> None:
         """Raise ProviderFailed or ProviderTimeout unless the endpoint lists its models."""
@@ -243,12 +245,13 @@ class _Answer:
         if delta.get("tool_calls"):
             self._take_tools(delta["tool_calls"])
             return ""
-        text = delta.get("content")
+        # The words in which a model refuses are what it says.
+        text = delta.get("content") or delta.get("refusal")
         if not isinstance(text, str) or not text:
             # Thinking that is not shown is progress all the same.
             return "" if delta.get("reasoning") or delta.get("reasoning_content") else None
         self.began = True
-        if not (usage or choice.get("finish_reason") or len(choices) > 1 or delta.get("tool_calls")):
+        if not (usage or choice.get("finish_reason") or len(choices) > 1 or delta.get("refusal")):
             self._shape.learn(data, event, delta)
         return text
 
@@ -306,6 +309,8 @@ async def _refusal(name: str, response: Exchange) -> ProviderFailed:
             permanent=True,
         )
     kind = ProviderRefused if response.status in REFUSED else ProviderFailed
+    if response.status == NOT_FOUND:
+        kind = ModelUnknown
     return kind(f"{name} answered {response.status}: {words}", retry_after=retry_after, permanent=permanent)
 
 

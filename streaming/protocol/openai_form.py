@@ -248,6 +248,8 @@ class Writer:
             if not self._begun:
                 delta = {"role": "assistant", "content": None, **delta}  # type: ignore[dict-item]
             events.append(self._head + orjson.dumps(delta) + b',"finish_reason":null}]}\n\n')
+        elif not self._begun:
+            events.append(self.text(""))
         last = b',"aura":' + orjson.dumps(dict(about)) + b"}\n\n"
         events.append(self._head + b'{},"finish_reason":' + orjson.dumps(_FINISH[finish]) + b"}]" + last)
         if usage is not None:

@@ -255,6 +255,7 @@ async def _complete(scope: Scope, body: bytes, user: Any, send: Send) -> None:
         key_id=user.credential.number,
         hedge_after=_seconds(headers.get(b"aura-hedge-after", b"")),
         cache=_cache(headers.get(b"cache-control", b"")),
+        only=user.credential.models,
     )
     estimate = len(body) // 4 + wanted.max_tokens
     user.credential.admit(estimate)

@@ -47,6 +47,7 @@ async def test_a_provider_that_is_named_gets_no_personal_data(upstream: Upstream
         _, end = await answered()
         assert upstream.requests[-1]["body"]["messages"] == [{"role": "user", "content": GIVEN}]
         assert end.reason.endswith(leaving.NOTE)
+        assert await database_sync_to_async(lambda: Spend.objects.latest("pk").reason)() == end.reason
     _, end = await answered(messages=[{"role": "user", "content": "Nothing of the kind"}])
     assert leaving.NOTE not in end.reason
 

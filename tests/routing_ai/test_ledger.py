@@ -152,6 +152,47 @@ def test_a_budget_that_comes_in_the_middle_of_the_day_counts_what_was_spent_befo
     assert reserve(user, 2).spec == PAID
 
 
+def test_a_budget_that_is_given_to_somebody_else_counts_what_that_one_spent(user) -> None:
+    bob = get_user_model().objects.create_user("bob")
+    budget = Budget.objects.create(user=user, daily_limit=Decimal(5))
+    reserve(user, 4)
+    reserve(bob, 1)
+    budget.user = bob
+    budget.save()
+    assert used(bob) == [5, 1]
+    assert reserve(bob, 4).spec == PAID
+    budget.user, budget.daily_limit = user, Decimal(6)
+    budget.save()
+    assert used(user) == [9, 4]
+
+
+def test_a_budget_whose_zone_changes_counts_the_day_of_the_new_one(user, monkeypatch) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 11, 5, 3, tzinfo=UTC))
+    budget = Budget.objects.create(user=user, daily_limit=Decimal(9))
+    reserve(user, 1)
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 11, 5, 11, tzinfo=UTC))
+    reserve(user, 2)
+    budget.time_zone = "America/Los_Angeles"  # its 5th begins at 8:00 UTC
+    budget.save()
+    assert used(user)[-1] == 2
+    reserve(user, 3)
+    assert used(user)[-1] == 5
+
+
+def test_who_is_refused_waits_for_the_day_of_the_budget_that_refused(user, monkeypatch) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 11, 5, 20, tzinfo=UTC))
+    Budget.objects.create(daily_limit=Decimal(9), time_zone="Asia/Tokyo")  # its day ends at 15:00 UTC
+    own = Budget.objects.create(user=user, daily_limit=Decimal(1), time_zone="UTC")
+    cheap = TierSpec(Tier.NANO, "openai", "cheap", Decimal(1), Decimal(2))
+    with pytest.raises(BudgetExhausted) as caught:
+        reserve(user, 2, (PAID, cheap))
+    assert caught.value.retry_after == 4 * 3600
+    own.delete()
+    with pytest.raises(BudgetExhausted) as caught:
+        reserve(user, 10)
+    assert caught.value.retry_after == 19 * 3600
+
+
 def test_a_sum_is_the_sum_of_the_spends_whatever_happened(user) -> None:
     Budget.objects.create(daily_limit=Decimal(90))
     Budget.objects.create(user=user, daily_limit=Decimal(50))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from routing_ai import catalogue
 from routing_ai.errors import (
+    ModelUnknown,
     NoModel,
     ProviderCut,
     ProviderError,
@@ -60,6 +61,12 @@ async def test_an_answer_comes_token_by_token_with_its_usage(
     assert [part async for part in provider.stream(call("long"))][-1] == Usage("length", 11, 4)
 
 
+async def test_the_words_of_a_refusal_are_the_answer(provider: OpenAICompatibleProvider) -> None:
+    parts = [part async for part in provider.stream(call("refusal"))]
+    assert "".join(part.text for part in parts if isinstance(part, Token)) == "I cannot help"
+    assert parts[-1] == Usage("stop", 11, 3)
+
+
 @pytest.mark.parametrize(
     ("model", "error", "words", "retry"),
     [
@@ -69,7 +76,7 @@ async def test_an_answer_comes_token_by_token_with_its_usage(
         ("too-long-vllm", TooLong, "maximum context length", False),
         ("status-422", ProviderRefused, "no luck today", False),
         ("status-401", ProviderFailed, "no luck today", False),
-        ("status-404", ProviderFailed, "404", False),
+        ("status-404", ModelUnknown, "404", False),
         ("status-429", ProviderFailed, "429", True),
         ("status-500", ProviderFailed, "500", True),
         ("garbage", ProviderFailed, "not JSON", True),

@@ -34,15 +34,26 @@ def test_one_call_tries_whether_it_is_back_and_a_failed_trial_doubles_the_rest()
     made = opened()
     assert made.resting(REST_S - 1) == 1
     assert made.resting(REST_S) == 0
-    made.begin(REST_S)
+    assert made.begin(REST_S)
     assert made.resting(REST_S + 0.1) > 0, "a second call while the first one tries"
-    made.failed(REST_S + 1)
+    made.failed(REST_S + 1, trial=True)
     assert made.resting(REST_S + 1) == REST_S * 2
-    for _ in range(20):
-        made.failed(1000)
-    assert made.resting(1000) == REST_LIMIT_S
+    for number in range(1, 20):
+        made.failed(1000 * number, trial=made.begin(1000 * number))
+    assert made.resting(19_000) == REST_LIMIT_S
     made.succeeded()
-    assert made.resting(1000) == 0
+    assert made.resting(19_000) == 0
+
+
+def test_what_was_under_way_when_the_rest_began_makes_it_no_longer() -> None:
+    made = opened()
+    for _ in range(5):
+        made.failed(1)
+    assert made.resting(1) == REST_S - 1
+    assert made.begin(REST_S)
+    assert not made.begin(REST_S), "one call tries, however many come at once"
+    made.failed(REST_S + 0.1)
+    assert made.resting(REST_S + 0.1) == REST_S - 0.1, "the trial has not ended"
 
 
 def test_a_trial_that_nobody_ended_does_not_block_for_ever() -> None:

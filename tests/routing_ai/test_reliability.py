@@ -18,6 +18,7 @@ from routing_ai.ledger import Order, ledger
 from routing_ai.models import Budget, Spend, TierModel
 from routing_ai.policy import prices
 from routing_ai.policy.breaker import FAILURES
+from routing_ai.quality import monitor
 from routing_ai.services import Completed, Request, Token, ToolCalls, complete
 from tests.routing_ai.upstream import Upstream, configured
 
@@ -88,10 +89,111 @@ async def test_another_model_of_the_tier_comes_before_a_better_one_and_that_befo
     assert "fast could not answer" in (await answer(user_id))[1].reason
 
 
+async def test_what_a_key_does_not_allow_stands_in_for_nothing(upstream, user_id, settings) -> None:
+    settings.AURA_RETRIES = 0
+    configure(settings, fast="openai:status-500@1", smart="openai:fine@2")
+    assert (await answer(user_id))[1].model == "fine"
+    with pytest.raises(ProviderFailed):
+        await answer(user_id, only=frozenset({"fast"}))
+    assert upstream.began == 3
+    assert (await answer(user_id, only=frozenset({"fast", "fine"})))[1].model == "fine"
+    assert (await answer(user_id, "auto", only=frozenset({"auto"})))[1].model
+    with pytest.raises(NoModel, match="API key"):
+        await answer(user_id, only=frozenset({"nothing"}))
+    configure(settings, fast="openai:late-300@1")
+    assert (await answer(user_id, hedge_after=0.02))[1].tier == "nano"
+    assert (await answer(user_id, hedge_after=0.02, only=frozenset({"fast"})))[1].tier == "fast"
+    await database_sync_to_async(Budget.objects.create)(user_id=user_id, daily_limit=0)
+    with pytest.raises(BudgetExhausted):
+        await answer(user_id, only=frozenset({"fast"}))
+    assert (await answer(user_id, only=frozenset({"fast", "nano"})))[1].tier == "nano"
+
+
+@pytest.mark.parametrize(
+    ("models", "dollars", "note"),
+    [
+        ({"fast": "openai:status-500@1", "smart": "spare:fine@1/2"}, 1, "fast could not answer"),
+        ({"fast": "openai:status-500@1", "smart": "", "genius": ""}, 1, "fast could not answer"),
+        ({"fast": "openai:fine@1000", "nano": "spare:fine@0.001"}, 0.01, "money is short: a cheaper tier"),
+        ({"fast": "openai:fine@1"}, 0, "money is short: a cheaper tier"),
+        ({"fast": "openai:fine@1"}, 1, "asked for"),
+    ],
+)
+async def test_the_ledger_says_why_another_tier_answered(
+    upstream, user_id, settings, models: dict[str, str], dollars: float, note: str
+) -> None:
+    configure(settings, **models)
+    settings.AURA_RETRIES = 0
+    await database_sync_to_async(Budget.objects.create)(user_id=user_id, daily_limit=Decimal(str(dollars)))
+    stream = uuid4()
+    _, end = await answer(user_id, stream=stream)
+    assert end.reason.split("; ")[-1] == note
+    user = await database_sync_to_async(get_user_model().objects.get)(pk=user_id)
+    assert await database_sync_to_async(selectors.reason_of)(user, stream) == end.reason
+
+
 async def test_an_empty_answer_is_a_failure(upstream, user_id, settings) -> None:
     settings.AURA_RETRIES = 0
     configure(settings, fast="openai:empty@1", smart="openai:fine@2")
     assert (await answer(user_id))[1].model == "fine"
+
+
+@pytest.mark.parametrize(("status", "errors"), [(400, 0), (413, 0), (422, 0), (401, 1), (402, 1), (404, 1), (500, 1)])
+async def test_what_is_the_fault_of_an_endpoint_is_counted(
+    upstream, user_id, settings, status: int, errors: int
+) -> None:
+    settings.AURA_RETRIES = 0
+    configure(settings, fast=f"openai:status-{status}@1")
+    await answer(user_id)
+    total = monitor.totals.get(f"status-{status}")
+    assert (total.errors if total else 0) == errors
+
+
+async def test_a_model_that_its_endpoint_does_not_know_is_none_for_who_asks_by_name(
+    upstream, user_id, settings
+) -> None:
+    settings.AURA_OPEN_MODELS = True
+    tiers = dict.fromkeys(("nano", "fast", "smart", "genius"), "openai:status-404@1")
+    configure(settings, **tiers)
+    for name in ("spare:status-404", "status-404"):
+        with pytest.raises(NoModel, match="answered 404: no luck"):
+            await answer(user_id, name)
+    with pytest.raises(ProviderFailed, match="404"):
+        await answer(user_id, "fast")
+
+
+async def test_who_takes_no_notice_of_the_limit_is_ended(upstream, user_id, settings) -> None:
+    configure(settings, fast="openai:chatty@1/2")
+    request = Request(user_id, [{"role": "user", "content": "Hi"}], "fast", max_tokens=1)
+    *tokens, end = [part async for part in complete(request)]
+    assert 272 < sum(len(token.text) for token in tokens) < 1_000
+    assert (end.finish, end.completion_tokens) == ("length", 1)
+    assert await states() == [("chatty", "settled")]
+    async with asyncio.timeout(10):
+        while not upstream.left:
+            await asyncio.sleep(0.01)
+
+
+async def test_an_answer_that_is_all_thinking_is_an_answer_and_paid_for(upstream, user_id, settings) -> None:
+    configure(settings, fast="openai:thinking@1/2")
+    text, end = await answer(user_id)
+    assert (text, end.finish, end.completion_tokens, upstream.began) == ("", "length", 100, 1)
+    spend = await database_sync_to_async(Spend.objects.get)()
+    assert (spend.state, spend.prompt_tokens, spend.completion_tokens, spend.nano) == ("settled", 11, 100, 211_000)
+
+
+@pytest.mark.parametrize(
+    ("model", "counted"), [("stop-without-a-word", (33, 0)), ("counted-and-gone", (33, 12)), ("empty", (0, 0))]
+)
+async def test_tries_that_came_to_nothing_are_paid_for_as_the_endpoint_counted_them(
+    upstream, user_id, settings, model: str, counted: tuple[int, int]
+) -> None:
+    configure(settings, fast=f"openai:{model}@1/2")
+    _, end = await answer(user_id)
+    assert (end.model, upstream.began) == ("mock-3-0", 3)
+    spend = await database_sync_to_async(Spend.objects.get)(model=model)
+    assert (spend.prompt_tokens, spend.completion_tokens) == counted
+    assert spend.state == ("settled" if any(counted) else "released")
 
 
 async def test_a_provider_that_keeps_failing_rests_and_the_error_says_for_how_long(upstream, user_id, settings) -> None:
@@ -104,7 +206,7 @@ async def test_a_provider_that_keeps_failing_rests_and_the_error_says_for_how_lo
         await answer(user_id)
     assert caught.value.retry_after >= 1
     configure(settings, nano="gone:a@1", fast="gone:a@1,spare:fine@1")
-    attempts.breakers["gone"].failed(0)
+    attempts.breakers["gone"].failed(0, trial=True)
     assert (await answer(user_id))[1].model == "fine"
 
 

@@ -114,6 +114,10 @@ class Upstream:
         return await self._words(request, response, model)
 
     async def _words(self, request: web.Request, response: web.StreamResponse, model: str) -> web.StreamResponse:
+        if model == "chatty":
+            for number in range(2_000):
+                await response.write(_event(_choice({"content": f"{number} "})))
+                await asyncio.sleep(0.001)
         if model == "trickle":
             for number in range(40):
                 await response.write(_event(_choice({"content": f"{number} "})))
@@ -145,12 +149,25 @@ def _choice(delta: dict[str, Any], finish: str | None = None) -> bytes:
     return json.dumps({"choices": [{"delta": delta, "finish_reason": finish}]}).encode()
 
 
+def _usage(prompt: int, completion: int) -> bytes:
+    return json.dumps({"choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": completion}}).encode()
+
+
 USAGE = {"prompt_tokens": 11, "completion_tokens": 4}
 # Answers that come at once.
 WHOLE = {
     "garbage": [b"{not json"],
     "error-event": [b'{"error": {"message": "out of memory"}}'],
     "empty": [_choice({"content": ""}, "stop"), b"[DONE]"],
+    "stop-without-a-word": [_choice({"content": ""}, "stop"), _usage(11, 0), b"[DONE]"],
+    "counted-and-gone": [_choice({"reasoning_content": "Hm"}), _usage(11, 4)],
+    "thinking": [_choice({"reasoning_content": "Hm"}), _choice({}, "length"), _usage(11, 100), b"[DONE]"],
+    "refusal": [
+        *(_choice({"content": None, "refusal": word}) for word in ("I", " cannot", " help")),
+        _choice({}, "stop"),
+        _usage(11, 3),
+        b"[DONE]",
+    ],
     "tools": [*(_choice({"tool_calls": [piece]}) for piece in TOOL_PIECES), _choice({}, "tool_calls"), b"[DONE]"],
 }
 

@@ -35,10 +35,11 @@ made = {}
 for name, fields in {
     "list": {"scopes": "models"}, "ask": {"scopes": "chat"}, "fast": {"models_allowed": "fast fine"},
     "slow": {"requests_a_minute": 1}, "tokens": {"tokens_a_minute": 1000}, "poor": {},
+    "poor fast": {"models_allowed": "fast"},
 }.items():
     key = ApiKey(user=user, name=name, **fields)
     made[name] = save_new(key)
-    if name == "poor":
+    if "poor" in name:
         Budget.objects.create(api_key=key, daily_limit="0.000001")
 print(json.dumps(made))
 """
@@ -89,6 +90,20 @@ def test_a_streamed_answer_with_usage(served: Served) -> None:
     assert len({chunk.id for chunk in chunks}) == 1
     body = served.upstream.requests[-1]["body"]
     assert (body["messages"], body["max_tokens"], "temperature" in body) == (ASK, 50, False)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_is_all_thinking_is_empty_and_says_that_it_is_cut_off(served: Served, stream: bool) -> None:
+    request: Any = {"model": "openai:thinking", "messages": ASK, "stream": stream}
+    with served.client() as client:
+        given = client.chat.completions.create(**request)
+        if stream:
+            chunks = list(given)
+            assert (chunks[0].choices[0].delta.role, chunks[0].choices[0].delta.content) == ("assistant", "")
+            assert chunks[-1].choices[0].finish_reason == "length"
+        else:
+            assert (given.choices[0].message.content, given.choices[0].finish_reason) == ("", "length")
+            assert given.usage.completion_tokens == 100
 
 
 def test_an_answer_in_one_piece_names_its_model_and_cost(served: Served) -> None:
@@ -194,8 +209,10 @@ def test_models_are_listed_as_the_key_may_ask_them(served: Served) -> None:
         ("", {"extra_body": {"plugins": [{"id": "web"}]}}, openai.BadRequestError, "invalid_request"),
         ("", {"model": "openai:status-400"}, openai.BadRequestError, "invalid_request"),
         ("", {"model": "openai:too-long-llama"}, openai.BadRequestError, "context_length_exceeded"),
+        ("", {"model": "openai:status-404"}, openai.NotFoundError, "model_not_found"),
         ("", {"model": "openai:status-500"}, openai.InternalServerError, "provider_failed"),
         ("poor", {"model": "fine"}, openai.RateLimitError, "insufficient_quota"),
+        ("poor fast", {"model": "fast"}, openai.RateLimitError, "insufficient_quota"),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
