@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import orjson
 
 from streaming.protocol.codes import FaultCode, Finish
+from streaming.protocol.nesting import TOO_DEEP, is_too_deep
 
 T = TypeVar("T")
 
@@ -89,6 +90,9 @@ def parse(body: bytes) -> Asked:
         raise BadRequest(f"The body is not JSON: {error}") from None
     if not isinstance(data, dict):
         raise BadRequest("The body must be a JSON object.")
+    for name, value in data.items():
+        if is_too_deep(value):
+            raise BadRequest(f"{name[:NAME_LIMIT]} is {TOO_DEEP}.", name[:NAME_LIMIT])
     messages = _messages(data.get("messages"))
     text = words(messages[-1])
     model = data.get("model", "")

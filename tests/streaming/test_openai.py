@@ -72,6 +72,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         live.stop()
 
 
+# More than orjson writes, and less than it reads.
+NESTED: Any = json.loads("[" * 300 + "]" * 300)
 ASK: list[Any] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Count to four"}]
 
 
@@ -220,6 +222,10 @@ def test_errors_have_the_shape_that_clients_know(
         ({"messages": [*ASK, {"role": "user", "content": ["x"]}]}, "messages[2].content[0]", "an object with a type"),
         ({"stop": 5}, "stop", "text, or a list of texts"),
         ({"stop": ["a", None]}, "stop", "text, or a list of texts"),
+        ({"messages": [{"role": "user", "content": [{"type": "x", "x": NESTED}]}]}, "messages", "nested too deeply"),
+        ({"messages": [{"role": "user", "content": "x", "own": NESTED}]}, "messages", "nested too deeply"),
+        ({"extra_body": {"own": NESTED}}, "own", "nested too deeply"),
+        ({"extra_body": {"metadata": NESTED}}, "metadata", "nested too deeply"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_would_do(
