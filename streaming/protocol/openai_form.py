@@ -101,7 +101,7 @@ def parse(body: bytes) -> Asked:
     if data.get("n") not in (None, 1) or data.get("n") is True:
         raise BadRequest("One answer a request: n must be 1.", "n")
     options = _member(data, "stream_options", dict, "an object") or {}
-    wants_usage = _member(options, "include_usage", bool, "true or false")
+    wants_usage = _member(options, "include_usage", bool, "true or false", within="stream_options.")
     streams = _member(data, "stream", bool, "true or false")
     _refuse(data)
     extra = {name: value for name, value in data.items() if name not in _KEPT}
@@ -139,12 +139,12 @@ def _refuse(data: Mapping[str, Any]) -> None:
             raise BadRequest("Tools are functions; those of an endpoint have a price of their own.", f"tools[{number}]")
 
 
-def _member(data: Mapping[str, Any], name: str, kind: type[T], words: str) -> T | None:
+def _member(data: Mapping[str, Any], name: str, kind: type[T], words: str, within: str = "") -> T | None:
     """Return a member that may be left out or null. Raises BadRequest for one of another kind."""
     value = data.get(name)
     if value is None or isinstance(value, kind):
         return value
-    raise BadRequest(f"{name} is {words}.", name)
+    raise BadRequest(f"{within}{name} is {words}.", within + name)
 
 
 def _messages(found: Any) -> list[dict[str, Any]]:

@@ -222,6 +222,7 @@ def test_errors_have_the_shape_that_clients_know(
         ({"messages": [*ASK, {"role": "user", "content": ["x"]}]}, "messages[2].content[0]", "an object with a type"),
         ({"stop": 5}, "stop", "text, or a list of texts"),
         ({"stop": ["a", None]}, "stop", "text, or a list of texts"),
+        ({"stream_options": {"include_usage": "yes"}}, "stream_options.include_usage", "true or false"),
         ({"messages": [{"role": "user", "content": [{"type": "x", "x": NESTED}]}]}, "messages", "nested too deeply"),
         ({"messages": [{"role": "user", "content": "x", "own": NESTED}]}, "messages", "nested too deeply"),
         ({"extra_body": {"own": NESTED}}, "own", "nested too deeply"),
@@ -465,7 +466,7 @@ async def test_a_key_that_is_narrowed_is_nobodys_over_grpc(monkeypatch: pytest.M
         ({"n": True}, "n"),
         ({"stream": 0}, "stream"),
         ({"stream_options": []}, "stream_options"),
-        ({"stream_options": {"include_usage": 0}}, "include_usage"),
+        ({"stream_options": {"include_usage": 0}}, "stream_options.include_usage"),
         ({"tools": ""}, "tools"),
     ],
 )
