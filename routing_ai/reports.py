@@ -86,6 +86,11 @@ def _every_day(rows: Sequence[Row], first: date, last: date) -> list[Row]:
     return [known.get(day.isoformat(), Row(day.isoformat(), 0, 0, 0, nothing, nothing)) for day in days]
 
 
+def spent_ever() -> Decimal:
+    """Return what all settled calls have cost, in US dollars."""
+    return prices.dollars(Spend.objects.filter(state=Spend.SETTLED).aggregate(nano=Sum("nano"))["nano"] or 0)
+
+
 def total(rows: Sequence[Row]) -> Row:
     """Return the sum of rows."""
     return Row(

@@ -89,7 +89,8 @@ def test_nesting_without_end_is_a_frame_error(form: JsonForm, text: str) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ['{"type": "publish", "topic": "t", "data": %s}', '{"type": "subscribe", "topic": "t", "filter": {"a": %s}}']
+    "text",
+    ['{"type": "publish", "topic": "t", "data": %s}', '{"type": "subscribe", "topic": "t", "filter": {"a": %s}}'],
 )
 def test_nesting_of_any_depth_is_a_frame_or_a_frame_error(form: JsonForm, text: str) -> None:
     refused = 0
