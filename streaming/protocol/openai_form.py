@@ -25,6 +25,8 @@ _KEPT = frozenset(
     {"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "n", "user"}
     | {"metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"}
 )
+# What is on the record by itself, and what says only how the answer is sent.
+_TOLD = frozenset({"model", "messages", "stream", "stream_options"})
 # What would have the endpoint ask other models, or do what has a price of its own: no budget has room for that.
 _DEAR = ("models", "plugins", "web_search_options", "preset", "best_of")
 # What is answered in fields that AURA does not hand on.
@@ -112,7 +114,7 @@ def parse(body: bytes) -> Asked:
         model=model,
         messages=messages,
         text=text if text.strip() else _EMPTY.get(messages[-1]["role"], ""),
-        record=_record(messages, extra),
+        record=_record(messages, {name: value for name, value in data.items() if name not in _TOLD}),
         stream=bool(streams),
         include_usage=bool(wants_usage),
         max_tokens=_limit(data),
@@ -208,13 +210,13 @@ def _named(data: str) -> str:
     return f"{kind}, {len(data)} characters, SHA-256 {hashlib.sha256(data.encode()).hexdigest()}"
 
 
-def _record(messages: Sequence[Mapping[str, Any]], extra: Mapping[str, Any]) -> dict[str, str]:
+def _record(messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> dict[str, str]:
     record: dict[str, str] = {}
     if len(messages) > 1:
         before = [{"role": message["role"], "content": words(message)} for message in messages[:-1]]
         record["before"] = orjson.dumps(before).decode()
-    if extra:
-        record["parameters"] = orjson.dumps(extra).decode()
+    if parameters:
+        record["parameters"] = orjson.dumps(parameters).decode()
     return record
 
 

@@ -130,6 +130,15 @@ def test_it_is_on_the_record_with_all_that_the_model_was_given(served: Served) -
     assert "Be brief." in listed
 
 
+def test_all_parameters_are_for_the_record() -> None:
+    given = {"user": "u-1", "metadata": {"a": "b"}, "max_tokens": 5, "temperature": 0, "top_p": 0.5, "n": 1}
+    sent = {"model": "fast", "stream": True, "stream_options": {"include_usage": True}, "messages": ASK, **given}
+    asked = form.parse(json.dumps(sent).encode())
+    assert json.loads(asked.record["parameters"]) == given
+    assert asked.extra == {"top_p": 0.5}
+    assert "parameters" not in form.parse(json.dumps({"model": "fast", "messages": ASK}).encode()).record
+
+
 def test_tools_and_images_pass_through_and_tool_calls_come_back(served: Served) -> None:
     tool: Any = {
         "type": "function",
