@@ -193,5 +193,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Revoke the selected keys"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        for key in queryset.filter(revoked=None):
+        keys = list(queryset.filter(revoked=None))
+        for key in keys:
             services.revoke_key(key)
+        self.message_user(request, _("Keys that were revoked: %(count)s") % {"count": len(keys)})
