@@ -1,4 +1,4 @@
-"""Models of the tiers in the admin: a provider that nobody can ask is refused, in words that say which there are; and keys."""
+"""Models of the tiers in the admin: a provider that nobody can ask is refused, in words that say which there are. Keys."""
 
 import pytest
 from django.test import Client

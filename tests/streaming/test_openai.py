@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -324,6 +325,59 @@ async def test_many_at_once_for_one_key(served: Served) -> None:
     assert {answer.choices[0].message.content for answer in answers} == {"One two ثلاثة four"}
 
 
+@pytest.mark.parametrize(("path", "status"), [("/v1/models", 200), ("/v1/models/fine", 200), ("/v1/models/huge", 404)])
+def test_head_is_get_without_a_body(served: Served, path: str, status: int) -> None:
+    def asked(method: str) -> tuple[int, str | None, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", served.live.port, timeout=30)
+        connection.request(method, path, headers={"Authorization": f"Bearer {served.live.key}"})
+        with closing(connection), connection.getresponse() as answer:
+            return answer.status, answer.headers["Content-Length"], answer.read()
+
+    get, head = asked("GET"), asked("HEAD")
+    assert get[:2] == head[:2]
+    assert (head[0], head[2]) == (status, b"")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "status"),
+    [
+        (["localhost"], 200),
+        (["127.0.0.1:8000"], 200),
+        ([], 200),
+        (["evil.example"], 400),
+        (["localhost", "evil.example"], 400),
+        (["local host"], 400),
+    ],
+)
+async def test_only_hosts_of_the_settings_are_answered(
+    hosts: list[str], status: int, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+    sent: list[dict[str, Any]] = []
+
+    async def user_of(_scope: Any, **_more: Any) -> Any:
+        return SimpleNamespace(credential=SimpleNamespace(may=lambda _scope: True, may_ask=lambda _model: True))
+
+    async def receive() -> dict[str, Any]:
+        if not sent:
+            return {"type": "http.request", "body": b""}
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def respond(*given: Any) -> None:
+        await transport._send(given[-1], 200, b"{}")
+
+    monkeypatch.setattr(transport.identity, "user_of", user_of)
+    monkeypatch.setattr(transport, "_respond", respond)
+    headers = [(b"host", host.encode()) for host in hosts]
+    await transport.application({"method": "GET", "path": "/v1/models", "headers": headers}, receive, send)
+    assert sent[0]["status"] == status
+    if status == 400:
+        assert json.loads(sent[1]["body"])["error"]["code"] == "invalid_request"
+
+
 def test_curl_needs_nothing_but_the_key(served: Served, tmp_path: Path) -> None:
     body = json.dumps({"messages": [{"role": "user", "content": "Hi"}], "model": "nano", "stream": True})
     command = [
@@ -487,7 +541,7 @@ def test_what_is_of_another_kind_is_no_less_wrong_for_being_empty(given: dict[st
 
 
 def test_a_path_names_the_method_that_it_takes(served: Served) -> None:
-    for path, method in (("/v1/chat/completions", "POST"), ("/v1/models/fine", "GET")):
+    for path, method in (("/v1/chat/completions", "POST"), ("/v1/models/fine", "GET, HEAD")):
         connection = http.client.HTTPConnection("127.0.0.1", served.live.port, timeout=30)
         connection.request("PATCH", path, headers={"Authorization": f"Bearer {served.live.key}"})
         assert connection.getresponse().headers["Allow"] == method
