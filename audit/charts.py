@@ -1,11 +1,11 @@
 """Figures and charts of the record: drawn on the server as SVG, since the pages allow no inline script or style."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count
 from django.utils import timezone
 
 from audit.models import Checkpoint, Conversation, Entry, Flag, Review, Rule, Summary
@@ -14,6 +14,24 @@ DAYS = 30
 WIDTH, HEIGHT, FOOT, HEAD = 600, 120, 24, 22
 # As many bars have room for labels of their own.
 LABELLED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """US dollars that were spent: of all time, and of each day."""
+
+    total: float
+    days: Mapping[date, float]
+
+
+_costs: Callable[[date, date], Costs] | None = None
+
+
+def set_costs(costs: Callable[[date, date], Costs]) -> None:
+    """Have money told by who keeps the accounts, between two days: what ended without an answer has no summary here, and may
+    have cost something all the same. Whoever wires the apps together calls this."""
+    global _costs  # noqa: PLW0603
+    _costs = costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +93,37 @@ def chart(title: Any, values: Sequence[tuple[str, float]], form: str = "{:,.0f}"
     return Chart(title, bars, first, last, form.format(highest), labelled=len(values) <= LABELLED)
 
 
-def by_day(now: datetime | None = None) -> dict[date, tuple[int, float]]:
-    """Return turns and US dollars of each of the last DAYS days, days without any included."""
-    today = (now or timezone.now()).date()
-    days = {today - timedelta(days=number): (0, 0.0) for number in range(DAYS - 1, -1, -1)}
+def by_day(now: datetime | None = None) -> dict[date, int]:
+    """Return the turns of each of the last DAYS days, days without any included."""
+    today = timezone.localdate(now)
+    days = {today - timedelta(days=number): 0 for number in range(DAYS - 1, -1, -1)}
     since = int(datetime.combine(min(days), datetime.min.time(), tzinfo=timezone.get_current_timezone()).timestamp())
-    for at, cost in Summary.objects.filter(at__gte=since * 1_000_000).values_list("at", "cost_nano").iterator():
+    for at in Summary.objects.filter(at__gte=since * 1_000_000).values_list("at", flat=True).iterator():
         day = datetime.fromtimestamp(at / 1_000_000, timezone.get_current_timezone()).date()
         if day in days:
-            turns, dollars = days[day]
-            days[day] = turns + 1, dollars + cost / 1e9
+            days[day] += 1
     return days
 
 
 def figures() -> dict[str, Any]:
-    """Return what the dashboard shows."""
+    """Return what the dashboard shows; without money where nobody tells of it."""
     from django.utils.translation import gettext as _
 
     days = by_day()
+    costs = _costs(min(days), max(days)) if _costs is not None else None
+    charts = [chart(_("Questions a day"), [(f"{day:%Y-%m-%d}", turns) for day, turns in days.items()])]
+    if costs is not None:
+        spent = [(f"{day:%Y-%m-%d}", costs.days.get(day, 0.0)) for day in days]
+        charts.append(chart(_("US dollars a day"), spent, "${:,.6f}"))
     flags = dict(Flag.objects.values_list("category").annotate(Count("pk")).order_by())
     statuses = dict(Review.objects.values_list("status").annotate(Count("pk")).order_by())
-    totals = Summary.objects.aggregate(turns=Count("pk"), cost=Sum("cost_nano"))
     head = Checkpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
     return {
         "conversations": Conversation.objects.count(),
-        "turns": totals["turns"],
-        "cost": (totals["cost"] or 0) / 1e9,
+        "turns": Summary.objects.count(),
+        "cost": costs.total if costs is not None else None,
         "entries": Entry.objects.count(),
         "sealed": head,
         "reviews": [(label, statuses.get(status, 0), status) for status, label in Review.STATUSES],
-        "charts": [
-            chart(_("Questions a day"), [(f"{day:%Y-%m-%d}", turns) for day, (turns, _cost) in days.items()]),
-            chart(
-                _("US dollars a day"), [(f"{day:%Y-%m-%d}", cost) for day, (_turns, cost) in days.items()], "${:,.6f}"
-            ),
-            chart(_("Flags"), [(str(label), flags.get(name, 0)) for name, label in Rule.CATEGORIES]),
-        ],
+        "charts": [*charts, chart(_("Flags"), [(str(label), flags.get(name, 0)) for name, label in Rule.CATEGORIES])],
     }

@@ -14,7 +14,10 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         # The import registers the checks; the Celery application must exist before any task is called.
-        from aura_site import celery, checks, erasure  # noqa: F401
+        from audit import charts
+        from aura_site import celery, checks, erasure, figures  # noqa: F401
+
+        charts.set_costs(figures.costs)
 
         # What staff read above the tables of others, which have names for programmers.
         apps.get_app_config("otp_totp").verbose_name = _("Second factor: authenticator apps")

@@ -6,6 +6,7 @@ from typing import Final
 
 from compression.codec import (
     DEFAULT_LIMIT,
+    CodecError,
     CompressionMethod,
     Encoded,
     Library,
@@ -53,15 +54,19 @@ class HybridCompressor:
     ) -> tuple[bytes, CompressionMethod]:
         """Return the payload of `text`, or of a known template with its slot values, and its method.
 
-        Raises TypeError unless exactly one of `text` and `template_id` is given, CodecError for a template that the
-        library lacks or a lone surrogate, ValueError for another number of slots than the template has.
+        Raises TypeError unless exactly one of `text` and `template_id` is given and the values are texts, CodecError for a
+        template that the library lacks, a lone surrogate, or a template and slots that make a text over the limit,
+        ValueError for another number of slots than the template has.
         """
         encoded = self._encode(text, template_id, slots)
         return encoded.data, encoded.method
 
-    def decompress(self, data: bytes) -> str:
+    def decompress(self, data: bytes | bytearray | memoryview) -> str:
         """Return the text of a payload. Raises CodecError, whatever the bytes."""
-        return decode(data, {_INDEX: self.library}, self.limit, {_INDEX: self.model} if self.model else None)
+        # By way of a memoryview: bytes(5) are five bytes, and no payload.
+        return decode(
+            bytes(memoryview(data)), {_INDEX: self.library}, self.limit, {_INDEX: self.model} if self.model else None
+        )
 
     def hybrid_compress(self, text: str) -> HybridResult:
         """Return the payload of `text` with its method, template and sizes. Raises CodecError for a lone surrogate."""
@@ -72,5 +77,13 @@ class HybridCompressor:
         if text is not None and template_id is None and slots is None:
             return encode(text, self.library, _INDEX, self.model)
         if text is None and template_id is not None:
-            return encode_template(template_id, slots or (), self.library, _INDEX)
+            encoded = encode_template(template_id, slots or (), self.library, _INDEX)
+            self._check_size(template_id, slots or ())
+            return encoded
         raise TypeError("Give either a text, or a template_id with its slots.")
+
+    def _check_size(self, template_id: int, slots: Sequence[str]) -> None:
+        """Raise CodecError for a text that `decompress` would refuse: a few slots make it larger than it looks."""
+        template = self.library.template(template_id)
+        if template is not None and template.fixed_bytes + sum(len(slot.encode()) for slot in slots) > self.limit:
+            raise CodecError("too_large")

@@ -91,7 +91,7 @@ def library_by_hash(digest: str) -> Library | None:
     """
     if digest == default_library().hash:
         return default_library()
-    if not LibraryRow.objects.filter(hash=digest, promoted__isnull=False).exists():
+    if not _is_hash(digest) or not LibraryRow.objects.filter(hash=digest, promoted__isnull=False).exists():
         return None
     try:
         return _load(digest)
@@ -110,12 +110,17 @@ def dictionary_by_hash(digest: str) -> bytes | None:
     """Return the dictionary of that hash, or None. Only those of libraries that are or were active are found."""
     if digest == default_library().dictionary:
         return default_dictionary()
-    if not re.fullmatch("[0-9a-f]{64}", digest):
+    if not _is_hash(digest):
         return None
     if not LibraryRow.objects.filter(promoted__isnull=False, manifest__contains=digest).exists():
         return None
     content = Dictionary.objects.filter(hash=digest).values_list("content", flat=True).first()
     return bytes(content) if content is not None else None
+
+
+def _is_hash(digest: str) -> bool:
+    """Return whether that can be a hash at all: not everything can be looked for (PostgreSQL refuses a NUL byte)."""
+    return re.fullmatch("[0-9a-f]{64}", digest) is not None
 
 
 def model_by_hash(digest: str) -> Model | None:

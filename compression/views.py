@@ -1,7 +1,6 @@
 """HTTP: libraries for clients to fetch."""
 
 import hashlib
-import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_safe
 from compression import selectors
 from compression.codec.delta import CONTENT_TYPE, delta
 from compression.downloads import counted
+from compression.negotiation import negotiated
 
 
 @counted("library")
@@ -88,9 +88,10 @@ def _delta(source: bytes, target: bytes, held: str, digest: str) -> bytes | None
 
 def _coded(request: HttpRequest, name: str, content: bytes, kind: str) -> HttpResponseBase:
     """Return immutable content, in Brotli's finest form for clients that take it: made once, sent to every client."""
-    takes_brotli = re.search(r"\bbr\b", request.headers.get("Accept-Encoding", "")) is not None
+    takes_brotli = negotiated(request.headers.get("Accept-Encoding", ""), ("br",))
     made = _once(name, lambda: brotli.compress(content, quality=11, lgwin=22)) if takes_brotli else None
-    response = _immutable(request, name, made or content, kind, "")
+    # Other bytes have another name (RFC 9110, 8.8.1), or a cache would put parts of both together.
+    response = _immutable(request, f"{name}-br" if made else name, made or content, kind, "")
     response["Vary"] = "Accept-Encoding"
     if made and response.status_code == HTTPStatus.OK:
         response["Content-Encoding"] = "br"

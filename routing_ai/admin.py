@@ -48,6 +48,8 @@ class BudgetAdmin(admin.ModelAdmin):
 
 GROUPS = {"day": _("day"), "user": _("user"), "tier": _("tier"), "model": _("model"), "key": _("API key")}
 CHART_BARS, REPORT_DAYS, DAYS_LIMIT = 100, 30, 400
+# Days outside are nobody's, and near the ends of the calendar no others can be counted from them.
+EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
 
 
 def _days(first: str, last: str) -> tuple[date, date]:
@@ -58,6 +60,7 @@ def _days(first: str, last: str) -> tuple[date, date]:
         end = date.fromisoformat(last) if last else default[1]
     except ValueError:
         return default
+    begin, end = (min(max(day, EARLIEST), LATEST) for day in (begin, end))
     return max(begin, end - timedelta(days=DAYS_LIMIT)), end
 
 
@@ -141,6 +144,8 @@ class SpendAdmin(admin.ModelAdmin):
         shown = rows[:CHART_BARS]
         words = (str(_("spent")), str(_("always the best")))
         names, spent, best = [row.name for row in shown], [row.spent for row in shown], [row.best for row in shown]
+        # The year is that of the days above.
+        labels = [name[5:] for name in names] if by == "day" else names
         context = {
             **self.admin_site.each_context(request),
             "title": _("Cost report"),
@@ -151,7 +156,7 @@ class SpendAdmin(admin.ModelAdmin):
             "last": last,
             "rows": rows,
             "total": reports.total(rows),
-            "chart": mark_safe(charts.bars(names, spent, best, words)),
+            "chart": mark_safe(charts.bars(names, spent, best, words, labels)),
         }
         return TemplateResponse(request, "admin/routing_ai/spend/report.html", context)
 
@@ -188,5 +193,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Revoke the selected keys"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        for key in queryset.filter(revoked=None):
+        keys = list(queryset.filter(revoked=None))
+        for key in keys:
             services.revoke_key(key)
+        self.message_user(request, _("Keys that were revoked: %(count)s") % {"count": len(keys)})

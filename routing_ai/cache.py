@@ -4,13 +4,12 @@ import hashlib
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from routing_ai.policy.choice import text_of
 from routing_ai.policy.likeness import form
 
 ENTRIES, BYTES = 5_000, 32 * 1024 * 1024
@@ -126,12 +125,17 @@ class AdaptiveCache:
         self._asked = self._found = 0
 
 
-def key_of(scope: str, request: Mapping[str, Any], messages: Any) -> bytes:
+def key_of(scope: str, request: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> bytes:
     """Return the key of a question: of its scope (whose it is), all that shapes its answer, what was said before, and the
-    form of what is asked, which near-duplicates share."""
+    form of what is asked, which near-duplicates share.
+
+    Only what a user asks last counts by its form: in what a tool gave back, or a program says, case and spacing may mean
+    something, and so they may in all that stands beside the text of a message.
+    """
     *before, last = messages
-    asked: Any = form(text_of(last)) if isinstance(last.get("content"), str) else last
-    shape = orjson.dumps([scope, request, before, last.get("role"), asked], option=orjson.OPT_SORT_KEYS, default=str)
+    if last.get("role") == "user" and isinstance(last.get("content"), str):
+        last = {**last, "content": form(last["content"])}
+    shape = orjson.dumps([scope, request, before, last], option=orjson.OPT_SORT_KEYS, default=str)
     return hashlib.sha256(shape).digest()
 
 

@@ -1,6 +1,10 @@
 """What leaves for an outside provider: personal data may be taken out of it before (AURA_REDACT_FOR)."""
 
 import asyncio
+import base64
+import binascii
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,8 +21,16 @@ LONG: Final = 2_000
 #: What the reason of an answer says when something was taken out.
 NOTE: Final = "personal data was taken out of what the model was given"
 
-# Texts of a message beside its content, as endpoints give them and get them back.
-_TEXTS: Final = frozenset({"refusal", "reasoning", "reasoning_content"})
+# What stays as it is, wherever it stands: what models, endpoints and programs tell things apart by.
+_KEPT: Final = frozenset({"role", "type", "id", "tool_call_id", "call_id", "file_id", "format"})
+# What stays as it is in these alone: pictures, and names of tools.
+_KEPT_IN: Final = {"image_url": {"url"}, "function": {"name"}, "function_call": {"name"}}
+# What may be data as base64.
+_DATA: Final = frozenset({"data", "file_data", "signature"})
+_DATA_URL: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?[^,]{0,200};base64,", re.IGNORECASE)
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{64,}={0,2}\s*")
+# Parameters that describe what a model may do, and how it answers, in a form that endpoints check.
+_DEFINITIONS: Final = frozenset({"tools", "tool_choice", "response_format"})
 
 _redact: Redact | None = None
 
@@ -38,59 +50,123 @@ def is_redacted_for(provider: str) -> bool:
 async def prepared(messages: Messages, provider: str) -> tuple[Messages, bool]:
     """Return the messages as the provider may see them, and whether anything was taken out.
 
-    All text is redacted: of users, of programs, of earlier answers, the results and the arguments of tools. Names of tools
-    and pictures are left as they are. Raises NoModel when it is wanted and nobody can do it: then nothing leaves.
+    All text is redacted, wherever it stands: of users, of programs, of earlier answers, of files, the results and the
+    arguments of tools. Names of tools, ids and pictures are left as they are. Raises NoModel when it is wanted and nobody
+    can do it: then nothing leaves.
     """
     if not is_redacted_for(provider):
         return messages, False
-    if _redact is None:
-        raise NoModel(f"Texts for {provider} are to be redacted (AURA_REDACT_FOR), and this process cannot do it.")
+    redact = _redactor(provider)
     if sum(map(_size, messages)) > LONG:
-        return await asyncio.to_thread(_redacted, messages, _redact)
-    return _redacted(messages, _redact)
+        return await asyncio.to_thread(_redacted, messages, redact)
+    return _redacted(messages, redact)
 
 
 def without_texts(extra: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
-    """Return the parameters as the provider may see them: `prediction` is a text like those of messages, and can be done
-    without."""
-    return {name: extra[name] for name in extra if name != "prediction"} if is_redacted_for(provider) else extra
+    """Return the parameters as the provider may see them: redacted but for definitions, and without `prediction`, which is
+    a text like those of messages, and can be done without."""
+    if not extra or not is_redacted_for(provider):
+        return extra
+    redact = _redactor(provider)
+    return {
+        redact(name): value if name in _DEFINITIONS else _value(name, value, redact)
+        for name, value in extra.items()
+        if name != "prediction"
+    }
+
+
+def _redactor(provider: str) -> Redact:
+    if _redact is None:
+        raise NoModel(f"Texts for {provider} are to be redacted (AURA_REDACT_FOR), and this process cannot do it.")
+    return _redact
 
 
 def _size(message: Mapping[str, Any]) -> int:
-    content = message.get("content")
-    return len(content) if isinstance(content, str) else LONG
+    # Of what is more than words the size is not known before it is looked at.
+    texts = [value for name, value in message.items() if name not in _KEPT]
+    return sum(len(text) if isinstance(text, str) else 0 if text is None else LONG + 1 for text in texts)
 
 
 def _redacted(messages: Messages, redact: Redact) -> tuple[Messages, bool]:
-    cleaned = [_message(message, redact) for message in messages]
+    cleaned = [_members("", message, redact) for message in messages]
     return cleaned, cleaned != list(messages)
 
 
-def _message(message: Mapping[str, Any], redact: Redact) -> dict[str, Any]:
-    cleaned = {
-        name: redact(text) if name in _TEXTS and isinstance(text, str) else text for name, text in message.items()
-    }
-    content = message.get("content")
-    if isinstance(content, str):
-        cleaned["content"] = redact(content)
-    elif isinstance(content, list):
-        cleaned["content"] = [_part(part, redact) for part in content]
-    if isinstance(message.get("tool_calls"), list):
-        cleaned["tool_calls"] = [_call(call, redact) for call in message["tool_calls"]]
-    return cleaned
-
-
-def _part(part: Any, redact: Redact) -> Any:
-    if not isinstance(part, dict):
-        return part
+def _members(place: str, members: Mapping[str, Any], redact: Redact) -> dict[str, Any]:
+    """Return an object that stands under the name `place`, redacted: the names in it, too, which may be anybody's."""
+    kept = _KEPT | _KEPT_IN.get(place, frozenset())
     return {
-        name: redact(text) if name in ("text", "refusal") and isinstance(text, str) else text
-        for name, text in part.items()
+        redact(name): value if name in kept and isinstance(value, str) else _value(name, value, redact)
+        for name, value in members.items()
     }
 
 
-def _call(call: Any, redact: Redact) -> Any:
-    function = call.get("function") if isinstance(call, dict) else None
-    if isinstance(function, dict) and isinstance(function.get("arguments"), str):
-        return {**call, "function": {**function, "arguments": redact(function["arguments"])}}
-    return call
+def _value(name: str, value: Any, redact: Redact) -> Any:
+    match value:
+        case str():
+            return _text(name, value, redact)
+        case list():
+            return [_value(name, one, redact) for one in value]
+        case dict():
+            return _members(name, value, redact)
+    return value
+
+
+def _text(name: str, text: str, redact: Redact) -> str:
+    if name == "image_url":
+        return text
+    if name == "arguments":
+        return _arguments(text, redact)
+    head = _DATA_URL.match(text)
+    if head is not None:
+        return text[: head.end()] + _encoded(text[head.end() :], redact)
+    if name in _DATA and _BASE64.fullmatch(text):
+        return _encoded(text, redact)
+    return redact(text)
+
+
+def _encoded(data: str, redact: Redact) -> str:
+    """Return base64 with its text redacted; what is no text (pictures, sound, what was enciphered) as it is."""
+    try:
+        text = base64.b64decode(data).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return data
+    cleaned = redact(text)
+    return data if cleaned == text else base64.b64encode(cleaned.encode()).decode()
+
+
+def _arguments(text: str, redact: Redact) -> str:
+    """Return arguments of a tool, which are JSON and have to stay JSON, redacted."""
+    try:
+        found = json.loads(text)
+        cleaned = _inside("", found, redact)
+        inside = text if cleaned == found else json.dumps(cleaned, ensure_ascii=False)
+        # What only its neighbours tell is found in the whole.
+        whole = redact(inside)
+        return whole if _is_json(whole) else inside
+    except (ValueError, RecursionError):
+        return redact(text)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _inside(name: str, value: Any, redact: Redact) -> Any:
+    """Return a value of JSON, redacted; a number that is a finding becomes a text."""
+    match value:
+        case dict():
+            return {redact(key): _inside(key, one, redact) for key, one in value.items()}
+        case list():
+            return [_inside(name, one, redact) for one in value]
+        case str() | int() | float() if not isinstance(value, bool):
+            # The name may say what the digits are: {"phone": 1701234567}.
+            said, before = str(value), f"{name}: "
+            told = redact(before + said)
+            cleaned = told.removeprefix(before) if told.startswith(before) else redact(said)
+            return value if cleaned == said else cleaned
+    return value

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,13 +19,14 @@ from routing_ai.models import Spend
 from routing_ai.policy import prices
 from routing_ai.policy.budget import bounds, day_in
 
-# What a report may be grouped by, and the columns that name its rows.
+# What a report may be grouped by, and the columns of its rows, of which the first names them.
 GROUPS = {
     "day": ("day",),
     "user": ("user__username",),
     "tier": ("tier",),
     "model": ("model",),
-    "key": ("api_key__name",),
+    # Names of keys are not unique: the beginning of a key tells it from its namesakes.
+    "key": ("api_key__name", "api_key", "api_key__prefix"),
 }
 ROWS = 1_000
 
@@ -51,19 +53,24 @@ def costs(by: str, first: date, last: date, user_id: int | None = None) -> list[
     what was spent. Raises KeyError for what cannot be grouped by."""
     columns = GROUPS[by]
     begin, end = bounds(settings.TIME_ZONE, first)[0], bounds(settings.TIME_ZONE, last)[1]
-    found = Spend.objects.filter(state=Spend.SETTLED, created__gte=begin, created__lt=end)
+    spends = Spend.objects.filter(state=Spend.SETTLED, created__gte=begin, created__lt=end)
     if user_id is not None:
-        found = found.filter(user=user_id)
+        spends = spends.filter(user=user_id)
     if by == "day":
-        found = found.annotate(day=TruncDate("created", tzinfo=ZoneInfo(settings.TIME_ZONE)))
-    sums: Any = found.values(*columns).annotate(
+        spends = spends.annotate(day=TruncDate("created", tzinfo=ZoneInfo(settings.TIME_ZONE)))
+    sums: Any = spends.values(*columns).annotate(
         calls=Count("pk"),
         prompts=Sum("prompt_tokens"),
         completions=Sum("completion_tokens"),
         spent=Sum("nano"),
         best=Sum("best_nano"),
     )
-    rows = [_row(columns[0], values) for values in sums.order_by("day" if by == "day" else "-spent")[:ROWS]]
+    found = list(sums.order_by("day" if by == "day" else "-spent")[:ROWS])
+    names = Counter(values[columns[0]] for values in found)
+    for values in found:
+        if by == "key" and names[values["api_key__name"]] > 1:
+            values["api_key__name"] += f" ({values['api_key__prefix']})"
+    rows = [_row(columns[0], values) for values in found]
     return _every_day(rows, first, last) if by == "day" else rows
 
 
@@ -84,6 +91,11 @@ def _every_day(rows: Sequence[Row], first: date, last: date) -> list[Row]:
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     nothing = Decimal(0)
     return [known.get(day.isoformat(), Row(day.isoformat(), 0, 0, 0, nothing, nothing)) for day in days]
+
+
+def spent_ever() -> Decimal:
+    """Return what all settled calls have cost, in US dollars."""
+    return prices.dollars(Spend.objects.filter(state=Spend.SETTLED).aggregate(nano=Sum("nano"))["nano"] or 0)
 
 
 def total(rows: Sequence[Row]) -> Row:

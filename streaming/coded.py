@@ -15,9 +15,10 @@ from django.urls import reverse
 
 from compression import selectors as compression
 from compression.codec import default_library
+from compression.negotiation import WITH_DICTIONARY, negotiated, weights
 from streaming import identity
 from streaming.transports import content_coding
-from streaming.transports.content_coding import EVENTS, ISOLATED, WITH_DICTIONARY, Coder, Dictionary, Identity
+from streaming.transports.content_coding import EVENTS, ISOLATED, Coder, Dictionary, Identity
 from streaming.transports.sse import with_heartbeats
 
 # What the coding of an answer depends on.
@@ -47,7 +48,7 @@ async def chosen(scope: Mapping[str, Any], offered: tuple[str, ...] = EVENTS) ->
         return Coding(headers={"Vary": VARY})
     accept = headers.get("accept-encoding", "")
     can = [name for name in content_coding.supported() if name in offered]
-    wished = content_coding.weights(accept)
+    wished = weights(accept)
     more = {}
     dictionary = None
     if any(wished.get(name) for name in WITH_DICTIONARY if name in can):
@@ -56,7 +57,7 @@ async def chosen(scope: Mapping[str, Any], offered: tuple[str, ...] = EVENTS) ->
             more["Link"] = await _link()
     if dictionary is None:
         can = [name for name in can if name not in WITH_DICTIONARY]
-    name = content_coding.negotiated(accept, sorted(can, key=offered.index))
+    name = negotiated(accept, sorted(can, key=offered.index))
     return Coding(name, content_coding.coder(name, dictionary), _said(name) | more)
 
 
@@ -65,7 +66,7 @@ def chosen_for_many(scope: Mapping[str, Any]) -> Coding:
     headers = _headers(scope)
     if not _unexposed(scope, headers):
         return Coding(headers={"Vary": VARY})
-    name = content_coding.negotiated(headers.get("accept-encoding", ""), ISOLATED)
+    name = negotiated(headers.get("accept-encoding", ""), ISOLATED)
     return Coding(name, content_coding.isolated(name), _said(name))
 
 

@@ -94,8 +94,8 @@ def encode(
 def encode_template(template_id: int, slots: Sequence[str], library: Library, index: int) -> Encoded:
     """Return the template payload of a known template and its slot values, whatever its size.
 
-    Raises CodecError `unknown_template` for an id that the library lacks, `bad_utf8` for a lone surrogate,
-    ValueError for another number of slots than the template has or an index outside 1 to 31.
+    Raises CodecError `unknown_template` for an id that the library lacks, `bad_utf8` for a lone surrogate, TypeError for a
+    value that is no text, ValueError for another number of slots than the template has or an index outside 1 to 31.
     """
     _check_index(index)
     template = library.template(template_id)
@@ -103,6 +103,9 @@ def encode_template(template_id: int, slots: Sequence[str], library: Library, in
         raise CodecError("unknown_template")
     if len(slots) != template.slot_count:
         raise ValueError(f"Template {template_id} has {template.slot_count} slots, not {len(slots)}.")
+    for slot in slots:
+        if not isinstance(slot, str):
+            raise TypeError(f"The value of a slot is a text (str), not {type(slot).__name__}.")
     return Encoded(_template_payload(template, slots, index), CompressionMethod.TEMPLATE, template_id)
 
 

@@ -2,7 +2,8 @@
 
 import re
 
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[^\w\s]")
+# What has a low line in it is a name of a program, or a number as programs have it: it stays in one piece.
+_TOKEN = re.compile(r"\w*_\w*|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[^\w\s]")
 # What asks politely and changes nothing, where it can mean nothing else: "Translate: thank you" asks for something. No
 # negation is here, no article ("vitamin A"), nothing that could turn an answer.
 _POLITE = re.compile(

@@ -91,7 +91,10 @@ Parameter = Whole | Flag | Choice
 
 def shown(value: object) -> str:
     """Return a value as an error sentence shows it: short, and never all of it."""
-    text = repr(value) if isinstance(value, str) else str(value)
+    try:
+        text = repr(value) if isinstance(value, str) else str(value)
+    except RecursionError:  # lists within lists, deeper than Python goes
+        return "…"
     return text if len(text) <= 40 else text[:39] + "…"
 
 

@@ -52,7 +52,8 @@ class JsonForm:
             raise FrameError(f'send an object with "type" one of {", ".join(_FROM_CLIENT)}')
         try:
             return self._frame(kind, data)
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+            # The last for what can just be read, and is one level too deep when it is written again.
             raise FrameError(f"{kind}: {error}") from None
 
     def _frame(self, kind: str, data: dict[str, Any]) -> Frame:

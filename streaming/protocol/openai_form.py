@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import orjson
 
 from streaming.protocol.codes import FaultCode, Finish
+from streaming.protocol.nesting import TOO_DEEP, is_too_deep
 
 T = TypeVar("T")
 
@@ -24,6 +25,8 @@ _KEPT = frozenset(
     {"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "n", "user"}
     | {"metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"}
 )
+# What is on the record by itself, and what says only how the answer is sent.
+_TOLD = frozenset({"model", "messages", "stream", "stream_options"})
 # What would have the endpoint ask other models, or do what has a price of its own: no budget has room for that.
 _DEAR = ("models", "plugins", "web_search_options", "preset", "best_of")
 # What is answered in fields that AURA does not hand on.
@@ -89,6 +92,9 @@ def parse(body: bytes) -> Asked:
         raise BadRequest(f"The body is not JSON: {error}") from None
     if not isinstance(data, dict):
         raise BadRequest("The body must be a JSON object.")
+    for name, value in data.items():
+        if is_too_deep(value):
+            raise BadRequest(f"{name[:NAME_LIMIT]} is {TOO_DEEP}.", name[:NAME_LIMIT])
     messages = _messages(data.get("messages"))
     text = words(messages[-1])
     model = data.get("model", "")
@@ -97,7 +103,7 @@ def parse(body: bytes) -> Asked:
     if data.get("n") not in (None, 1) or data.get("n") is True:
         raise BadRequest("One answer a request: n must be 1.", "n")
     options = _member(data, "stream_options", dict, "an object") or {}
-    wants_usage = _member(options, "include_usage", bool, "true or false")
+    wants_usage = _member(options, "include_usage", bool, "true or false", within="stream_options.")
     streams = _member(data, "stream", bool, "true or false")
     _refuse(data)
     extra = {name: value for name, value in data.items() if name not in _KEPT}
@@ -108,7 +114,7 @@ def parse(body: bytes) -> Asked:
         model=model,
         messages=messages,
         text=text if text.strip() else _EMPTY.get(messages[-1]["role"], ""),
-        record=_record(messages, extra),
+        record=_record(messages, {name: value for name, value in data.items() if name not in _TOLD}),
         stream=bool(streams),
         include_usage=bool(wants_usage),
         max_tokens=_limit(data),
@@ -135,12 +141,12 @@ def _refuse(data: Mapping[str, Any]) -> None:
             raise BadRequest("Tools are functions; those of an endpoint have a price of their own.", f"tools[{number}]")
 
 
-def _member(data: Mapping[str, Any], name: str, kind: type[T], words: str) -> T | None:
+def _member(data: Mapping[str, Any], name: str, kind: type[T], words: str, within: str = "") -> T | None:
     """Return a member that may be left out or null. Raises BadRequest for one of another kind."""
     value = data.get(name)
     if value is None or isinstance(value, kind):
         return value
-    raise BadRequest(f"{name} is {words}.", name)
+    raise BadRequest(f"{within}{name} is {words}.", within + name)
 
 
 def _messages(found: Any) -> list[dict[str, Any]]:
@@ -204,13 +210,13 @@ def _named(data: str) -> str:
     return f"{kind}, {len(data)} characters, SHA-256 {hashlib.sha256(data.encode()).hexdigest()}"
 
 
-def _record(messages: Sequence[Mapping[str, Any]], extra: Mapping[str, Any]) -> dict[str, str]:
+def _record(messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> dict[str, str]:
     record: dict[str, str] = {}
     if len(messages) > 1:
         before = [{"role": message["role"], "content": words(message)} for message in messages[:-1]]
         record["before"] = orjson.dumps(before).decode()
-    if extra:
-        record["parameters"] = orjson.dumps(extra).decode()
+    if parameters:
+        record["parameters"] = orjson.dumps(parameters).decode()
     return record
 
 

@@ -1,7 +1,7 @@
-"""Content codings of streamed answers: which one a client asks for, and coders whose every piece can be read at once.
+"""Content codings of streamed answers: coders whose every piece can be read at once.
 
-Pure: headers and bytes in, names and bytes out. RFC 9110, 8.4 and 12.5.3 (negotiation); RFC 9842 (dictionaries: `dcb` is
-Brotli and `dcz` Zstandard, primed with a text that the client holds already). The shell is `streaming.coded`.
+Pure: bytes in, bytes out. Which coding a client asks for: `compression.negotiation`. RFC 9842 has the dictionaries: `dcb` is
+Brotli and `dcz` Zstandard, primed with a text that the client holds already. The shell is `streaming.coded`.
 """
 
 import base64
@@ -9,7 +9,7 @@ import binascii
 import re
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -26,11 +26,6 @@ EVENTS = ("dcz", "dcb", "gzip", "zstd", "br")
 BULK = ("dcz", "zstd", "dcb", "br", "gzip")
 # Codings that can forget what came before; see `isolated`. Brotli cannot.
 ISOLATED = ("gzip", "zstd")
-WITH_DICTIONARY = ("dcz", "dcb")
-# What an older name stands for (RFC 9110, 8.4.1.3).
-ALIASES = {"x-gzip": "gzip"}
-# Codings looked at in one header: there are a dozen in the registry.
-MOST_NAMED = 32
 
 GZIP_LEVEL = 4
 # A window of 64 KB holds an answer; 128 KB let events of datasets refer to the one before. Memory of a stream: gzip 90 KB,
@@ -45,7 +40,6 @@ DEFLATE_END = b"\x03\x00"
 DCB_MAGIC = b"\xffDCB"
 DCZ_MAGIC = b"\x5e\x2a\x4d\x18\x20\x00\x00\x00"
 
-_QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 # A byte sequence of 32 bytes, alone or with parameters (RFC 9651, 3.3.5).
 _AVAILABLE = re.compile(r"\s*:([A-Za-z0-9+/]{43}=):\s*(?:;.*)?", re.ASCII)
 _STRING = re.compile(r'\s*"([\x20-\x21\x23-\x5b\x5d-\x7e]*)"\s*(?:;.*)?', re.ASCII)
@@ -102,39 +96,6 @@ def supported() -> tuple[str, ...]:
 
 
 # -- what is asked for -------------------------------------------------------------------------------------------------
-
-
-def weights(accept: str) -> dict[str, float]:
-    """Return how much a client likes each coding that an `Accept-Encoding` names, 0 to 1; 0 for a weight that is none."""
-    found: dict[str, float] = {}
-    for part in accept.lower().split(",", MOST_NAMED)[:MOST_NAMED]:
-        name, *parameters = (piece.strip(" \t") for piece in part.split(";"))
-        if not name:
-            continue
-        weight = 1.0
-        for parameter in parameters:
-            key, _, value = parameter.partition("=")
-            if key.strip(" \t") == "q":
-                value = value.strip(" \t")
-                weight = float(value) if _QUALITY.fullmatch(value) else 0.0
-        found.setdefault(ALIASES.get(name, name), weight)
-    return found
-
-
-def negotiated(accept: str, offered: Sequence[str]) -> str:
-    """Return the coding to use, one of `offered`, or empty for none (RFC 9110, 12.5.3).
-
-    What the client likes best; of equals the first offered; none when it likes `identity` better than all of them. `*`
-    stands for the ordinary codings only: who takes a dictionary says so by name. A client that wants nothing of all this,
-    nor identity, gets identity: better than no answer.
-    """
-    liked = weights(accept)
-    others = liked.get("*", 0.0)
-    found = {name: liked.get(name, 0.0 if name in WITH_DICTIONARY else others) for name in offered}
-    best = max(offered, key=lambda name: found[name], default="")
-    if not best or found[best] <= 0.0 or liked.get("identity", 0.0) > found[best]:
-        return ""
-    return best
 
 
 def available(header: str) -> bytes | None:

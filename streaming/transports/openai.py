@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import orjson
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 from audit.errors import AuditError
 from routing_ai import selectors as models
@@ -54,7 +55,10 @@ class Refused(Exception):
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request; it ends at once when its client leaves, and with it the call of the model."""
+    if scope["method"] == "HEAD":
+        send = _without_body(send)
     try:
+        _check_host(scope)
         user = await identity.user_of({**scope, "user": None}, narrowed=True)
         # Of who has no key nothing is kept, or strangers could fill the memory.
         body = await _body(receive, keep=user is not None)
@@ -77,6 +81,24 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.wait({work, gone})
     if not work.cancelled():
         work.result()
+
+
+def _without_body(send: Send) -> Send:
+    async def sending(message: dict[str, Any]) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return sending
+
+
+def _check_host(scope: Scope) -> None:
+    """Raise Refused for a request to a host that is none of AURA_ALLOWED_HOSTS, as Django does: a page of another name that
+    leads here is another site."""
+    # One that is named twice is none.
+    host = b",".join(value for name, value in scope["headers"] if name == b"host").decode("latin-1")
+    domain, _ = split_domain_port(host)
+    if host and not (domain and validate_host(domain, settings.ALLOWED_HOSTS)):
+        words = "This server does not answer to the name that it was asked by: AURA_ALLOWED_HOSTS lists those it does."
+        raise Refused(400, form.error(FaultCode.MALFORMED, words))
 
 
 async def _left(receive: Receive) -> None:
@@ -138,7 +160,8 @@ async def _answer(scope: Scope, user: Any, body: bytes, send: Send) -> None:
             words = identity.WRONG_KEY if given else _NO_KEY
             error = form.error(FaultCode.NOT_ALLOWED, words).replace(b"permission_denied", b"invalid_api_key")
             raise Refused(401, error, [(b"www-authenticate", b"Bearer")])
-        match scope["method"], scope["path"].rstrip("/"):
+        # HEAD is answered as GET, without the body (RFC 9110, 9.3.2).
+        match scope["method"].replace("HEAD", "GET"), scope["path"].rstrip("/"):
             case "POST", "/v1/chat/completions":
                 await _complete(scope, body, user, send)
             case "GET", "/v1/models":
@@ -151,7 +174,8 @@ async def _answer(scope: Scope, user: Any, body: bytes, send: Send) -> None:
                 allowed = _method(path)
                 if allowed:
                     words = f"Ask {path} with {allowed}."
-                    raise Refused(405, form.error(FaultCode.MALFORMED, words), [(b"allow", allowed.encode())])
+                    methods = allowed.replace("GET", "GET, HEAD").encode()
+                    raise Refused(405, form.error(FaultCode.MALFORMED, words), [(b"allow", methods)])
                 raise Refused(404, form.error(FaultCode.UNKNOWN_STREAM, f"There is no {method} {path} here: {_HERE}."))
     except Refused as refused:
         await _send(send, refused.status, refused.body, refused.headers)

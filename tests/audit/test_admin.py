@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,12 +14,13 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from audit import examiner, reviews, roles, selectors, services
+from audit import charts, examiner, reviews, roles, selectors, services
 from audit.admin.conversation import gain
 from audit.admin.wording import told_details
 from audit.journal import journal
 from audit.models import Entry, Flag, Hold, Note, Receipt, RetentionPolicy, Review, Rule, SavedFilter, Subject
 from audit.records.event import Event, Kind, content_bytes
+from routing_ai.models import Spend
 from tests.audit.scenario import converse, user_named
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -366,11 +368,26 @@ def test_a_saved_filter_is_ones_own_or_shared() -> None:
 
 def test_figures_on_the_front_page_and_their_own(conversation: UUID) -> None:
     client = someone("rae", "reviewer")
+    # Who left before the end has no summary, and what that cost stands on the ledger of spends alone.
+    paid = {"user": user_named("ada"), "tier": "nano", "renewed": timezone.now()}
+    Spend.objects.create(nano=20_000_000, state=Spend.SETTLED, created=timezone.now(), **paid)
+    Spend.objects.create(nano=3_000_000, state=Spend.SETTLED, created=timezone.now(), **paid)
+    Spend.objects.create(nano=500_000_000, state=Spend.SETTLED, created=timezone.now() - timedelta(days=90), **paid)
+    Spend.objects.create(nano=10**9, state=Spend.RESERVED, created=timezone.now(), **paid)
     for address in ("/admin/", f"{LIST}dashboard/"):
         text = client.get(address).content.decode()
         assert text.count("<svg") >= 3
-        assert "$0.0200" in text
-        assert f"{timezone.now():%Y-%m-%d}: 1" in text
+        assert "$0.5230" in text
+        assert f"{timezone.localdate():%Y-%m-%d}: 1" in text
+        assert f"{timezone.localdate():%Y-%m-%d}: $0.023000" in text
+
+
+def test_there_is_no_money_where_nobody_tells_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(charts, "_costs", None)
+    text = someone("rae", "reviewer").get(f"{LIST}dashboard/").content.decode()
+    assert "<dt>Questions</dt>" in text
+    assert "<dt>Cost</dt>" not in text
+    assert "US dollars a day" not in text
 
 
 @pytest.mark.parametrize(("group", "whose"), [("user", "ada"), ("model", "mock"), ("day", ""), ("nonsense", "")])

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 
@@ -55,6 +57,29 @@ def test_the_limit_holds() -> None:
     data, _ = HybridCompressor().compress("a" * 2_000)
     with pytest.raises(CodecError, match="too_large"):
         HybridCompressor(limit=1_999).decompress(data)
+
+
+def test_a_template_makes_no_text_that_could_not_be_read_again() -> None:
+    fixed = len(HybridCompressor().decompress(HybridCompressor().compress(template_id=100, slots=[""])[0]))
+    compressor = HybridCompressor(limit=fixed + 2_000)
+    assert compressor.decompress(compressor.compress(template_id=100, slots=["é" * 1_000])[0])
+    with pytest.raises(CodecError, match="too_large"):
+        compressor.compress(template_id=100, slots=["é" * 1_000 + "x"])
+    with pytest.raises(CodecError, match="too_large"):
+        HybridCompressor().compress(template_id=100, slots=["x" * 300_000])
+
+
+def test_slots_are_texts() -> None:
+    with pytest.raises(TypeError, match="text \\(str\\), not int"):
+        HybridCompressor().compress(template_id=100, slots=[5])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_whatever_holds_bytes_can_be_decompressed(kind: Callable[[bytes], bytes]) -> None:
+    for text in (GREETING, "No template makes this.", "Long " * 100):
+        assert HybridCompressor().decompress(kind(HybridCompressor().compress(text)[0])) == text
+    with pytest.raises(TypeError):
+        HybridCompressor().decompress(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

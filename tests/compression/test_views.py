@@ -1,4 +1,5 @@
 import hashlib
+from typing import Any
 
 import brotli
 import pytest
@@ -44,7 +45,7 @@ def test_strangers_get_nothing(client: Client) -> None:
     assert response.json()["error"]["code"] == "not_allowed"
 
 
-@pytest.mark.parametrize("digest", ["0" * 64, "x", "%2e%2e"])
+@pytest.mark.parametrize("digest", ["0" * 64, "x", "%2e%2e", "%00", "0" * 63 + "%00"])
 def test_an_unknown_hash_is_not_found(signed_in: Client, digest: str) -> None:
     response = signed_in.get(f"/api/compression/libraries/{digest}")
     assert response.status_code == 404
@@ -105,6 +106,34 @@ def test_who_holds_nothing_that_is_known_gets_all(signed_in: Client, library: Li
     promoted(signed_in, library)
     response = signed_in.get(reverse("library", args=[library.hash]), {"have": have})
     assert (response["Content-Type"], response.content) == ("application/json", library.manifest)
+
+
+@pytest.mark.parametrize(
+    ("accept", "coded"), [("br;q=0", False), ("br;q=0.5, identity", False), ("gzip, BR", True), ("br", True)]
+)
+def test_brotli_is_for_those_who_take_it_and_has_a_name_of_its_own(signed_in: Client, accept: str, coded: bool) -> None:
+    for address in (
+        reverse("library", args=[default_library().hash]),
+        reverse("dictionary", args=[default_library().dictionary]),
+    ):
+        plain = signed_in.get(address)
+        response = signed_in.get(address, headers={"Accept-Encoding": accept})
+        assert response.get("Content-Encoding") == ("br" if coded else None)
+        assert (response["ETag"] != plain["ETag"]) == coded
+        again = signed_in.get(address, headers={"Accept-Encoding": accept, "If-None-Match": response["ETag"]})
+        assert again.status_code == 304
+        assert "Accept-Encoding" in again["Vary"]
+
+
+@pytest.mark.parametrize("have", ["\0", "0" * 63 + "\0", "0" * 63 + "Z", "0" * 65])
+def test_what_cannot_be_a_hash_is_not_looked_for(signed_in: Client, django_assert_num_queries: Any, have: str) -> None:
+    for address, names in (
+        (reverse("library", args=[default_library().hash]), ["have"]),
+        (reverse("dictionary", args=[default_library().dictionary]), ["have", "library"]),
+    ):
+        # Session and user are looked for, nothing else.
+        with django_assert_num_queries(2):
+            assert signed_in.get(address, dict.fromkeys(names, have)).status_code == 200
 
 
 def test_a_candidate_is_not_told_by_a_delta_either(signed_in: Client) -> None:

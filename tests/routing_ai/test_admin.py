@@ -1,9 +1,10 @@
-"""Models of the tiers in the admin: a provider that nobody can ask is refused, in words that say which there are."""
+"""Models of the tiers in the admin: a provider that nobody can ask is refused, in words that say which there are. Keys."""
 
 import pytest
 from django.test import Client
 
-from routing_ai.models import TierModel
+from routing_ai.models import ApiKey, TierModel
+from routing_ai.services import create_key
 from tests.audit.scenario import user_named
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,3 +48,18 @@ def test_a_model_whose_provider_is_gone_can_be_switched_off(client: Client) -> N
     off = {name: value for name, value in ROW.items() if name != "active"}
     assert client.post(f"/admin/routing_ai/tiermodel/{row.pk}/change/", {**off, "provider": "gone"}).status_code == 302
     assert not TierModel.objects.get().active
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Keys that were revoked: 2"), ("ar", "عدد المفاتيح التي أُلغيت: 2")]
+)
+def test_who_revokes_keys_is_told_how_many(client: Client, language: str, words: str) -> None:
+    user = user_named("ada")
+    for name in ("one", "two"):
+        create_key(user, name)
+    keys = [key.pk for key in ApiKey.objects.all()]
+    client.cookies["django_language"] = language
+    address = "/admin/routing_ai/apikey/"
+    told = client.post(address, {"action": "revoke", "_selected_action": keys}, follow=True).content.decode()
+    assert words in told
+    assert not ApiKey.objects.filter(revoked=None).exists()

@@ -1,6 +1,7 @@
 """The cache of answers: by itself, and on the way of a request."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
@@ -106,6 +107,11 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         ("Translate into French: thank you", "Translate into French: hello", False),
         ("How do I say please in Spanish?", "How do I say in Spanish?", False),
         ("Hello in Spanish?", "Thanks in Spanish?", False),
+        ("What does __init__ do?", "What does init do?", False),
+        ("What does __init__ do?", "what does __init__ do", True),
+        ("Is my_var set?", "Is my var set?", False),
+        ("Is my_var set?", "Is my _var set?", False),
+        ("Is 1_000 much?", "Is 1 000 much?", False),
     ],
 )
 def test_only_what_asks_the_same_has_the_same_form(one: str, other: str, same: bool) -> None:
@@ -130,6 +136,20 @@ def test_keys_tell_apart_all_that_shapes_an_answer() -> None:
         key_of("a", {}, [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]),
     ]
     assert len(set(keys)) == len(keys)
+
+
+def test_only_what_a_user_asks_counts_by_its_form() -> None:
+    def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+        return key_of("a", {}, [one]) == key_of("a", {}, [other])
+
+    said = {"role": "user", "content": "List them"}
+    assert same(said, {**said, "content": "list  them!"})
+    for role in ("tool", "system", "developer", "assistant", "function"):
+        assert not same({"role": role, "content": "a  B"}, {"role": role, "content": "a b"})
+    call = {"id": "1", "type": "function", "function": {"name": "get", "arguments": '{"n": 1}'}}
+    for more in ({"name": "Ada"}, {"name": "ada"}, {"tool_call_id": "1"}, {"tool_calls": [call]}, {"refusal": "no"}):
+        assert not same(said, {**said, **more})
+    assert not same({**said, "name": "Ada"}, {**said, "name": "ada"})
 
 
 async def answer(user_id: int, text: str = "Say this", **more) -> tuple[str, Completed]:

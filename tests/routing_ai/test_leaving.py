@@ -1,6 +1,9 @@
 """What an outside provider is given."""
 
+import base64
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
@@ -100,3 +103,97 @@ async def test_every_text_of_a_message_is_redacted(settings, padding: int) -> No
     assert leaving.without_texts(extra, "openai") == {"top_p": 1}
     settings.AURA_REDACT_FOR = []
     assert leaving.without_texts(extra, "openai") == extra
+
+
+async def given(message: dict[str, Any]) -> dict[str, Any]:
+    set_redactor(personal.redact)
+    [cleaned], taken = await leaving.prepared([message], "openai")
+    assert taken == (cleaned != message)
+    return dict(cleaned)
+
+
+def coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("more", "becomes"),
+    [
+        ({"name": "ada@mail.example.org"}, {"name": "[email]"}),
+        ({"reasoning_details": [{"type": "t", "text": SAID}]}, {"reasoning_details": [{"type": "t", "text": GIVEN}]}),
+        ({"annotations": [{"title": SAID, "at": 4}]}, {"annotations": [{"title": GIVEN, "at": 4}]}),
+        ({"function_call": {"name": "a", "arguments": SAID}}, {"function_call": {"name": "a", "arguments": GIVEN}}),
+        (
+            {"content": [{"type": "new", "deep": [[{"x": SAID}]]}]},
+            {"content": [{"type": "new", "deep": [[{"x": GIVEN}]]}]},
+        ),
+        ({"content": ["bare " + SAID]}, {"content": ["bare " + GIVEN]}),
+        ({"unknown": {"ada@mail.example.org": True}}, {"unknown": {"[email]": True}}),
+        ({"file": {"filename": SAID, "file_data": SAID}}, {"file": {"filename": GIVEN, "file_data": GIVEN}}),
+        ({"file": {"file_data": coded(SAID)}}, {"file": {"file_data": coded(GIVEN)}}),
+        (
+            {"file": {"file_data": "data:text/plain;base64," + coded(SAID)}},
+            {"file": {"file_data": "data:text/plain;base64," + coded(GIVEN)}},
+        ),
+    ],
+)
+async def test_no_place_of_a_message_is_forgotten(settings, more: dict[str, Any], becomes: dict[str, Any]) -> None:
+    settings.AURA_REDACT_FOR = ["*"]
+    assert await given({"role": "user", "content": "x", **more}) == {"role": "user", "content": "x", **becomes}
+
+
+async def test_what_tells_things_apart_and_pictures_stay(settings) -> None:
+    settings.AURA_REDACT_FOR = ["*"]
+    url = "https://ada@mail.example.org/a.png"
+    sound = base64.b64encode(bytes(range(256))).decode()
+    message = {
+        "role": "tool",
+        "tool_call_id": "4111 1111 1111 1111",
+        "tool_calls": [
+            {"id": "4111111111111111", "type": "function", "function": {"name": "a@b.org", "arguments": ""}}
+        ],
+        "content": [
+            {"type": "image_url", "image_url": {"url": url, "detail": "low"}},
+            {"type": "input_image", "image_url": url},
+            {"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}},
+            {"type": "file", "file": {"file_data": "data:application/pdf;base64," + sound}},
+        ],
+    }
+    assert await given(message) == message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "becomes"),
+    [
+        ({"n": 4111111111111111}, {"n": "[card]"}),
+        ({"n": [1, True, None, 1.5, {"m": 4111111111111111}]}, {"n": [1, True, None, 1.5, {"m": "[card]"}]}),
+        ({"phone": "1701234567"}, {"phone": "[phone]"}),
+        ({"phone": 1701234567}, {"phone": "[phone]"}),
+        ({"text": 'a\n4111111111111111 "b"'}, {"text": 'a\n[card] "b"'}),
+        ({"ada@mail.example.org": 1}, {"[email]": 1}),
+        ([4111111111111111], ["[card]"]),
+    ],
+)
+async def test_arguments_of_tools_stay_json(settings, arguments: Any, becomes: Any) -> None:
+    settings.AURA_REDACT_FOR = ["*"]
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": json.dumps(arguments)}}
+    cleaned = await given({"role": "assistant", "content": None, "tool_calls": [call]})
+    assert json.loads(cleaned["tool_calls"][0]["function"]["arguments"]) == becomes
+
+
+async def test_arguments_are_left_as_they_were_written_where_nothing_is_found(settings) -> None:
+    settings.AURA_REDACT_FOR = ["*"]
+    for arguments in ('{"a":1,  "b":"\\u00e9"}', "not json", "[" * 5_000, ""):
+        call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        assert await given(message) == message
+
+
+def test_parameters_are_redacted_but_for_definitions(settings) -> None:
+    settings.AURA_REDACT_FOR = ["*"]
+    set_redactor(personal.redact)
+    tools = [{"type": "function", "function": {"name": "f", "description": SAID}}]
+    extra = {"stop": ["ada@mail.example.org", "."], "tools": tools, "seed": 4111111111111111, "own": {"note": [SAID]}}
+    becomes = {"stop": ["[email]", "."], "tools": tools, "seed": 4111111111111111, "own": {"note": [GIVEN]}}
+    assert leaving.without_texts(extra, "openai") == becomes
+    assert leaving.without_texts({"stop": "ada@mail.example.org"}, "openai") == {"stop": "[email]"}

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from routing_ai import charts, reports
-from routing_ai.models import Spend
+from routing_ai.models import ApiKey, Spend
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +70,34 @@ def test_a_chart_is_well_formed_whatever_the_names() -> None:
     assert len(drawn.findall(".//{*}rect")) == 4
     assert "<script>" in (drawn.find(".//{*}title").text or "")
     ElementTree.fromstring(charts.bars([], [], [], ("a", "b")))
+
+
+def test_labels_are_whole_or_end_where_there_is_no_room() -> None:
+    def labels(names: list[str], **more: list[str]) -> list[str | None]:
+        values = [Decimal(1)] * len(names)
+        drawn = ElementTree.fromstring(charts.bars(names, values, values, ("spent", "best"), **more))
+        return [text.text for text in drawn.findall("{*}text")][3:]
+
+    assert labels(["openai/genius", "m"]) == ["openai/genius", "m"]
+    long = labels(["a-model-with-a-long-name"] * 10)
+    assert long == ["a-model-wi…"] * 10
+    assert labels(["2026-03-28"], labels=["03-28"]) == ["03-28"]
+
+
+def test_keys_of_one_name_are_rows_of_their_own(spends) -> None:
+    ada = get_user_model().objects.get(username="ada")
+    for name, prefix, digest, nano in (("k", "aura_1", "1", 3), ("k", "aura_2", "2", 2), ("own", "aura_3", "3", 1)):
+        key = ApiKey.objects.create(user=ada, name=name, prefix=prefix, digest=digest)
+        spent = {"nano": nano, "state": Spend.SETTLED, "created": timezone.now(), "renewed": timezone.now()}
+        Spend.objects.create(user=ada, api_key=key, tier="nano", **spent)
+    assert [row.name for row in reports.costs("key", *reports.last_days(7))] == ["-", "k (aura_1)", "k (aura_2)", "own"]
+
+
+@pytest.mark.parametrize("by", ["day", "key"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_the_ends_of_the_calendar_are_no_fault(admin_client: Client, by: str, day: str, end: str) -> None:
+    assert admin_client.get(f"/admin/routing_ai/spend/report/?by={by}&{end}={day}").status_code == 200
 
 
 def test_the_page_is_for_those_who_may_see_spends(spends) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from compression.negotiation import negotiated, weights
 from streaming.transports import content_coding
 from streaming.transports.content_coding import (
     BULK,
@@ -17,10 +18,8 @@ from streaming.transports.content_coding import (
     available,
     coder,
     isolated,
-    negotiated,
     supported,
     unexposed,
-    weights,
 )
 from tests.streaming.decoders import decoder
 

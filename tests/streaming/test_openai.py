@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -73,6 +74,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         live.stop()
 
 
+# More than orjson writes, and less than it reads.
+NESTED: Any = json.loads("[" * 300 + "]" * 300)
 ASK: list[Any] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Count to four"}]
 
 
@@ -141,6 +144,15 @@ def test_it_is_on_the_record_with_all_that_the_model_was_given(served: Served) -
         f"print([e.meta for e in selectors.events_of(selectors._entries().filter(conversation='{conversation}'))])",
     )  # fmt: skip
     assert "Be brief." in listed
+
+
+def test_all_parameters_are_for_the_record() -> None:
+    given = {"user": "u-1", "metadata": {"a": "b"}, "max_tokens": 5, "temperature": 0, "top_p": 0.5, "n": 1}
+    sent = {"model": "fast", "stream": True, "stream_options": {"include_usage": True}, "messages": ASK, **given}
+    asked = form.parse(json.dumps(sent).encode())
+    assert json.loads(asked.record["parameters"]) == given
+    assert asked.extra == {"top_p": 0.5}
+    assert "parameters" not in form.parse(json.dumps({"model": "fast", "messages": ASK}).encode()).record
 
 
 def test_tools_and_images_pass_through_and_tool_calls_come_back(served: Served) -> None:
@@ -237,6 +249,11 @@ def test_errors_have_the_shape_that_clients_know(
         ({"messages": [*ASK, {"role": "user", "content": ["x"]}]}, "messages[2].content[0]", "an object with a type"),
         ({"stop": 5}, "stop", "text, or a list of texts"),
         ({"stop": ["a", None]}, "stop", "text, or a list of texts"),
+        ({"stream_options": {"include_usage": "yes"}}, "stream_options.include_usage", "true or false"),
+        ({"messages": [{"role": "user", "content": [{"type": "x", "x": NESTED}]}]}, "messages", "nested too deeply"),
+        ({"messages": [{"role": "user", "content": "x", "own": NESTED}]}, "messages", "nested too deeply"),
+        ({"extra_body": {"own": NESTED}}, "own", "nested too deeply"),
+        ({"extra_body": {"metadata": NESTED}}, "metadata", "nested too deeply"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_would_do(
@@ -323,6 +340,59 @@ async def test_many_at_once_for_one_key(served: Served) -> None:
         asks = [client.chat.completions.create(model="fast", messages=ASK, stream=False) for _ in range(40)]
         answers = await asyncio.gather(*asks)
     assert {answer.choices[0].message.content for answer in answers} == {"One two ثلاثة four"}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/models", 200), ("/v1/models/fine", 200), ("/v1/models/huge", 404)])
+def test_head_is_get_without_a_body(served: Served, path: str, status: int) -> None:
+    def asked(method: str) -> tuple[int, str | None, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", served.live.port, timeout=30)
+        connection.request(method, path, headers={"Authorization": f"Bearer {served.live.key}"})
+        with closing(connection), connection.getresponse() as answer:
+            return answer.status, answer.headers["Content-Length"], answer.read()
+
+    get, head = asked("GET"), asked("HEAD")
+    assert get[:2] == head[:2]
+    assert (head[0], head[2]) == (status, b"")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "status"),
+    [
+        (["localhost"], 200),
+        (["127.0.0.1:8000"], 200),
+        ([], 200),
+        (["evil.example"], 400),
+        (["localhost", "evil.example"], 400),
+        (["local host"], 400),
+    ],
+)
+async def test_only_hosts_of_the_settings_are_answered(
+    hosts: list[str], status: int, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+    sent: list[dict[str, Any]] = []
+
+    async def user_of(_scope: Any, **_more: Any) -> Any:
+        return SimpleNamespace(credential=SimpleNamespace(may=lambda _scope: True, may_ask=lambda _model: True))
+
+    async def receive() -> dict[str, Any]:
+        if not sent:
+            return {"type": "http.request", "body": b""}
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def respond(*given: Any) -> None:
+        await transport._send(given[-1], 200, b"{}")
+
+    monkeypatch.setattr(transport.identity, "user_of", user_of)
+    monkeypatch.setattr(transport, "_respond", respond)
+    headers = [(b"host", host.encode()) for host in hosts]
+    await transport.application({"method": "GET", "path": "/v1/models", "headers": headers}, receive, send)
+    assert sent[0]["status"] == status
+    if status == 400:
+        assert json.loads(sent[1]["body"])["error"]["code"] == "invalid_request"
 
 
 def test_curl_needs_nothing_but_the_key(served: Served, tmp_path: Path) -> None:
@@ -476,7 +546,7 @@ async def test_a_key_that_is_narrowed_is_nobodys_over_grpc(monkeypatch: pytest.M
         ({"n": True}, "n"),
         ({"stream": 0}, "stream"),
         ({"stream_options": []}, "stream_options"),
-        ({"stream_options": {"include_usage": 0}}, "include_usage"),
+        ({"stream_options": {"include_usage": 0}}, "stream_options.include_usage"),
         ({"tools": ""}, "tools"),
     ],
 )
@@ -488,7 +558,7 @@ def test_what_is_of_another_kind_is_no_less_wrong_for_being_empty(given: dict[st
 
 
 def test_a_path_names_the_method_that_it_takes(served: Served) -> None:
-    for path, method in (("/v1/chat/completions", "POST"), ("/v1/models/fine", "GET")):
+    for path, method in (("/v1/chat/completions", "POST"), ("/v1/models/fine", "GET, HEAD")):
         connection = http.client.HTTPConnection("127.0.0.1", served.live.port, timeout=30)
         connection.request("PATCH", path, headers={"Authorization": f"Bearer {served.live.key}"})
         assert connection.getresponse().headers["Allow"] == method

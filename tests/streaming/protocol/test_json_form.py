@@ -88,6 +88,20 @@ def test_nesting_without_end_is_a_frame_error(form: JsonForm, text: str) -> None
         form.decode(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"type": "publish", "topic": "t", "data": %s}', '{"type": "subscribe", "topic": "t", "filter": {"a": %s}}'],
+)
+def test_nesting_of_any_depth_is_a_frame_or_a_frame_error(form: JsonForm, text: str) -> None:
+    refused = 0
+    for depth in range(1, 1_100):
+        try:
+            form.decode(text % ("[" * depth + "]" * depth))
+        except FrameError:
+            refused += 1
+    assert 0 < refused < 1_099
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
