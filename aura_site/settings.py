@@ -48,7 +48,8 @@ SECRET_KEY = secret_files.read_or_create("AURA_SECRET_KEY", AURA_DATA_DIR / "key
 # `./aura` shows it to /health, to be told the reasons.
 OPERATOR_TOKEN_FILE = AURA_DATA_DIR / "keys" / "operator_token"
 OPERATOR_TOKEN = secret_files.read_or_create("AURA_OPERATOR_TOKEN", OPERATOR_TOKEN_FILE)
-ALLOWED_HOSTS = env.list("AURA_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", AURA_HOST])
+# This machine's own names besides those that are given: by them `./aura` and whoever watches AURA here ask.
+ALLOWED_HOSTS = [*env.list("AURA_ALLOWED_HOSTS", default=[]), "localhost", "127.0.0.1", "[::1]", AURA_HOST]
 CSRF_FAILURE_VIEW = "aura_site.views.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("AURA_TRUSTED_ORIGINS", default=[])
 

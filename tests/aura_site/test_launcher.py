@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,21 @@ def test_a_log_of_some_size_is_put_aside_and_its_writer_goes_on(tmp_path: Path) 
         log.write(b"more")
     assert path.read_bytes() == b"more"
     assert sorted(found.name for found in tmp_path.iterdir()) == ["server.log", "server.log.1"]
+
+
+def test_up_for_others_by_a_name_of_their_own(tmp_path: Path) -> None:
+    settings = environment(tmp_path, AURA_HOST="0.0.0.0", AURA_ALLOWED_HOSTS="chat.example.org")
+    try:
+        up = aura(settings, "up", "--detach")
+        assert up.returncode == 0, up.stderr + up.stdout
+        for name, status in (("chat.example.org", 200), ("localhost", 200), ("evil.example.org", 400)):
+            connection = HTTPConnection("127.0.0.1", int(settings["AURA_PORT"]), timeout=30)
+            connection.request("GET", "/sign-in/", headers={"Host": name})
+            with closing(connection):
+                assert connection.getresponse().status == status, name
+    finally:
+        aura(settings, "down")
+    _nothing_is_left(tmp_path)
 
 
 def test_up_with_daphne(tmp_path: Path) -> None:
