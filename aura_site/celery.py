@@ -1,5 +1,7 @@
 """The Celery application. Start a worker with `celery -A aura_site.celery worker`."""
 
+import fcntl
+import json
 import logging
 import os
 import signal
@@ -30,6 +32,23 @@ def make_broker_folders(**_kwargs: Any) -> None:
     for name, folder in getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).items():
         if name != "polling_interval":
             Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+            _drop_broken(Path(folder))
+
+
+def _drop_broken(folder: Path) -> None:
+    """Delete what a full disk left half written: Kombu would end the worker over it, again at each start."""
+    for path in folder.iterdir():
+        try:
+            with path.open("rb") as file:
+                # Who still writes it holds the lock.
+                fcntl.flock(file, fcntl.LOCK_SH)
+                json.load(file)
+        except ValueError:
+            log.warning("%s is no whole message, and is dropped", path)
+            path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            # Another worker was faster.
+            continue
 
 
 @worker_ready.connect

@@ -18,7 +18,7 @@ from aura_site.launcher.config import Config
 from aura_site.launcher.console import complain, say, step
 from aura_site.launcher.errors import LauncherError
 from aura_site.launcher.stopping import asked
-from aura_site.launcher.watching import Backoff, trim
+from aura_site.launcher.watching import FIRST_WAIT, Backoff, trim
 
 # Before what a management command says to people, and not of itself.
 _SENTENCE = "CommandError: "
@@ -184,6 +184,7 @@ def _started(config: Config, *, reload: bool = False) -> Iterator[Children]:
 def _watch(config: Config, children: Children) -> None:
     """Start again what dies, the oftener the later, and keep the logs bounded, until a signal asks to stop."""
     restarts: Counter[str] = Counter()
+    written = True
     backoffs = {name: Backoff(time.monotonic()) for name, _ in children}
     due: dict[str, float] = {}
     processes.remember(config, children, watched=True)
@@ -200,20 +201,41 @@ def _watch(config: Config, children: Children) -> None:
                     due[name] = now + (wait := backoffs[name].died(now))
                     soon = f"in {wait:.0f} s" if wait else "now"
                     why = processes.log_tail(config, name)
-                    complain(f"The {name} ended with status {process.returncode}; starting it again {soon}. {why}")
+                    _note(f"The {name} ended with status {process.returncode}; starting it again {soon}. {why}")
                 if now < due[name]:
+                    continue
+                # A full disk is no reason to stop looking after the parts: what cannot be done now is tried again.
+                try:
+                    children[place] = (name, processes.start(config, name, processes.commands(config)[name]))
+                except OSError as error:
+                    due[name] = now + (wait := backoffs[name].died(now) or FIRST_WAIT)
+                    _note(f"The {name} cannot be started ({error.strerror}); trying again in {wait:.0f} s.")
                     continue
                 del due[name]
                 restarts[name] += 1
-                children[place] = (name, processes.start(config, name, processes.commands(config)[name]))
-                processes.remember(config, children, watched=True, restarts=restarts)
+                written = False
+            written = written or _written(config, children, restarts)
             _trim(config, processes.LAUNCHER)
-    say("Stopping ...")
+    with suppress(OSError):
+        say("Stopping ...")
     processes.stop(processes.running(config))
 
 
+def _written(config: Config, children: Children, restarts: Counter[str]) -> bool:
+    """Write down what runs; return whether that could be done."""
+    try:
+        processes.remember(config, children, watched=True, restarts=restarts)
+    except OSError:
+        return False
+    return True
+
+
+def _note(text: str) -> None:
+    with suppress(OSError):
+        complain(text)
+
+
 def _trim(config: Config, name: str) -> None:
-    # A full disk is no reason to stop looking after the parts.
     with suppress(OSError):
         trim(config.data / "logs" / f"{name}.log")
 

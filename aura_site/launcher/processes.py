@@ -34,7 +34,7 @@ class Child:
     restarts: int = 0
 
     def alive(self) -> bool:
-        return _began(self.pid) == self.began
+        return bool(self.began) and _began(self.pid) == self.began
 
 
 def _began(pid: int) -> str:

@@ -106,6 +106,52 @@ def test_detached_parts_whose_launcher_is_gone_go_on_and_it_is_told(tmp_path: Pa
     _nothing_is_left(tmp_path)
 
 
+def test_what_cannot_be_started_or_written_down_now_is_tried_again(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    log, draft = tmp_path / "logs" / "launcher.log", tmp_path / "processes.json.new"
+    try:
+        assert aura(settings, "up", "--detach").returncode == 0
+        config = Config(ROOT, tmp_path, "127.0.0.1", int(settings["AURA_PORT"]), settings)
+        before = {child.name: child for child in processes.running(config)}
+        # Folders in the places of files refuse to be written, as a full disk does.
+        (tmp_path / "logs" / "worker.log").rename(tmp_path / "kept.log")
+        (tmp_path / "logs" / "worker.log").mkdir()
+        draft.mkdir()
+        os.kill(before["worker"].pid, signal.SIGKILL)
+        _wait(lambda: "The worker cannot be started (Is a directory); trying again in 1 s." in log.read_text(), log)
+        (tmp_path / "logs" / "worker.log").rmdir()
+        _wait((tmp_path / "logs" / "worker.log").exists, log)
+        time.sleep(1)
+        assert _restarts(config) == {"launcher": 0, "server": 0}
+        draft.rmdir()
+        _wait(lambda: _restarts(config).get("worker") == 1, log)
+        assert {child.name: child for child in processes.running(config)} == before | {
+            "worker": next(child for child in processes.running(config) if child.name == "worker")
+        }
+    finally:
+        aura(settings, "down")
+    _nothing_is_left(tmp_path)
+
+
+def test_a_message_that_is_half_written_does_not_end_the_worker(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    queue, control = tmp_path / "broker" / "queue", tmp_path / "broker" / "control"
+    queue.mkdir(parents=True)
+    control.mkdir()
+    halves = [queue / "1_a.celery.msg", queue / "2_b.celery.msg", control / "celery.exchange"]
+    for path, content in zip(halves, (b"", b'{"body": "W1', b"[["), strict=True):
+        path.write_bytes(content)
+    try:
+        up = aura(settings, "up", "--detach")
+        assert up.returncode == 0, up.stderr + up.stdout
+        assert aura(settings, "status").returncode == 0
+        assert "no whole message" in (tmp_path / "logs" / "worker.log").read_text()
+        assert not halves[0].exists()
+    finally:
+        aura(settings, "down")
+    _nothing_is_left(tmp_path)
+
+
 def test_a_start_that_fails_is_explained_and_leaves_nothing(tmp_path: Path) -> None:
     # The models are looked for when the server starts, after the database has been prepared.
     done = aura(environment(tmp_path, REDIS_URL="nonsense://"), "up", "--detach")
