@@ -9,7 +9,7 @@ from aura_site import dotenv
 from aura_site.launcher import checks, features, installation, lifecycle, nginx, processes
 from aura_site.launcher.config import Config
 from aura_site.launcher.console import complain, say
-from aura_site.launcher.errors import LauncherError
+from aura_site.launcher.errors import LauncherError, explained
 from aura_site.launcher.stopping import asked
 
 
@@ -120,12 +120,13 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     asked.catch()
     try:
-        return _run(options, Config.load())
+        config = Config.load()
+        try:
+            return _run(options, config)
+        except OSError as error:
+            raise LauncherError(explained(error, config.data)) from None
     except (LauncherError, dotenv.DotenvError) as error:
         complain(str(error))
-        return 1
-    except OSError as error:
-        complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
         return 1
 
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from aura_site.launcher import installation, processes
 from aura_site.launcher.config import Config
 from aura_site.launcher.console import complain, say, step
-from aura_site.launcher.errors import LauncherError
+from aura_site.launcher.errors import LauncherError, explained
 from aura_site.launcher.stopping import asked
 from aura_site.launcher.watching import FIRST_WAIT, Backoff, trim
 
@@ -144,7 +144,7 @@ def _keeper(config: Config, first: dict[str, Any], telling: int) -> int:
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 1
     except OSError as error:
-        complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        complain(explained(error, config.data))
         return 1
     return 0
 
@@ -177,8 +177,13 @@ def _started(config: Config, *, reload: bool = False) -> Iterator[Children]:
             processes.wait_ready(config, children)
         yield children
     except BaseException:
-        processes.stop(processes.running(config))
+        _stop(children)
         raise
+
+
+def _stop(children: Children) -> None:
+    """End what this process has started, whether or not it could be written down."""
+    processes.stop([processes.of(name, process) for name, process in children])
 
 
 def _watch(config: Config, children: Children) -> None:
@@ -218,7 +223,7 @@ def _watch(config: Config, children: Children) -> None:
             _trim(config, processes.LAUNCHER)
     with suppress(OSError):
         say("Stopping ...")
-    processes.stop(processes.running(config))
+    _stop(children)
 
 
 def _written(config: Config, children: Children, restarts: Counter[str]) -> bool:

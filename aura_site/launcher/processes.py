@@ -96,6 +96,11 @@ def start(config: Config, name: str, command: list[str]) -> "subprocess.Popen[by
         )
 
 
+def of(name: str, process: "subprocess.Popen[bytes]", restarts: int = 0) -> Child:
+    """Return a part that this process has started."""
+    return Child(name, process.pid, _began(process.pid), restarts)
+
+
 def remember(
     config: Config,
     children: "list[tuple[str, subprocess.Popen[bytes]]]",
@@ -105,7 +110,7 @@ def remember(
 ) -> None:
     """Write down what runs, for `down` and `status`; with `watched` this process too, which starts it again, and how often
     it did so by the part's name."""
-    found = [Child(name, process.pid, _began(process.pid), (restarts or {}).get(name, 0)) for name, process in children]
+    found = [of(name, process, (restarts or {}).get(name, 0)) for name, process in children]
     if watched:
         found.insert(0, Child(LAUNCHER, os.getpid(), _began(os.getpid())))
     draft = config.data / "processes.json.new"
@@ -148,7 +153,8 @@ def stop(children: list[Child]) -> None:
     """Ask the parts to end, and end those that do not."""
     children = [child for child in children if child.pid != os.getpid()]
     for child in children:
-        _signal(child, signal.SIGTERM)
+        if child.alive():
+            _signal(child, signal.SIGTERM)
     end = time.monotonic() + STOP_PATIENCE
     while any(child.alive() for child in children) and time.monotonic() < end:
         time.sleep(0.05)

@@ -1,5 +1,6 @@
 """`./aura` as a person uses it, with the interpreter at hand in the place of an environment of its own."""
 
+import errno
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ import pytest
 
 from aura_site.launcher import checks, installation, processes, watching
 from aura_site.launcher.config import Config
-from aura_site.launcher.errors import LauncherError
+from aura_site.launcher.errors import LauncherError, explained
 from tests import cluster
 from tests.live import ROOT, free_port
 
@@ -104,6 +105,18 @@ def test_detached_parts_whose_launcher_is_gone_go_on_and_it_is_told(tmp_path: Pa
     finally:
         aura(settings, "down")
     _nothing_is_left(tmp_path)
+
+
+def test_a_start_that_cannot_be_written_down_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "processes.json.new").mkdir()
+    done = aura(environment(tmp_path), "up", "--detach")
+    assert (done.returncode, done.stderr) == (1, f"Is a directory: {tmp_path}/processes.json.new\n")
+    _nothing_is_left(tmp_path)
+
+
+def test_a_full_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
+    told = explained(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), tmp_path)
+    assert told == f"The disk is full: make room in {tmp_path} and start again."
 
 
 def test_what_cannot_be_started_or_written_down_now_is_tried_again(tmp_path: Path) -> None:
