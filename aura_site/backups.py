@@ -5,6 +5,7 @@ A backup is a tar archive: `manifest.json` first (format, database, time, and th
 entry that the copy lacks. AURA may run meanwhile.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -145,9 +146,17 @@ def _room() -> Iterator[Path]:
                 shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix="backup-", dir=data) as name:
             yield Path(name)
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        raise BackupError(f"{error.strerror or error}{where}") from error
+    except (OSError, sqlite3.Error) as error:
+        raise BackupError(_explained(error, data)) from error
+
+
+def _explained(error: OSError | sqlite3.Error, data: Path) -> str:
+    """Return one sentence for what broke a backup off."""
+    if "disk is full" in str(error) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        return f"The disk is full: make room where the backup goes, and as much in {data}, where it is made."
+    if isinstance(error, sqlite3.Error):
+        return f"The database cannot be copied ({error})."
+    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
 
 
 def _pack(folder: Path, out: Path, what: dict[str, Any]) -> dict[str, Any]:
@@ -163,13 +172,13 @@ def _pack(folder: Path, out: Path, what: dict[str, Any]) -> dict[str, Any]:
     # Its owner's alone from its first byte, whole or not there at all, and never in the place of another one.
     draft = out.with_name(f"{out.name}.unfinished")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as target:
-        with tarfile.open(fileobj=target, mode="w:") as archive:
-            for name, path in {MANIFEST: folder / MANIFEST, **names}.items():
-                archive.add(path, name)
-        target.flush()
-        os.fsync(target.fileno())
     try:
+        with os.fdopen(descriptor, "wb") as target:
+            with tarfile.open(fileobj=target, mode="w:") as archive:
+                for name, path in {MANIFEST: folder / MANIFEST, **names}.items():
+                    archive.add(path, name)
+            target.flush()
+            os.fsync(target.fileno())
         out.hardlink_to(draft)
     except FileExistsError:
         raise BackupError(f"{out} is there already: give another name.") from None

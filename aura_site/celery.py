@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import task_postrun, task_prerun, worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aura_site.settings")
@@ -21,6 +23,11 @@ log = logging.getLogger(__name__)
 SCHEDULER_LOOK = 2.0
 _WATCHER = "scheduler-watch"
 _ending = threading.Event()
+try:
+    settings.BASE_DIR  # noqa: B018
+except ImproperlyConfigured as error:
+    # A worker reads the settings here first: one sentence for a person, without a traceback before it.
+    sys.exit(str(error))
 app = Celery("aura")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["aura_site", "streaming", "compression", "audit", "routing_ai"])

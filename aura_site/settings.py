@@ -113,7 +113,16 @@ DATABASES = {"default": env.db_url("DATABASE_URL", f"sqlite:///{AURA_DATA_DIR / 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["ENGINE"] = "aura_site.sqlite3"
     # Secrets make the folder, unless all of them come from the environment.
-    AURA_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        AURA_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The data folder {AURA_DATA_DIR} cannot be made ({error.strerror}): mend that, or set AURA_DATA_DIR."
+        ) from None
+    if not os.access(AURA_DATA_DIR, os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(
+            f"The data folder {AURA_DATA_DIR} cannot be written: mend that, or set AURA_DATA_DIR."
+        )
     DATABASES["default"]["OPTIONS"] = {
         # IMMEDIATE takes the write lock when a transaction begins, so that two writers wait for each other
         # instead of failing half way; WAL lets readers go on meanwhile.

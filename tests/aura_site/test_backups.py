@@ -1,5 +1,6 @@
 """Backup and restore: of a server that runs, on SQLite and PostgreSQL, with the record proved whole afterwards."""
 
+import errno
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,6 +142,36 @@ def test_while_aura_runs_or_a_file_is_there_nothing_is_changed(tmp_path: Path, s
         running.release()
     (before,) = backups.restore_keys(tmp_path / "keys.tar")
     assert (before / "record_key").read_text() == (tmp_path / "keys" / "record_key").read_text() == "secret"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), "The disk is full: make room"),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full: make room"),
+        (sqlite3.DatabaseError("file is not a database"), "cannot be copied"),
+    ],
+)
+def test_what_breaks_a_backup_off_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    settings.AURA_DATA_DIR = tmp_path / "data"
+    settings.AUDIT_CHECKPOINT_DIR = tmp_path / "none"
+
+    def broken(*_arguments: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(backups, "_copy_sqlite", broken)
+    monkeypatch.setattr(backups, "_dump_postgresql", broken)
+    with pytest.raises(backups.BackupError, match=words):
+        backups.back_up(tmp_path / "out.tar")
+    monkeypatch.undo()
+    settings.AURA_DATA_DIR = tmp_path / "data"
+    (tmp_path / "data" / "keys").mkdir()
+    monkeypatch.setattr(tarfile.TarFile, "add", broken)
+    with pytest.raises(backups.BackupError, match=words):
+        backups.back_up_keys(tmp_path / "out.tar")
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_a_copy_beside_a_writer_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -366,6 +366,20 @@ def test_a_data_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> No
     assert "set AURA_DATA_DIR" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["run", "manage", "backup", "x.tar"], ["run", "server"], ["run", "worker"], ["link"], ["createkey", "laptop"]],
+    ids=" ".join,
+)
+def test_each_command_says_that_the_data_folder_cannot_be_written(tmp_path: Path, command: list[str]) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    done = aura(environment(file / "var"), *command)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert done.stderr.startswith(str(file / "var"))
+    assert done.stderr.endswith("(Not a directory): mend that, or set AURA_DATA_DIR.\n")
+
+
 def test_without_network_installing_is_explained(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
