@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from aura_site.launcher import installation, processes
-from aura_site.launcher.config import Config
+from aura_site.launcher.config import UNKNOWN, Config
 from aura_site.launcher.console import complain, say, step
 from aura_site.launcher.errors import LauncherError, explained
 from aura_site.launcher.stopping import asked
@@ -49,7 +49,9 @@ def only_one(config: Config) -> Iterator[None]:
 def _refuse_twice(config: Config) -> None:
     """Raise LauncherError when AURA runs already."""
     if processes.running(config):
-        raise LauncherError(f"AURA runs already at {config.url}: use ./aura link to sign in, ./aura down to stop it.")
+        raise LauncherError(
+            f"AURA runs already at {config.address}: use ./aura link to sign in, ./aura down to stop it."
+        )
 
 
 def manage(config: Config, *arguments: str) -> str:
@@ -96,10 +98,17 @@ def up(config: Config, *, detach: bool) -> None:
 
 def _welcome(config: Config, first: dict[str, Any]) -> None:
     say("")
-    say(f"AURA is ready at {config.url}")
+    say(f"AURA is ready at {config.address}")
     if first.get("password"):
         say(f"Administrator: {first['user']}   one-time password: {first['password']}")
-    say(f"Sign in (once, within an hour): {config.url}{first['link']}")
+    say(f"Sign in (once, within an hour): {config.address}{first['link']}")
+    _name_nobody(config)
+
+
+def _name_nobody(config: Config) -> None:
+    """Say how to find the address, when only people know it."""
+    if config.public.endswith(f"//{UNKNOWN}"):
+        complain(f"{UNKNOWN} is the name that browsers use: set AURA_TRUSTED_ORIGINS=https://... to have it here.")
 
 
 def _stay_behind(config: Config, first: dict[str, Any]) -> None:
@@ -278,7 +287,7 @@ def status(config: Config) -> bool:
         return False
     for name, check in checks.items():
         say(f"{name:14} {'well' if check['ok'] else 'NOT WELL'}: {check.get('message', '')}")
-    say(f"{'address':14} {config.url}")
+    say(f"{'address':14} {config.address}")
     return bool(state and state.get("ready")) and not away
 
 
@@ -288,7 +297,8 @@ def _again(restarts: int) -> str:
 
 def link(config: Config) -> None:
     """Print another sign-in link."""
-    say(config.url + str(_bootstrap(config)["link"]))
+    say(config.address + str(_bootstrap(config)["link"]))
+    _name_nobody(config)
 
 
 def become(config: Config, part: str, arguments: list[str]) -> NoReturn:
@@ -319,5 +329,5 @@ def dev(config: Config, *, dry_run: bool = False) -> None:
         installation.prepare(config, development=True)
         first = _bootstrap(config)
         with _started(config, reload=True) as children:
-            say(f"AURA reloads at {config.url}{first['link']}   logs: {config.data / 'logs'}")
+            say(f"AURA reloads at {config.address}{first['link']}   logs: {config.data / 'logs'}")
             _watch(config, children)

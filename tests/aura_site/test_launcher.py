@@ -215,6 +215,44 @@ def test_up_for_others_by_a_name_of_their_own(tmp_path: Path) -> None:
     _nothing_is_left(tmp_path)
 
 
+def test_over_https_people_get_the_public_address_and_the_demo_the_servers_own(tmp_path: Path) -> None:
+    settings = environment(tmp_path, AURA_HTTPS="true", AURA_TRUSTED_ORIGINS="https://chat.example.org")
+    try:
+        up = aura(settings, "up", "--detach")
+        assert up.returncode == 0, up.stderr + up.stdout
+        assert "AURA is ready at https://chat.example.org\n" in up.stdout
+        assert "within an hour): https://chat.example.org/sign-in/link/" in up.stdout
+        demo = aura(settings, "demo")
+        assert demo.returncode == 0, demo.stderr
+        link = aura(settings | {"AURA_TRUSTED_ORIGINS": ""}, "link")
+        assert link.stdout.startswith("https://NAME/sign-in/link/")
+        assert "set AURA_TRUSTED_ORIGINS" in link.stderr
+    finally:
+        aura(settings, "down")
+    _nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({"AURA_ALLOWED_HOSTS": "chat.example.org"}, "http://127.0.0.1:8000"),
+        ({"AURA_HTTPS": "on"}, "https://NAME"),
+        ({"AURA_HTTPS": "1", "AURA_ALLOWED_HOSTS": "localhost, .a.org,chat.example.org"}, "https://chat.example.org"),
+        ({"AURA_HTTPS": "1", "AURA_ALLOWED_HOSTS": "a.org", "AURA_TRUSTED_ORIGINS": "https://b.org/"}, "https://b.org"),
+        ({"AURA_HOST": "::1"}, "http://[::1]:8000"),
+        ({"AURA_HOST": "::", "AURA_HTTPS": "no"}, "http://[::1]:8000"),
+    ],
+)
+def test_the_address_for_browsers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], address: str
+) -> None:
+    for name in ("AURA_HOST", "AURA_PORT", "AURA_HTTPS", "AURA_ALLOWED_HOSTS", "AURA_TRUSTED_ORIGINS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert Config.load(tmp_path).address == address
+
+
 def test_up_with_daphne(tmp_path: Path) -> None:
     settings = environment(tmp_path, AURA_SERVER="daphne")
     try:

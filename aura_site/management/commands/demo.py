@@ -68,7 +68,8 @@ class Command(BaseCommand):
         self._show_record(UUID(bytes=conversation))
 
     async def _talk(self, secret: str, conversation: bytes) -> None:
-        headers = {"Authorization": f"Bearer {secret}"}
+        # The server listens without TLS: with AURA_HTTPS it is told what a proxy in front of it would tell.
+        headers = {"Authorization": f"Bearer {secret}", "X-Forwarded-Proto": "https" if settings.AURA_HTTPS else "http"}
         async with aiohttp.ClientSession(f"http://{_address()}", headers=headers) as http:
 
             async def fetch(name: str) -> Library | None:
@@ -141,5 +142,5 @@ class Command(BaseCommand):
 
 
 def _address() -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.AURA_HOST, settings.AURA_HOST)
-    return f"{host}:{settings.AURA_PORT}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.AURA_HOST, settings.AURA_HOST)
+    return f"{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{settings.AURA_PORT}"
