@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import connection
 
-from aura_site.process_lock import AnotherServer, ProcessLock
+from aura_site.process_lock import WORKERS, AnotherServer, ProcessLock
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -97,32 +97,27 @@ def restore(file: Path, *, replace: bool) -> Restored:
     if manifest.get("database") != connection.vendor:
         there = manifest.get("database", "keys alone")
         raise BackupError(f"{file} holds {there}, and DATABASE_URL is {connection.vendor}: set it to the same kind.")
-    lock = ProcessLock(alone=True)
-    try:
-        lock.take()
-    except AnotherServer:
-        raise BackupError("AURA runs here: stop it first (./aura down).") from None
-    try:
-        with _room() as folder:
-            _unpack(file, folder)
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-            copy = folder / DATABASES[connection.vendor]
-            before = (
-                _put_sqlite(copy, stamp, replace) if connection.vendor == "sqlite" else _put_postgresql(copy, replace)
-            )
-            heads = Path(settings.AUDIT_CHECKPOINT_DIR)
-            before += _aside(heads, stamp)
-            if (folder / "checkpoints").is_dir():
-                shutil.move(folder / "checkpoints", heads)
-    finally:
-        lock.release()
+    with _alone(), _room() as folder:
+        _unpack(file, folder)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        copy = folder / DATABASES[connection.vendor]
+        before = _put_sqlite(copy, stamp, replace) if connection.vendor == "sqlite" else _put_postgresql(copy, replace)
+        heads = Path(settings.AUDIT_CHECKPOINT_DIR)
+        before += _aside(heads, stamp)
+        if (folder / "checkpoints").is_dir():
+            shutil.move(folder / "checkpoints", heads)
     return Restored(manifest, before)
+
+
+def check_keys(file: Path) -> None:
+    """Raise BackupError for what is no backup of keys."""
+    if not read_manifest(file).get("keys"):
+        raise BackupError(f"{file} holds no keys: give what `backup --keys FILE` wrote.")
 
 
 def restore_keys(file: Path) -> list[Path]:
     """Put the files of `keys/` back; what was there is moved aside. Return where it is. Raises BackupError."""
-    if not read_manifest(file).get("keys"):
-        raise BackupError(f"{file} holds no keys.")
+    check_keys(file)
     keys = Path(settings.AURA_DATA_DIR) / "keys"
     with _room() as folder:
         _unpack(file, folder)
@@ -132,6 +127,19 @@ def restore_keys(file: Path) -> list[Path]:
 
 
 # -- archives ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the data alone: nothing of AURA starts here meanwhile. Raises BackupError when something runs."""
+    with ExitStack() as held:
+        for lock in (ProcessLock(alone=True), ProcessLock(alone=True, name=WORKERS)):
+            try:
+                lock.take()
+            except AnotherServer:
+                raise BackupError("AURA runs here: stop it first (./aura down).") from None
+            held.callback(lock.release)
+        yield
 
 
 @contextmanager
@@ -249,8 +257,11 @@ def _put_sqlite(copy: Path, stamp: str, replace: bool) -> list[Path]:
         raise BackupError(f"{file} is there already: move it away, or give --replace to have it moved aside.")
     connection.close()
     before: list[Path] = []
-    for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
-        before += _aside(path, stamp)
+    # SQLite finds the log of a file by the file's name, so it keeps its ending.
+    for ending in ("", "-wal", "-shm"):
+        path = file.with_name(file.name + ending)
+        if path.exists():
+            before.append(path.rename(file.with_name(f"{file.name}.before-{stamp}{ending}")))
     shutil.move(copy, file)
     return before
 

@@ -17,6 +17,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
+from aura_site.process_lock import WORKERS, AnotherServer, ProcessLock
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aura_site.settings")
 log = logging.getLogger(__name__)
 # Seconds between two looks at the scheduler.
@@ -28,6 +30,7 @@ try:
 except ImproperlyConfigured as error:
     # A worker reads the settings here first: one sentence for a person, without a traceback before it.
     sys.exit(str(error))
+_lock = ProcessLock(alone=False, name=WORKERS)
 app = Celery("aura")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["aura_site", "streaming", "compression", "audit", "routing_ai"])
@@ -56,6 +59,15 @@ def _drop_broken(folder: Path) -> None:
         except FileNotFoundError:
             # Another worker was faster.
             continue
+
+
+@worker_init.connect
+def hold_data(**_kwargs: Any) -> None:
+    """Hold the data as long as this process lives. Ends it while a backup is put back."""
+    try:
+        _lock.take()
+    except AnotherServer:
+        sys.exit("A backup is being put back: start the worker when that is done.")
 
 
 @worker_ready.connect

@@ -315,6 +315,11 @@ def test_a_worker_does_not_outlive_its_scheduler(tmp_path: Path) -> None:
         _wait(lambda: _children(worker.pid), log)
         with closing(sqlite3.connect(tmp_path / "aura.sqlite3")) as database:
             _wait(lambda: database.execute("SELECT count(*) FROM aura_site_heartbeat").fetchone()[0], log)
+        # A worker by itself is AURA that runs, too.
+        backup = ("run", "manage", "backup", str(tmp_path / "b.tar"))
+        assert aura(settings, *backup).returncode == 0
+        restored = aura(settings, "run", "manage", "restore", str(tmp_path / "b.tar"), "--replace")
+        assert "AURA runs here: stop it first" in restored.stderr
         for child in _children(worker.pid):
             os.kill(child, signal.SIGKILL)
         assert worker.wait(60) == 0
