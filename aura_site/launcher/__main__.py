@@ -3,11 +3,10 @@
 import argparse
 import subprocess
 import sys
-from pathlib import Path
 
 from aura_site import dotenv
 from aura_site.launcher import checks, features, installation, lifecycle, nginx, processes
-from aura_site.launcher.config import Config
+from aura_site.launcher.config import Config, given
 from aura_site.launcher.console import complain, say
 from aura_site.launcher.errors import LauncherError, explained
 from aura_site.launcher.stopping import asked
@@ -95,7 +94,7 @@ def proxy(config: Config, options: argparse.Namespace) -> None:
     program = nginx.binary()
     version = nginx.version(program) if program else (0,)
     servers = tuple(options.server) or (own,)
-    certificate, key = (str(Path(path).absolute()) if path else "" for path in (options.certificate, options.key))
+    certificate, key = (str(given(path)) if path else "" for path in (options.certificate, options.key))
     site = nginx.Site(servers, options.name, certificate, key, options.port, version)
     if program:
         nginx.check(site, program)
@@ -106,7 +105,7 @@ def proxy(config: Config, options: argparse.Namespace) -> None:
     if not options.output:
         say(text.rstrip("\n"))
         return
-    path = Path(options.output)
+    path = given(options.output)
     same = path.is_file() and path.read_text() == text
     if same or options.dry_run:
         complain(f"{path} {'is so already' if same else 'would be written'}.")

@@ -78,6 +78,11 @@ class Config:
         return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
 
 
+def given(path: str) -> Path:
+    """Return the file that a caller means, who stands in another folder than `./aura` works in."""
+    return Path(os.environ.get("AURA_CALLED_IN_", "")).joinpath(path).absolute()
+
+
 def _public(values: Mapping[str, str]) -> str:
     """Return the address that browsers use with AURA_HTTPS, with NAME in it when none is known; empty without."""
     if not dotenv.truth(values.get("AURA_HTTPS", "")):

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from aura_site.launcher import installation, processes
-from aura_site.launcher.config import UNKNOWN, Config
+from aura_site.launcher.config import UNKNOWN, Config, given
 from aura_site.launcher.console import complain, say, step
 from aura_site.launcher.errors import LauncherError, explained
 from aura_site.launcher.stopping import asked
@@ -305,14 +305,15 @@ def become(config: Config, part: str, arguments: list[str]) -> NoReturn:
     """Go over into one part: the server, the worker, or a command of manage.py. Nothing is installed or looked after:
     whoever started this process does that. Does not return; raises LauncherError when there is nothing to run with."""
     if part == "manage":
-        command = [str(config.python), "manage.py", *arguments]
+        # It works where its caller stands, who may name files.
+        command = [str(config.python.absolute()), str(config.root / "manage.py"), *arguments]
     elif arguments:
         raise LauncherError(f"The {part} takes no arguments; its settings come from the environment.")
     else:
         command = processes.commands(config)[part]
     if not config.python.exists():
         raise LauncherError(f"There is no Python at {config.python}: run ./aura up once, or set AURA_VENV.")
-    os.chdir(config.root)
+    os.chdir(given("") if part == "manage" else config.root)
     os.execve(command[0], command, dict(config.environment))
 
 

@@ -279,6 +279,17 @@ def test_a_part_in_the_foreground_is_that_process(tmp_path: Path) -> None:
     )
 
 
+def test_files_are_named_from_where_the_caller_stands(tmp_path: Path) -> None:
+    settings = environment(tmp_path / "data")
+    (tmp_path / "elsewhere").mkdir()
+    for command in (["nginx", "--output", "own.conf"], ["run", "manage", "backup", "own.tar"]):
+        done = subprocess.run(
+            [ROOT / "aura", *command], cwd=tmp_path / "elsewhere", env=settings, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "elsewhere" / command[-1]).is_file()
+
+
 def test_a_server_that_is_none_is_explained(tmp_path: Path) -> None:
     done = aura(environment(tmp_path, AURA_SERVER="apache"), "status")
     assert (done.returncode, done.stderr) == (1, "AURA_SERVER is 'apache': give one of uvicorn, daphne.\n")
