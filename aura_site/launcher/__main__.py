@@ -77,10 +77,21 @@ def demo(config: Config) -> int:
             lifecycle.down(config)
 
 
+def benchmarks(config: Config) -> list[str]:
+    """Return the names of the benchmarks. Beside them stand what they share, and programs that they start themselves."""
+    return sorted(
+        path.stem
+        for path in (config.root / "benchmarks").glob("[a-z]*.py")
+        if not path.stem.endswith("_worker")
+        and '__name__ == "__main__"' in (text := path.read_text())
+        and "sys.argv[" not in text
+    )
+
+
 def bench(config: Config, name: str, arguments: list[str]) -> int:
     """Run a benchmark and return its exit status."""
-    if not (config.root / "benchmarks" / f"{name}.py").is_file():
-        found = sorted(path.stem for path in (config.root / "benchmarks").glob("[a-z]*.py"))
+    found = benchmarks(config)
+    if name not in found:
         raise LauncherError(f"There is no benchmark called {name}; there are: {', '.join(found) or 'none yet'}.")
     installation.prepare(config, development=True)
     command = [str(config.python), "-m", f"benchmarks.{name}", *arguments]

@@ -48,10 +48,9 @@ def only_one(config: Config) -> Iterator[None]:
 
 def _refuse_twice(config: Config) -> None:
     """Raise LauncherError when AURA runs already."""
-    if processes.running(config):
-        raise LauncherError(
-            f"AURA runs already at {config.address}: use ./aura link to sign in, ./aura down to stop it."
-        )
+    if children := processes.running(config):
+        where = children[-1].address or config.address
+        raise LauncherError(f"AURA runs already at {where}: use ./aura link to sign in, ./aura down to stop it.")
 
 
 def manage(config: Config, *arguments: str) -> str:

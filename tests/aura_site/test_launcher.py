@@ -54,9 +54,9 @@ def test_up_status_key_demo_link_down(tmp_path: Path) -> None:
         status = aura(settings, "status")
         assert status.returncode == 0
         assert status.stdout.count("well:") == 4
-        again = aura(settings, "up", "--detach")
+        again = aura(settings | {"AURA_PORT": "1"}, "up", "--detach")
         assert (again.returncode, again.stdout) == (1, "")
-        assert "runs already" in again.stderr
+        assert f"runs already at http://127.0.0.1:{settings['AURA_PORT']}:" in again.stderr
         assert aura(settings, "createkey", "laptop").stdout.startswith("aura_")
         assert aura(settings, "link").stdout.startswith("http://127.0.0.1")
         demo = aura(settings, "demo")
@@ -64,6 +64,9 @@ def test_up_status_key_demo_link_down(tmp_path: Path) -> None:
         assert "the chain is whole" in demo.stdout
         best = demo.stdout.split("Best: ")[1]
         assert float(best.split()[1].split(":")[0]) >= 5
+        command = ["bash", "-c", "set -o pipefail; ./aura demo | head -3"]
+        done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=180, check=False)
+        assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 3)
         # What is killed is started again, and told.
         config = Config(ROOT, tmp_path, "127.0.0.1", int(settings["AURA_PORT"]), settings)
         log = tmp_path / "logs" / "launcher.log"
@@ -403,6 +406,20 @@ def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "set AURA_PORT to another port" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["nonsense.invalid", "192.0.2.1"])
+def test_a_host_that_is_not_this_machine_is_explained(tmp_path: Path, host: str) -> None:
+    done = aura(environment(tmp_path, AURA_HOST=host), "up", "--detach")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"AURA_HOST is '{host}', which is no address of this machine")
+
+
+@pytest.mark.parametrize("name", ["bare", "line", "peers", "clock", "audit_worker"])
+def test_what_is_no_benchmark_by_itself_is_not_run_as_one(tmp_path: Path, name: str) -> None:
+    done = aura(environment(tmp_path), "bench", name)
+    assert done.returncode == 1
+    assert f"There is no benchmark called {name}; there are: audit, bridges," in done.stderr
 
 
 @pytest.mark.parametrize("port", ["many", "0", "70000"])

@@ -1,7 +1,9 @@
 """`manage.py demo`: a scripted conversation over a real socket: method, bytes and ratio of each turn, and its record."""
 
 import asyncio
+import os
 import secrets
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -59,6 +61,10 @@ class Command(BaseCommand):
         conversation = secrets.token_bytes(16)
         try:
             asyncio.run(self._talk(secret, conversation))
+        except BrokenPipeError:
+            # Who reads this has gone (`| head`); so has what Python would still write at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
         except (OSError, aiohttp.ClientError) as error:
             raise CommandError(
                 f"The server at {_address()} does not answer ({error}): start it with ./aura up."
