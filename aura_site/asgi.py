@@ -1,28 +1,34 @@
 """The ASGI application: static files, Django, and the WebSockets, under one lifespan."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aura_site.settings")
-django_application = get_asgi_application()
+try:
+    django_application = get_asgi_application()
+except ImproperlyConfigured as error:
+    # One sentence for a person, without a traceback before it.
+    sys.exit(str(error))
 
-import django.contrib.admin  # noqa: E402
-from channels.auth import AuthMiddlewareStack  # noqa: E402
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.urls import re_path  # noqa: E402
+import django.contrib.admin
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
+from django.urls import re_path
 
-from aura_site.bodies import Bodies  # noqa: E402
-from aura_site.headers import Cautious  # noqa: E402
-from aura_site.lifespan import Lifespan  # noqa: E402
-from aura_site.monitoring import endpoint as metrics  # noqa: E402
-from aura_site.monitoring.requests import Requests  # noqa: E402
-from aura_site.static_files import StaticFiles  # noqa: E402
-from streaming.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
-from streaming.transports import openai  # noqa: E402
+from aura_site.bodies import Bodies
+from aura_site.headers import Cautious
+from aura_site.lifespan import Lifespan
+from aura_site.monitoring import endpoint as metrics
+from aura_site.monitoring.requests import Requests
+from aura_site.static_files import StaticFiles
+from streaming.routing import http_urlpatterns, websocket_urlpatterns
+from streaming.transports import openai
 
 # Seconds a browser may keep a static file without asking again.
 STATIC_MAX_AGE = 60

@@ -5,6 +5,7 @@ A backup is a tar archive: `manifest.json` first (format, database, time, and th
 entry that the copy lacks. AURA may run meanwhile.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import connection
 
-from aura_site.process_lock import AnotherServer, ProcessLock
+from aura_site.process_lock import WORKERS, AnotherServer, ProcessLock
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -96,32 +97,27 @@ def restore(file: Path, *, replace: bool) -> Restored:
     if manifest.get("database") != connection.vendor:
         there = manifest.get("database", "keys alone")
         raise BackupError(f"{file} holds {there}, and DATABASE_URL is {connection.vendor}: set it to the same kind.")
-    lock = ProcessLock(alone=True)
-    try:
-        lock.take()
-    except AnotherServer:
-        raise BackupError("AURA runs here: stop it first (./aura down).") from None
-    try:
-        with _room() as folder:
-            _unpack(file, folder)
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-            copy = folder / DATABASES[connection.vendor]
-            before = (
-                _put_sqlite(copy, stamp, replace) if connection.vendor == "sqlite" else _put_postgresql(copy, replace)
-            )
-            heads = Path(settings.AUDIT_CHECKPOINT_DIR)
-            before += _aside(heads, stamp)
-            if (folder / "checkpoints").is_dir():
-                shutil.move(folder / "checkpoints", heads)
-    finally:
-        lock.release()
+    with _alone(), _room() as folder:
+        _unpack(file, folder)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        copy = folder / DATABASES[connection.vendor]
+        before = _put_sqlite(copy, stamp, replace) if connection.vendor == "sqlite" else _put_postgresql(copy, replace)
+        heads = Path(settings.AUDIT_CHECKPOINT_DIR)
+        before += _aside(heads, stamp)
+        if (folder / "checkpoints").is_dir():
+            shutil.move(folder / "checkpoints", heads)
     return Restored(manifest, before)
+
+
+def check_keys(file: Path) -> None:
+    """Raise BackupError for what is no backup of keys."""
+    if not read_manifest(file).get("keys"):
+        raise BackupError(f"{file} holds no keys: give what `backup --keys FILE` wrote.")
 
 
 def restore_keys(file: Path) -> list[Path]:
     """Put the files of `keys/` back; what was there is moved aside. Return where it is. Raises BackupError."""
-    if not read_manifest(file).get("keys"):
-        raise BackupError(f"{file} holds no keys.")
+    check_keys(file)
     keys = Path(settings.AURA_DATA_DIR) / "keys"
     with _room() as folder:
         _unpack(file, folder)
@@ -131,6 +127,19 @@ def restore_keys(file: Path) -> list[Path]:
 
 
 # -- archives ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the data alone: nothing of AURA starts here meanwhile. Raises BackupError when something runs."""
+    with ExitStack() as held:
+        for lock in (ProcessLock(alone=True), ProcessLock(alone=True, name=WORKERS)):
+            try:
+                lock.take()
+            except AnotherServer:
+                raise BackupError("AURA runs here: stop it first (./aura down).") from None
+            held.callback(lock.release)
+        yield
 
 
 @contextmanager
@@ -145,9 +154,17 @@ def _room() -> Iterator[Path]:
                 shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix="backup-", dir=data) as name:
             yield Path(name)
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        raise BackupError(f"{error.strerror or error}{where}") from error
+    except (OSError, sqlite3.Error) as error:
+        raise BackupError(_explained(error, data)) from error
+
+
+def _explained(error: OSError | sqlite3.Error, data: Path) -> str:
+    """Return one sentence for what broke a backup off."""
+    if "disk is full" in str(error) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        return f"The disk is full: make room where the backup goes, and as much in {data}, where it is made."
+    if isinstance(error, sqlite3.Error):
+        return f"The database cannot be copied ({error})."
+    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
 
 
 def _pack(folder: Path, out: Path, what: dict[str, Any]) -> dict[str, Any]:
@@ -163,13 +180,13 @@ def _pack(folder: Path, out: Path, what: dict[str, Any]) -> dict[str, Any]:
     # Its owner's alone from its first byte, whole or not there at all, and never in the place of another one.
     draft = out.with_name(f"{out.name}.unfinished")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as target:
-        with tarfile.open(fileobj=target, mode="w:") as archive:
-            for name, path in {MANIFEST: folder / MANIFEST, **names}.items():
-                archive.add(path, name)
-        target.flush()
-        os.fsync(target.fileno())
     try:
+        with os.fdopen(descriptor, "wb") as target:
+            with tarfile.open(fileobj=target, mode="w:") as archive:
+                for name, path in {MANIFEST: folder / MANIFEST, **names}.items():
+                    archive.add(path, name)
+            target.flush()
+            os.fsync(target.fileno())
         out.hardlink_to(draft)
     except FileExistsError:
         raise BackupError(f"{out} is there already: give another name.") from None
@@ -240,8 +257,11 @@ def _put_sqlite(copy: Path, stamp: str, replace: bool) -> list[Path]:
         raise BackupError(f"{file} is there already: move it away, or give --replace to have it moved aside.")
     connection.close()
     before: list[Path] = []
-    for path in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
-        before += _aside(path, stamp)
+    # SQLite finds the log of a file by the file's name, so it keeps its ending.
+    for ending in ("", "-wal", "-shm"):
+        path = file.with_name(file.name + ending)
+        if path.exists():
+            before.append(path.rename(file.with_name(f"{file.name}.before-{stamp}{ending}")))
     shutil.move(copy, file)
     return before
 

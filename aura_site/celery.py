@@ -1,8 +1,11 @@
 """The Celery application. Start a worker with `celery -A aura_site.celery worker`."""
 
+import fcntl
+import json
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,7 +14,10 @@ from typing import Any
 from celery import Celery
 from celery.signals import task_postrun, task_prerun, worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
+
+from aura_site.process_lock import WORKERS, AnotherServer, ProcessLock
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aura_site.settings")
 log = logging.getLogger(__name__)
@@ -19,6 +25,12 @@ log = logging.getLogger(__name__)
 SCHEDULER_LOOK = 2.0
 _WATCHER = "scheduler-watch"
 _ending = threading.Event()
+try:
+    settings.BASE_DIR  # noqa: B018
+except ImproperlyConfigured as error:
+    # A worker reads the settings here first: one sentence for a person, without a traceback before it.
+    sys.exit(str(error))
+_lock = ProcessLock(alone=False, name=WORKERS)
 app = Celery("aura")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["aura_site", "streaming", "compression", "audit", "routing_ai"])
@@ -30,6 +42,32 @@ def make_broker_folders(**_kwargs: Any) -> None:
     for name, folder in getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).items():
         if name != "polling_interval":
             Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+            _drop_broken(Path(folder))
+
+
+def _drop_broken(folder: Path) -> None:
+    """Delete what a full disk left half written: Kombu would end the worker over it, again at each start."""
+    for path in folder.iterdir():
+        try:
+            with path.open("rb") as file:
+                # Who still writes it holds the lock.
+                fcntl.flock(file, fcntl.LOCK_SH)
+                json.load(file)
+        except ValueError:
+            log.warning("%s is no whole message, and is dropped", path)
+            path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            # Another worker was faster.
+            continue
+
+
+@worker_init.connect
+def hold_data(**_kwargs: Any) -> None:
+    """Hold the data as long as this process lives. Ends it while a backup is put back."""
+    try:
+        _lock.take()
+    except AnotherServer:
+        sys.exit("A backup is being put back: start the worker when that is done.")
 
 
 @worker_ready.connect

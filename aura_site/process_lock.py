@@ -11,6 +11,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+WORKERS = "worker.lock"
+
 
 class AnotherServer(Exception):
     """Another server process runs on the same data."""
@@ -19,18 +21,20 @@ class AnotherServer(Exception):
 class ProcessLock:
     """Held by a server process while it runs; the kernel lets go of it when the process dies.
 
-    The web server shares it with its like; the gRPC server, and what runs bridges alone, have it for themselves.
+    The web server shares it with its like; the gRPC server, and what runs bridges alone, have it for themselves. Workers
+    share one of their own, WORKERS, so that nothing is put back under them.
     """
 
-    def __init__(self, *, alone: bool) -> None:
+    def __init__(self, *, alone: bool, name: str = "server.lock") -> None:
         self._alone = alone
+        self._name = name
         self._file: int | None = None
 
     def take(self) -> None:
         """Take the lock; with Redis do nothing. Raises AnotherServer."""
         if settings.REDIS_URL:
             return
-        path = Path(settings.AURA_DATA_DIR) / "server.lock"
+        path = Path(settings.AURA_DATA_DIR) / self._name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

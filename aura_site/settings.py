@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from aura_site import dotenv, secret_files
+from aura_site import dotenv, secret_files, variables
 from aura_site.variables import Variables
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,6 +32,10 @@ AURA_PORT = env.int("AURA_PORT", 8000)
 AURA_DATA_DIR = Path(env.str("AURA_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 AURA_GRPC_HOST = env.str("AURA_GRPC_HOST", AURA_HOST)
 AURA_GRPC_PORT = env.int("AURA_GRPC_PORT", 0)
+if AURA_GRPC_PORT > 65_535:
+    raise ImproperlyConfigured(f"AURA_GRPC_PORT is {AURA_GRPC_PORT}: give a number from 1 to 65535.")
+if (AURA_GRPC_HOST, AURA_GRPC_PORT) == (AURA_HOST, AURA_PORT):
+    raise ImproperlyConfigured(f"AURA_GRPC_PORT is {AURA_GRPC_PORT}, as is AURA_PORT: give another port.")
 AURA_GRPC_CALLS = env.int("AURA_GRPC_CALLS", 1_000)
 AURA_ICE_SERVERS = env.json("AURA_ICE_SERVERS", default=[])
 if not isinstance(AURA_ICE_SERVERS, list) or not all(
@@ -40,7 +44,7 @@ if not isinstance(AURA_ICE_SERVERS, list) or not all(
     raise ImproperlyConfigured('AURA_ICE_SERVERS is a list in JSON: [{"urls": "stun:stun.example.org"}].')
 AURA_WEBRTC_PEERS = env.int("AURA_WEBRTC_PEERS", 200)
 REDIS_URL = env.str("REDIS_URL", "")
-if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+if REDIS_URL and not variables.is_redis(REDIS_URL):
     raise ImproperlyConfigured("REDIS_URL is redis://HOST:PORT, rediss://HOST:PORT with TLS, or unix:///SOCKET.")
 
 DEBUG = env.bool("AURA_DEBUG", False)
@@ -48,9 +52,15 @@ SECRET_KEY = secret_files.read_or_create("AURA_SECRET_KEY", AURA_DATA_DIR / "key
 # `./aura` shows it to /health, to be told the reasons.
 OPERATOR_TOKEN_FILE = AURA_DATA_DIR / "keys" / "operator_token"
 OPERATOR_TOKEN = secret_files.read_or_create("AURA_OPERATOR_TOKEN", OPERATOR_TOKEN_FILE)
-ALLOWED_HOSTS = env.list("AURA_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", AURA_HOST])
+# This machine's own names besides those that are given: by them `./aura` and whoever watches AURA here ask.
+ALLOWED_HOSTS = [*env.list("AURA_ALLOWED_HOSTS", default=[]), "localhost", "127.0.0.1", "[::1]", AURA_HOST]
 CSRF_FAILURE_VIEW = "aura_site.views.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("AURA_TRUSTED_ORIGINS", default=[])
+for _origin in CSRF_TRUSTED_ORIGINS:
+    if not _origin.startswith(("https://", "http://")):
+        raise ImproperlyConfigured(
+            f"AURA_TRUSTED_ORIGINS has {_origin!r}: write it with https:// in front, as in https://chat.example.org."
+        )
 
 INSTALLED_APPS = [
     "aura_site.apps.SiteConfig",
@@ -112,7 +122,16 @@ DATABASES = {"default": env.db_url("DATABASE_URL", f"sqlite:///{AURA_DATA_DIR / 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["ENGINE"] = "aura_site.sqlite3"
     # Secrets make the folder, unless all of them come from the environment.
-    AURA_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        AURA_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The data folder {AURA_DATA_DIR} cannot be made ({error.strerror}): mend that, or set AURA_DATA_DIR."
+        ) from None
+    if not os.access(AURA_DATA_DIR, os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(
+            f"The data folder {AURA_DATA_DIR} cannot be written: mend that, or set AURA_DATA_DIR."
+        )
     DATABASES["default"]["OPTIONS"] = {
         # IMMEDIATE takes the write lock when a transaction begins, so that two writers wait for each other
         # instead of failing half way; WAL lets readers go on meanwhile.
@@ -252,6 +271,13 @@ GENIUS_MODEL = env.str("GENIUS_MODEL", "")
 # Further endpoints by name, and their keys: "vllm=http://10.0.0.5:8000/v1,ollama=http://127.0.0.1:11434/v1".
 AURA_ENDPOINTS = env.dict("AURA_ENDPOINTS", default={})
 AURA_ENDPOINT_KEYS = env.dict("AURA_ENDPOINT_KEYS", default={})
+_endpoints = {"embedded", "mock", *AURA_ENDPOINTS}
+if OPENROUTER_API_KEY:
+    _endpoints.add("openrouter")
+if OPENAI_BASE_URL or OPENAI_API_KEY:
+    _endpoints.add("openai")
+for _name in ("NANO_MODEL", "FAST_MODEL", "SMART_MODEL", "GENIUS_MODEL"):
+    variables.check_models(_name, globals()[_name], _endpoints)
 # Whether a request may name a model that is in no tier.
 AURA_OPEN_MODELS = env.bool("AURA_OPEN_MODELS", True)
 # Whether the question decides which tier answers (`auto`); without, it is always FAST.
@@ -289,8 +315,13 @@ AUDIT_MASTER_KEY = env.str("AURA_RECORD_KEY", "")
 AUDIT_MASTER_KEY_FILE = AURA_DATA_DIR / "keys" / "record_key"
 AUDIT_SIGNING_KEY = env.str("AURA_SIGNING_KEY", "")
 AUDIT_SIGNING_KEY_FILE = AURA_DATA_DIR / "keys" / "signing_key"
-secret_files.read_or_create("AURA_RECORD_KEY", AUDIT_MASTER_KEY_FILE)
-secret_files.read_or_create("AURA_SIGNING_KEY", AUDIT_SIGNING_KEY_FILE)
+for _name, _file in (("AURA_RECORD_KEY", AUDIT_MASTER_KEY_FILE), ("AURA_SIGNING_KEY", AUDIT_SIGNING_KEY_FILE)):
+    # As the vault wants them, which reads them with the first question.
+    if min(map(len, secret_files.read_or_create(_name, _file).split()), default=0) < 32:
+        raise ImproperlyConfigured(
+            f"{_name} (or {_file}) has at least 32 characters in each key: python3 -c"
+            ' "import secrets; print(secrets.token_urlsafe(50))" makes one.'
+        )
 AUDIT_CHECKPOINT_DIR = AURA_DATA_DIR / "checkpoints"
 # Flag and index each turn when it has ended.
 AUDIT_EXAMINE = env.bool("AURA_EXAMINE", True)
@@ -305,6 +336,8 @@ AUDIT_CHECKPOINT_SECONDS = env.float("AURA_CHECKPOINT_SECONDS", 2.0)
 STREAMING_CHUNK_SIZE = env.int("STREAMING_CHUNK_SIZE", 64)
 STREAMING_CHUNK_DELAY = env.float("STREAMING_CHUNK_DELAY", 0.05)
 STREAMING_HEARTBEAT_INTERVAL = env.float("STREAMING_HEARTBEAT_INTERVAL", 30.0)
+if not STREAMING_HEARTBEAT_INTERVAL:
+    raise ImproperlyConfigured("STREAMING_HEARTBEAT_INTERVAL is 0: give seconds, more than 0; 30 is usual.")
 STREAMING_MESSAGE_LIMIT = env.int("STREAMING_MESSAGE_LIMIT", 256 * 1024)
 STREAMING_REPLAY_WINDOW = env.int("STREAMING_REPLAY_WINDOW", 1024 * 1024)
 STREAMING_RESUME_GRACE = env.float("STREAMING_RESUME_GRACE", 15.0)
@@ -384,6 +417,9 @@ try:
     METRICS_NETWORKS = [ip_network(one.strip()) for one in env.list("AURA_METRICS_ALLOW", default=[])]
 except ValueError as error:
     raise ImproperlyConfigured(f"AURA_METRICS_ALLOW: {error}; give addresses or networks like 10.0.0.0/8.") from None
+AURA_LOG_LEVEL = env.str("AURA_LOG_LEVEL", "INFO").strip().upper()
+if AURA_LOG_LEVEL not in variables.LOG_LEVELS:
+    raise ImproperlyConfigured(f"AURA_LOG_LEVEL is {AURA_LOG_LEVEL!r}: give one of {', '.join(variables.LOG_LEVELS)}.")
 AURA_TRACES = env.bool("AURA_TRACES", False)
 AURA_LOG_JSON = env.bool("AURA_LOG_JSON", False)
 # A line for each request: method, path without its query, status, duration.
@@ -412,5 +448,5 @@ LOGGING = {
         # Its lines have queries in them, and those are questions.
         "uvicorn.access": {"handlers": [], "propagate": False},
     },
-    "root": {"handlers": ["console"], "level": env.str("AURA_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": AURA_LOG_LEVEL},
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from aura_site import backups
@@ -58,8 +58,14 @@ def upgrade(*, backup: bool = True) -> Path | None:
     """Bring the database to this version. Return the backup that was made before: None when there was nothing to keep or
     to change, or without `backup`.
 
-    Raises UpgradeError, before anything is changed, for a database of a newer version, and when no backup can be made.
+    Raises UpgradeError, before anything is changed, for a database that cannot be opened or is of a newer version, and when
+    no backup can be made.
     """
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        why = str(error).strip().partition("\n")[0]
+        raise UpgradeError(f"The database cannot be opened ({why}): mend that, or set DATABASE_URL.") from None
     found = standing()
     if found.unknown:
         more = f" and {len(found.unknown) - 1} more" if len(found.unknown) > 1 else ""

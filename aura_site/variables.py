@@ -1,8 +1,11 @@
 """Settings as the environment has them. What can be none is told by its name, with what would do."""
 
+import warnings
+from collections.abc import Set
 from decimal import Decimal
 from math import inf
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -11,6 +14,7 @@ from aura_site.dotenv import truth
 
 Number = TypeVar("Number", int, float, Decimal)
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _DATABASES = ("django.db.backends.postgresql", "django.db.backends.sqlite3")
 
 
@@ -51,10 +55,12 @@ class Variables(environ.Env):
     def db_url(self, var: str, default: Any = "") -> Any:
         # The value has a password in it, so it is not repeated.
         try:
-            found = super().db_url(var, default)
-        except ValueError:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)
+                found = super().db_url(var, default)
+        except (ValueError, UserWarning):
             found = {}
-        if found.get("ENGINE") not in _DATABASES:
+        if found.get("ENGINE") not in _DATABASES or not (found["NAME"] or "service" in found.get("OPTIONS", {})):
             raise ImproperlyConfigured(f"{var} is postgres://USER:PASSWORD@HOST:PORT/NAME, or sqlite:////FILE.")
         return found
 
@@ -70,3 +76,35 @@ class Variables(environ.Env):
         if not fine:
             raise ImproperlyConfigured(f"{var} is {given!r}: give {words}, 0 or more.")
         return value
+
+
+def is_redis(url: str) -> bool:
+    """Return whether a Redis may be found by that URL."""
+    try:
+        urlsplit(url).port  # noqa: B018
+    except ValueError:
+        return False
+    return url.startswith(("redis://", "rediss://", "unix://"))
+
+
+def check_models(var: str, given: str, endpoints: Set[str]) -> None:
+    """Raise ImproperlyConfigured for a model of the tier `var` that none of the configured `endpoints` can have, and for a
+    price that is none."""
+    for text in filter(None, map(str.strip, given.split(","))):
+        model, at, prices = text.partition("@")
+        if at and not all(map(_is_price, prices.split("/", 1))):
+            raise ImproperlyConfigured(f"{var} has {text!r}: write @IN/OUT in US dollars a million tokens.")
+        prefix, colon, _ = model.strip().partition(":")
+        # A prefix that no endpoint has is part of the model's name where there is one to ask without a prefix.
+        if model.strip() and prefix not in endpoints and endpoints.isdisjoint(("openrouter", "openai")):
+            whom = f"no endpoint is called {prefix}" if colon else "no endpoint is configured that could have it"
+            raise ImproperlyConfigured(
+                f"{var} has {text!r}, but {whom}: set OPENAI_BASE_URL, OPENAI_API_KEY, OPENROUTER_API_KEY or AURA_ENDPOINTS."
+            )
+
+
+def _is_price(text: str) -> bool:
+    try:
+        return Decimal(0) <= Decimal(text) < inf
+    except ArithmeticError:
+        return False

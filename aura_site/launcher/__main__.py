@@ -3,13 +3,12 @@
 import argparse
 import subprocess
 import sys
-from pathlib import Path
 
 from aura_site import dotenv
 from aura_site.launcher import checks, features, installation, lifecycle, nginx, processes
-from aura_site.launcher.config import Config
+from aura_site.launcher.config import Config, given
 from aura_site.launcher.console import complain, say
-from aura_site.launcher.errors import LauncherError
+from aura_site.launcher.errors import LauncherError, explained
 from aura_site.launcher.stopping import asked
 
 
@@ -78,10 +77,21 @@ def demo(config: Config) -> int:
             lifecycle.down(config)
 
 
+def benchmarks(config: Config) -> list[str]:
+    """Return the names of the benchmarks. Beside them stand what they share, and programs that they start themselves."""
+    return sorted(
+        path.stem
+        for path in (config.root / "benchmarks").glob("[a-z]*.py")
+        if not path.stem.endswith("_worker")
+        and '__name__ == "__main__"' in (text := path.read_text())
+        and "sys.argv[" not in text
+    )
+
+
 def bench(config: Config, name: str, arguments: list[str]) -> int:
     """Run a benchmark and return its exit status."""
-    if not (config.root / "benchmarks" / f"{name}.py").is_file():
-        found = sorted(path.stem for path in (config.root / "benchmarks").glob("[a-z]*.py"))
+    found = benchmarks(config)
+    if name not in found:
         raise LauncherError(f"There is no benchmark called {name}; there are: {', '.join(found) or 'none yet'}.")
     installation.prepare(config, development=True)
     command = [str(config.python), "-m", f"benchmarks.{name}", *arguments]
@@ -95,7 +105,7 @@ def proxy(config: Config, options: argparse.Namespace) -> None:
     program = nginx.binary()
     version = nginx.version(program) if program else (0,)
     servers = tuple(options.server) or (own,)
-    certificate, key = (str(Path(path).absolute()) if path else "" for path in (options.certificate, options.key))
+    certificate, key = (str(given(path)) if path else "" for path in (options.certificate, options.key))
     site = nginx.Site(servers, options.name, certificate, key, options.port, version)
     if program:
         nginx.check(site, program)
@@ -106,7 +116,7 @@ def proxy(config: Config, options: argparse.Namespace) -> None:
     if not options.output:
         say(text.rstrip("\n"))
         return
-    path = Path(options.output)
+    path = given(options.output)
     same = path.is_file() and path.read_text() == text
     if same or options.dry_run:
         complain(f"{path} {'is so already' if same else 'would be written'}.")
@@ -120,12 +130,13 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     asked.catch()
     try:
-        return _run(options, Config.load())
+        config = Config.load()
+        try:
+            return _run(options, config)
+        except OSError as error:
+            raise LauncherError(explained(error, config.data)) from None
     except (LauncherError, dotenv.DotenvError) as error:
         complain(str(error))
-        return 1
-    except OSError as error:
-        complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
         return 1
 
 

@@ -11,6 +11,9 @@ from aura_site.launcher.errors import LauncherError
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ("uvicorn", "daphne")
+LOOPBACK = ("localhost", "127.", "[::1]")
+# In an address whose host nobody has told.
+UNKNOWN = "NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Config:
     port: int
     environment: Mapping[str, str]
     server: str = SERVERS[0]
+    # Where people reach AURA when that is by HTTPS alone.
+    public: str = ""
 
     @classmethod
     def load(cls, root: Path = ROOT) -> "Config":
@@ -43,7 +48,7 @@ class Config:
         data = Path(values.get("AURA_DATA_DIR") or root / "var").resolve()
         environment = {**os.environ, "AURA_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"}
         environment.setdefault("DJANGO_SETTINGS_MODULE", "aura_site.settings")
-        return cls(root, data, values.get("AURA_HOST") or "127.0.0.1", port, environment, server)
+        return cls(root, data, values.get("AURA_HOST") or "127.0.0.1", port, environment, server, _public(values))
 
     @property
     def venv(self) -> Path:
@@ -62,7 +67,30 @@ class Config:
         return not os.environ.get("AURA_VENV")
 
     @property
+    def address(self) -> str:
+        """The address for a browser."""
+        return self.public or self.url
+
+    @property
     def url(self) -> str:
-        """The address for a browser on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
-        return f"http://{host}:{self.port}"
+        """The address on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+
+
+def given(path: str) -> Path:
+    """Return the file that a caller means, who stands in another folder than `./aura` works in."""
+    return Path(os.environ.get("AURA_CALLED_IN_", "")).joinpath(path).absolute()
+
+
+def _public(values: Mapping[str, str]) -> str:
+    """Return the address that browsers use with AURA_HTTPS, with NAME in it when none is known; empty without."""
+    if not dotenv.truth(values.get("AURA_HTTPS", "")):
+        return ""
+    origins = (origin.strip().rstrip("/") for origin in values.get("AURA_TRUSTED_ORIGINS", "").split(","))
+    names = (name.strip() for name in values.get("AURA_ALLOWED_HOSTS", "").split(","))
+    known = [
+        *(origin for origin in origins if origin.startswith("https://")),
+        *(f"https://{name}" for name in names if name and not name.startswith((".", "*", *LOOPBACK))),
+    ]
+    return known[0] if known else f"https://{UNKNOWN}"

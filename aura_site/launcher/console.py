@@ -1,5 +1,6 @@
 """Lines for a person at a terminal."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -8,7 +9,17 @@ from contextlib import contextmanager
 
 def say(text: str) -> None:
     """Print a line at once."""
-    print(text, flush=True)
+    _write(f"{text}\n")
+
+
+def _write(text: str) -> None:
+    """Print, at once. A reader who has gone (`| head`) keeps nothing from being done."""
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def complain(text: str) -> None:
@@ -19,11 +30,11 @@ def complain(text: str) -> None:
 @contextmanager
 def step(text: str) -> Iterator[None]:
     """Show that something long goes on, and how long it took."""
-    print(f"{text} ...", end="", flush=True)
+    _write(f"{text} ...")
     begun = time.monotonic()
     try:
         yield
     except BaseException:
-        print(" failed", flush=True)
+        _write(" failed\n")
         raise
-    print(f" {time.monotonic() - begun:.1f} s", flush=True)
+    _write(f" {time.monotonic() - begun:.1f} s\n")

@@ -14,11 +14,11 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from aura_site.launcher import installation, processes
-from aura_site.launcher.config import Config
+from aura_site.launcher.config import UNKNOWN, Config, given
 from aura_site.launcher.console import complain, say, step
-from aura_site.launcher.errors import LauncherError
+from aura_site.launcher.errors import LauncherError, explained
 from aura_site.launcher.stopping import asked
-from aura_site.launcher.watching import Backoff, trim
+from aura_site.launcher.watching import FIRST_WAIT, Backoff, trim
 
 # Before what a management command says to people, and not of itself.
 _SENTENCE = "CommandError: "
@@ -48,8 +48,9 @@ def only_one(config: Config) -> Iterator[None]:
 
 def _refuse_twice(config: Config) -> None:
     """Raise LauncherError when AURA runs already."""
-    if processes.running(config):
-        raise LauncherError(f"AURA runs already at {config.url}: use ./aura link to sign in, ./aura down to stop it.")
+    if children := processes.running(config):
+        where = children[-1].address or config.address
+        raise LauncherError(f"AURA runs already at {where}: use ./aura link to sign in, ./aura down to stop it.")
 
 
 def manage(config: Config, *arguments: str) -> str:
@@ -65,10 +66,11 @@ def manage(config: Config, *arguments: str) -> str:
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         words = lines[-1] if lines else "no reason was given"
-        if words.startswith(_SENTENCE):
-            raise LauncherError(words.removeprefix(_SENTENCE))
-        if "No space left" in done.stderr or "disk is full" in done.stderr:
+        if "No space left" in done.stderr or "database or disk is full" in done.stderr:
             raise LauncherError(f"The disk is full: make room in {config.data} and start again.")
+        # What is one line was written for people.
+        if words.startswith(_SENTENCE) or len(lines) == 1:
+            raise LauncherError(words.removeprefix(_SENTENCE))
         raise LauncherError(f"{arguments[0]} failed: {words}")
     return done.stdout
 
@@ -95,10 +97,17 @@ def up(config: Config, *, detach: bool) -> None:
 
 def _welcome(config: Config, first: dict[str, Any]) -> None:
     say("")
-    say(f"AURA is ready at {config.url}")
+    say(f"AURA is ready at {config.address}")
     if first.get("password"):
         say(f"Administrator: {first['user']}   one-time password: {first['password']}")
-    say(f"Sign in (once, within an hour): {config.url}{first['link']}")
+    say(f"Sign in (once, within an hour): {config.address}{first['link']}")
+    _name_nobody(config)
+
+
+def _name_nobody(config: Config) -> None:
+    """Say how to find the address, when only people know it."""
+    if config.public.endswith(f"//{UNKNOWN}"):
+        complain(f"{UNKNOWN} is the name that browsers use: set AURA_TRUSTED_ORIGINS=https://... to have it here.")
 
 
 def _stay_behind(config: Config, first: dict[str, Any]) -> None:
@@ -144,7 +153,7 @@ def _keeper(config: Config, first: dict[str, Any], telling: int) -> int:
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 1
     except OSError as error:
-        complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        complain(explained(error, config.data))
         return 1
     return 0
 
@@ -177,13 +186,19 @@ def _started(config: Config, *, reload: bool = False) -> Iterator[Children]:
             processes.wait_ready(config, children)
         yield children
     except BaseException:
-        processes.stop(processes.running(config))
+        _stop(children)
         raise
+
+
+def _stop(children: Children) -> None:
+    """End what this process has started, whether or not it could be written down."""
+    processes.stop([processes.of(name, process) for name, process in children])
 
 
 def _watch(config: Config, children: Children) -> None:
     """Start again what dies, the oftener the later, and keep the logs bounded, until a signal asks to stop."""
     restarts: Counter[str] = Counter()
+    written = True
     backoffs = {name: Backoff(time.monotonic()) for name, _ in children}
     due: dict[str, float] = {}
     processes.remember(config, children, watched=True)
@@ -200,20 +215,41 @@ def _watch(config: Config, children: Children) -> None:
                     due[name] = now + (wait := backoffs[name].died(now))
                     soon = f"in {wait:.0f} s" if wait else "now"
                     why = processes.log_tail(config, name)
-                    complain(f"The {name} ended with status {process.returncode}; starting it again {soon}. {why}")
+                    _note(f"The {name} ended with status {process.returncode}; starting it again {soon}. {why}")
                 if now < due[name]:
+                    continue
+                # A full disk is no reason to stop looking after the parts: what cannot be done now is tried again.
+                try:
+                    children[place] = (name, processes.start(config, name, processes.commands(config)[name]))
+                except OSError as error:
+                    due[name] = now + (wait := backoffs[name].died(now) or FIRST_WAIT)
+                    _note(f"The {name} cannot be started ({error.strerror}); trying again in {wait:.0f} s.")
                     continue
                 del due[name]
                 restarts[name] += 1
-                children[place] = (name, processes.start(config, name, processes.commands(config)[name]))
-                processes.remember(config, children, watched=True, restarts=restarts)
+                written = False
+            written = written or _written(config, children, restarts)
             _trim(config, processes.LAUNCHER)
-    say("Stopping ...")
-    processes.stop(processes.running(config))
+    with suppress(OSError):
+        say("Stopping ...")
+    _stop(children)
+
+
+def _written(config: Config, children: Children, restarts: Counter[str]) -> bool:
+    """Write down what runs; return whether that could be done."""
+    try:
+        processes.remember(config, children, watched=True, restarts=restarts)
+    except OSError:
+        return False
+    return True
+
+
+def _note(text: str) -> None:
+    with suppress(OSError):
+        complain(text)
 
 
 def _trim(config: Config, name: str) -> None:
-    # A full disk is no reason to stop looking after the parts.
     with suppress(OSError):
         trim(config.data / "logs" / f"{name}.log")
 
@@ -250,7 +286,7 @@ def status(config: Config) -> bool:
         return False
     for name, check in checks.items():
         say(f"{name:14} {'well' if check['ok'] else 'NOT WELL'}: {check.get('message', '')}")
-    say(f"{'address':14} {config.url}")
+    say(f"{'address':14} {config.address}")
     return bool(state and state.get("ready")) and not away
 
 
@@ -260,21 +296,23 @@ def _again(restarts: int) -> str:
 
 def link(config: Config) -> None:
     """Print another sign-in link."""
-    say(config.url + str(_bootstrap(config)["link"]))
+    say(config.address + str(_bootstrap(config)["link"]))
+    _name_nobody(config)
 
 
 def become(config: Config, part: str, arguments: list[str]) -> NoReturn:
     """Go over into one part: the server, the worker, or a command of manage.py. Nothing is installed or looked after:
     whoever started this process does that. Does not return; raises LauncherError when there is nothing to run with."""
     if part == "manage":
-        command = [str(config.python), "manage.py", *arguments]
+        # It works where its caller stands, who may name files.
+        command = [str(config.python.absolute()), str(config.root / "manage.py"), *arguments]
     elif arguments:
         raise LauncherError(f"The {part} takes no arguments; its settings come from the environment.")
     else:
         command = processes.commands(config)[part]
     if not config.python.exists():
         raise LauncherError(f"There is no Python at {config.python}: run ./aura up once, or set AURA_VENV.")
-    os.chdir(config.root)
+    os.chdir(given("") if part == "manage" else config.root)
     os.execve(command[0], command, dict(config.environment))
 
 
@@ -291,5 +329,5 @@ def dev(config: Config, *, dry_run: bool = False) -> None:
         installation.prepare(config, development=True)
         first = _bootstrap(config)
         with _started(config, reload=True) as children:
-            say(f"AURA reloads at {config.url}{first['link']}   logs: {config.data / 'logs'}")
+            say(f"AURA reloads at {config.address}{first['link']}   logs: {config.data / 'logs'}")
             _watch(config, children)

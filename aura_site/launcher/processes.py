@@ -1,5 +1,6 @@
 """Processes that AURA started: begun, found again, ended."""
 
+import errno
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from aura_site import dotenv
@@ -32,9 +33,11 @@ class Child:
     pid: int
     began: str
     restarts: int = 0
+    # Where people reached AURA when it was started.
+    address: str = ""
 
     def alive(self) -> bool:
-        return _began(self.pid) == self.began
+        return bool(self.began) and _began(self.pid) == self.began
 
 
 def _began(pid: int) -> str:
@@ -96,6 +99,11 @@ def start(config: Config, name: str, command: list[str]) -> "subprocess.Popen[by
         )
 
 
+def of(name: str, process: "subprocess.Popen[bytes]", restarts: int = 0) -> Child:
+    """Return a part that this process has started."""
+    return Child(name, process.pid, _began(process.pid), restarts)
+
+
 def remember(
     config: Config,
     children: "list[tuple[str, subprocess.Popen[bytes]]]",
@@ -105,7 +113,8 @@ def remember(
 ) -> None:
     """Write down what runs, for `down` and `status`; with `watched` this process too, which starts it again, and how often
     it did so by the part's name."""
-    found = [Child(name, process.pid, _began(process.pid), (restarts or {}).get(name, 0)) for name, process in children]
+    found = [of(name, process, (restarts or {}).get(name, 0)) for name, process in children]
+    found = [replace(child, address=config.address) for child in found]
     if watched:
         found.insert(0, Child(LAUNCHER, os.getpid(), _began(os.getpid())))
     draft = config.data / "processes.json.new"
@@ -148,7 +157,8 @@ def stop(children: list[Child]) -> None:
     """Ask the parts to end, and end those that do not."""
     children = [child for child in children if child.pid != os.getpid()]
     for child in children:
-        _signal(child, signal.SIGTERM)
+        if child.alive():
+            _signal(child, signal.SIGTERM)
     end = time.monotonic() + STOP_PATIENCE
     while any(child.alive() for child in children) and time.monotonic() < end:
         time.sleep(0.05)
@@ -171,6 +181,11 @@ def check_port(config: Config) -> None:
         try:
             probe.bind((config.host.strip("[]"), config.port))
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise LauncherError(
+                    f"AURA_HOST is {config.host!r}, which is no address of this machine: 127.0.0.1 is for itself alone,"
+                    " 0.0.0.0 for others too."
+                ) from None
             raise LauncherError(
                 f"AURA cannot listen on {config.host}:{config.port} ({error.strerror}): "
                 "end what uses it, or set AURA_PORT to another port."

@@ -1,19 +1,23 @@
 """Backup and restore: of a server that runs, on SQLite and PostgreSQL, with the record proved whole afterwards."""
 
+import errno
 import io
 import json
 import os
+import shutil
 import sqlite3
 import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from aura_site import backups
-from aura_site.process_lock import ProcessLock
+from aura_site.process_lock import WORKERS, ProcessLock
 from tests.live import LiveServer
 from tests.services import postgres_database
 
@@ -131,15 +135,63 @@ def test_while_aura_runs_or_a_file_is_there_nothing_is_changed(tmp_path: Path, s
     with pytest.raises(backups.BackupError, match="holds keys alone"):
         backups.restore(tmp_path / "keys.tar", replace=True)
     whole = archive(tmp_path / "whole.tar", ("manifest.json", manifest()))
-    running = ProcessLock(alone=False)
-    running.take()
-    try:
-        with pytest.raises(backups.BackupError, match="AURA runs here"):
-            backups.restore(whole, replace=True)
-    finally:
-        running.release()
+    for running in (ProcessLock(alone=False), ProcessLock(alone=False, name=WORKERS)):
+        running.take()
+        try:
+            with pytest.raises(backups.BackupError, match="AURA runs here"):
+                backups.restore(whole, replace=True)
+        finally:
+            running.release()
+    with pytest.raises(CommandError, match="holds no keys"):
+        call_command("restore", whole, keys=whole, replace=True)
     (before,) = backups.restore_keys(tmp_path / "keys.tar")
     assert (before / "record_key").read_text() == (tmp_path / "keys" / "record_key").read_text() == "secret"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), "The disk is full: make room"),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full: make room"),
+        (sqlite3.DatabaseError("file is not a database"), "cannot be copied"),
+    ],
+)
+def test_what_breaks_a_backup_off_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    settings.AURA_DATA_DIR = tmp_path / "data"
+    settings.AUDIT_CHECKPOINT_DIR = tmp_path / "none"
+
+    def broken(*_arguments: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(backups, "_copy_sqlite", broken)
+    monkeypatch.setattr(backups, "_dump_postgresql", broken)
+    with pytest.raises(backups.BackupError, match=words):
+        backups.back_up(tmp_path / "out.tar")
+    monkeypatch.undo()
+    settings.AURA_DATA_DIR = tmp_path / "data"
+    (tmp_path / "data" / "keys").mkdir()
+    monkeypatch.setattr(tarfile.TarFile, "add", broken)
+    with pytest.raises(backups.BackupError, match=words):
+        backups.back_up_keys(tmp_path / "out.tar")
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_what_was_there_before_is_whole_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, copy = tmp_path / "aura.sqlite3", tmp_path / "copy.sqlite3"
+    monkeypatch.setattr(backups, "_file", lambda: file)
+    with closing(sqlite3.connect(copy)) as database:
+        database.execute("CREATE TABLE b (x)")
+    with closing(sqlite3.connect(tmp_path / "live.sqlite3")) as writer:
+        writer.executescript("PRAGMA journal_mode=WAL; CREATE TABLE a (x); INSERT INTO a VALUES (1)")
+        # As a server that was killed leaves it: what was said last stands in the log alone.
+        for ending in ("", "-wal"):
+            shutil.copy(tmp_path / f"live.sqlite3{ending}", f"{file}{ending}")
+    before = backups._put_sqlite(copy, "STAMP", True)
+    assert [path.name for path in before] == ["aura.sqlite3.before-STAMP", "aura.sqlite3.before-STAMP-wal"]
+    with closing(sqlite3.connect(before[0])) as database:
+        assert database.execute("SELECT x FROM a").fetchall() == [(1,)]
 
 
 def test_a_copy_beside_a_writer_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """`./aura` as a person uses it, with the interpreter at hand in the place of an environment of its own."""
 
+import errno
 import os
 import signal
 import socket
@@ -8,13 +9,14 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from aura_site.launcher import checks, installation, processes, watching
 from aura_site.launcher.config import Config
-from aura_site.launcher.errors import LauncherError
+from aura_site.launcher.errors import LauncherError, explained
 from tests import cluster
 from tests.live import ROOT, free_port
 
@@ -52,9 +54,9 @@ def test_up_status_key_demo_link_down(tmp_path: Path) -> None:
         status = aura(settings, "status")
         assert status.returncode == 0
         assert status.stdout.count("well:") == 4
-        again = aura(settings, "up", "--detach")
+        again = aura(settings | {"AURA_PORT": "1"}, "up", "--detach")
         assert (again.returncode, again.stdout) == (1, "")
-        assert "runs already" in again.stderr
+        assert f"runs already at http://127.0.0.1:{settings['AURA_PORT']}:" in again.stderr
         assert aura(settings, "createkey", "laptop").stdout.startswith("aura_")
         assert aura(settings, "link").stdout.startswith("http://127.0.0.1")
         demo = aura(settings, "demo")
@@ -62,6 +64,9 @@ def test_up_status_key_demo_link_down(tmp_path: Path) -> None:
         assert "the chain is whole" in demo.stdout
         best = demo.stdout.split("Best: ")[1]
         assert float(best.split()[1].split(":")[0]) >= 5
+        command = ["bash", "-c", "set -o pipefail; ./aura demo | head -3"]
+        done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=180, check=False)
+        assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 3)
         # What is killed is started again, and told.
         config = Config(ROOT, tmp_path, "127.0.0.1", int(settings["AURA_PORT"]), settings)
         log = tmp_path / "logs" / "launcher.log"
@@ -105,6 +110,64 @@ def test_detached_parts_whose_launcher_is_gone_go_on_and_it_is_told(tmp_path: Pa
     _nothing_is_left(tmp_path)
 
 
+def test_a_start_that_cannot_be_written_down_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "processes.json.new").mkdir()
+    done = aura(environment(tmp_path), "up", "--detach")
+    assert (done.returncode, done.stderr) == (1, f"Is a directory: {tmp_path}/processes.json.new\n")
+    _nothing_is_left(tmp_path)
+
+
+def test_a_full_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
+    told = explained(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), tmp_path)
+    assert told == f"The disk is full: make room in {tmp_path} and start again."
+
+
+def test_what_cannot_be_started_or_written_down_now_is_tried_again(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    log, draft = tmp_path / "logs" / "launcher.log", tmp_path / "processes.json.new"
+    try:
+        assert aura(settings, "up", "--detach").returncode == 0
+        config = Config(ROOT, tmp_path, "127.0.0.1", int(settings["AURA_PORT"]), settings)
+        before = {child.name: child for child in processes.running(config)}
+        # Folders in the places of files refuse to be written, as a full disk does.
+        (tmp_path / "logs" / "worker.log").rename(tmp_path / "kept.log")
+        (tmp_path / "logs" / "worker.log").mkdir()
+        draft.mkdir()
+        os.kill(before["worker"].pid, signal.SIGKILL)
+        _wait(lambda: "The worker cannot be started (Is a directory); trying again in 1 s." in log.read_text(), log)
+        (tmp_path / "logs" / "worker.log").rmdir()
+        _wait((tmp_path / "logs" / "worker.log").exists, log)
+        time.sleep(1)
+        assert _restarts(config) == {"launcher": 0, "server": 0}
+        draft.rmdir()
+        _wait(lambda: _restarts(config).get("worker") == 1, log)
+        assert {child.name: child for child in processes.running(config)} == before | {
+            "worker": next(child for child in processes.running(config) if child.name == "worker")
+        }
+    finally:
+        aura(settings, "down")
+    _nothing_is_left(tmp_path)
+
+
+def test_a_message_that_is_half_written_does_not_end_the_worker(tmp_path: Path) -> None:
+    settings = environment(tmp_path)
+    queue, control = tmp_path / "broker" / "queue", tmp_path / "broker" / "control"
+    queue.mkdir(parents=True)
+    control.mkdir()
+    halves = [queue / "1_a.celery.msg", queue / "2_b.celery.msg", control / "celery.exchange"]
+    for path, content in zip(halves, (b"", b'{"body": "W1', b"[["), strict=True):
+        path.write_bytes(content)
+    try:
+        up = aura(settings, "up", "--detach")
+        assert up.returncode == 0, up.stderr + up.stdout
+        assert aura(settings, "status").returncode == 0
+        assert "no whole message" in (tmp_path / "logs" / "worker.log").read_text()
+        assert not halves[0].exists()
+    finally:
+        aura(settings, "down")
+    _nothing_is_left(tmp_path)
+
+
 def test_a_start_that_fails_is_explained_and_leaves_nothing(tmp_path: Path) -> None:
     # The models are looked for when the server starts, after the database has been prepared.
     done = aura(environment(tmp_path, REDIS_URL="nonsense://"), "up", "--detach")
@@ -140,6 +203,59 @@ def test_a_log_of_some_size_is_put_aside_and_its_writer_goes_on(tmp_path: Path) 
     assert sorted(found.name for found in tmp_path.iterdir()) == ["server.log", "server.log.1"]
 
 
+def test_up_for_others_by_a_name_of_their_own(tmp_path: Path) -> None:
+    settings = environment(tmp_path, AURA_HOST="0.0.0.0", AURA_ALLOWED_HOSTS="chat.example.org")
+    try:
+        up = aura(settings, "up", "--detach")
+        assert up.returncode == 0, up.stderr + up.stdout
+        for name, status in (("chat.example.org", 200), ("localhost", 200), ("evil.example.org", 400)):
+            connection = HTTPConnection("127.0.0.1", int(settings["AURA_PORT"]), timeout=30)
+            connection.request("GET", "/sign-in/", headers={"Host": name})
+            with closing(connection):
+                assert connection.getresponse().status == status, name
+    finally:
+        aura(settings, "down")
+    _nothing_is_left(tmp_path)
+
+
+def test_over_https_people_get_the_public_address_and_the_demo_the_servers_own(tmp_path: Path) -> None:
+    settings = environment(tmp_path, AURA_HTTPS="true", AURA_TRUSTED_ORIGINS="https://chat.example.org")
+    try:
+        up = aura(settings, "up", "--detach")
+        assert up.returncode == 0, up.stderr + up.stdout
+        assert "AURA is ready at https://chat.example.org\n" in up.stdout
+        assert "within an hour): https://chat.example.org/sign-in/link/" in up.stdout
+        demo = aura(settings, "demo")
+        assert demo.returncode == 0, demo.stderr
+        link = aura(settings | {"AURA_TRUSTED_ORIGINS": ""}, "link")
+        assert link.stdout.startswith("https://NAME/sign-in/link/")
+        assert "set AURA_TRUSTED_ORIGINS" in link.stderr
+    finally:
+        aura(settings, "down")
+    _nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({"AURA_ALLOWED_HOSTS": "chat.example.org"}, "http://127.0.0.1:8000"),
+        ({"AURA_HTTPS": "on"}, "https://NAME"),
+        ({"AURA_HTTPS": "1", "AURA_ALLOWED_HOSTS": "localhost, .a.org,chat.example.org"}, "https://chat.example.org"),
+        ({"AURA_HTTPS": "1", "AURA_ALLOWED_HOSTS": "a.org", "AURA_TRUSTED_ORIGINS": "https://b.org/"}, "https://b.org"),
+        ({"AURA_HOST": "::1"}, "http://[::1]:8000"),
+        ({"AURA_HOST": "::", "AURA_HTTPS": "no"}, "http://[::1]:8000"),
+    ],
+)
+def test_the_address_for_browsers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], address: str
+) -> None:
+    for name in ("AURA_HOST", "AURA_PORT", "AURA_HTTPS", "AURA_ALLOWED_HOSTS", "AURA_TRUSTED_ORIGINS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert Config.load(tmp_path).address == address
+
+
 def test_up_with_daphne(tmp_path: Path) -> None:
     settings = environment(tmp_path, AURA_SERVER="daphne")
     try:
@@ -164,6 +280,17 @@ def test_a_part_in_the_foreground_is_that_process(tmp_path: Path) -> None:
         1,
         "The server takes no arguments; its settings come from the environment.\n",
     )
+
+
+def test_files_are_named_from_where_the_caller_stands(tmp_path: Path) -> None:
+    settings = environment(tmp_path / "data")
+    (tmp_path / "elsewhere").mkdir()
+    for command in (["nginx", "--output", "own.conf"], ["run", "manage", "backup", "own.tar"]):
+        done = subprocess.run(
+            [ROOT / "aura", *command], cwd=tmp_path / "elsewhere", env=settings, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "elsewhere" / command[-1]).is_file()
 
 
 def test_a_server_that_is_none_is_explained(tmp_path: Path) -> None:
@@ -202,6 +329,11 @@ def test_a_worker_does_not_outlive_its_scheduler(tmp_path: Path) -> None:
         _wait(lambda: _children(worker.pid), log)
         with closing(sqlite3.connect(tmp_path / "aura.sqlite3")) as database:
             _wait(lambda: database.execute("SELECT count(*) FROM aura_site_heartbeat").fetchone()[0], log)
+        # A worker by itself is AURA that runs, too.
+        backup = ("run", "manage", "backup", str(tmp_path / "b.tar"))
+        assert aura(settings, *backup).returncode == 0
+        restored = aura(settings, "run", "manage", "restore", str(tmp_path / "b.tar"), "--replace")
+        assert "AURA runs here: stop it first" in restored.stderr
         for child in _children(worker.pid):
             os.kill(child, signal.SIGKILL)
         assert worker.wait(60) == 0
@@ -276,6 +408,20 @@ def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("host", ["nonsense.invalid", "192.0.2.1"])
+def test_a_host_that_is_not_this_machine_is_explained(tmp_path: Path, host: str) -> None:
+    done = aura(environment(tmp_path, AURA_HOST=host), "up", "--detach")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"AURA_HOST is '{host}', which is no address of this machine")
+
+
+@pytest.mark.parametrize("name", ["bare", "line", "peers", "clock", "audit_worker"])
+def test_what_is_no_benchmark_by_itself_is_not_run_as_one(tmp_path: Path, name: str) -> None:
+    done = aura(environment(tmp_path), "bench", name)
+    assert done.returncode == 1
+    assert f"There is no benchmark called {name}; there are: audit, bridges," in done.stderr
+
+
 @pytest.mark.parametrize("port", ["many", "0", "70000"])
 def test_a_port_that_is_none_is_explained(tmp_path: Path, port: str) -> None:
     done = aura(environment(tmp_path, AURA_PORT=port), "status")
@@ -289,6 +435,20 @@ def test_a_data_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> No
     done = aura(environment(file / "var"), "up", "--detach")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "set AURA_DATA_DIR" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["run", "manage", "backup", "x.tar"], ["run", "server"], ["run", "worker"], ["link"], ["createkey", "laptop"]],
+    ids=" ".join,
+)
+def test_each_command_says_that_the_data_folder_cannot_be_written(tmp_path: Path, command: list[str]) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    done = aura(environment(file / "var"), *command)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert done.stderr.startswith(str(file / "var"))
+    assert done.stderr.endswith("(Not a directory): mend that, or set AURA_DATA_DIR.\n")
 
 
 def test_without_network_installing_is_explained(tmp_path: Path) -> None:

@@ -177,6 +177,9 @@ def test_arabic_is_from_right_to_left(page: Page) -> None:
     assert side is not None
     assert main is not None
     assert side["x"] > main["x"]
+    # Empty fields stand as the page does.
+    for field in ("#search", ".composer textarea"):
+        assert page.locator(field).evaluate("field => getComputedStyle(field).direction") == "rtl"
     page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("dir", "ltr")
 

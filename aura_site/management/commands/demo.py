@@ -1,7 +1,9 @@
 """`manage.py demo`: a scripted conversation over a real socket: method, bytes and ratio of each turn, and its record."""
 
 import asyncio
+import os
 import secrets
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -59,6 +61,10 @@ class Command(BaseCommand):
         conversation = secrets.token_bytes(16)
         try:
             asyncio.run(self._talk(secret, conversation))
+        except BrokenPipeError:
+            # Who reads this has gone (`| head`); so has what Python would still write at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
         except (OSError, aiohttp.ClientError) as error:
             raise CommandError(
                 f"The server at {_address()} does not answer ({error}): start it with ./aura up."
@@ -68,7 +74,8 @@ class Command(BaseCommand):
         self._show_record(UUID(bytes=conversation))
 
     async def _talk(self, secret: str, conversation: bytes) -> None:
-        headers = {"Authorization": f"Bearer {secret}"}
+        # The server listens without TLS: with AURA_HTTPS it is told what a proxy in front of it would tell.
+        headers = {"Authorization": f"Bearer {secret}", "X-Forwarded-Proto": "https" if settings.AURA_HTTPS else "http"}
         async with aiohttp.ClientSession(f"http://{_address()}", headers=headers) as http:
 
             async def fetch(name: str) -> Library | None:
@@ -141,5 +148,5 @@ class Command(BaseCommand):
 
 
 def _address() -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.AURA_HOST, settings.AURA_HOST)
-    return f"{host}:{settings.AURA_PORT}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.AURA_HOST, settings.AURA_HOST)
+    return f"{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{settings.AURA_PORT}"

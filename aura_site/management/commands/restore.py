@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, file: Path, keys: Path | None, replace: bool, **_options: Any) -> None:
         try:
             if keys is not None:
-                backups.read_manifest(keys)
+                backups.check_keys(keys)
             restored = backups.restore(file, replace=replace)
             before = restored.before + (backups.restore_keys(keys) if keys is not None else [])
         except backups.BackupError as error:
