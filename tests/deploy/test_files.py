@@ -145,7 +145,7 @@ def families() -> set[str]:
         "compression": {"text_bytes": 0, "wire_bytes": 0, "methods": {}}, "frames": {"bytes": 0, "sent": 0},
         "load": {"lag_ms": 0, "held_bytes": 0, "shed": 0, "rate_limited": 0}, "draining": False,
         "topics": {"open": 0, "subscribers": 0}, "datasets": {"running": 0, "bytes": 0}, "queues": {}, "worker": [],
-        "totals": {"m": Totals()}, "models": {}, "spend": {"budgets": [], "spent": 0, "saved": 0},
+        "totals": {"m": Totals()}, "downloads": {}, "models": {}, "spend": {"budgets": [], "spent": 0, "saved": 0},
         "bridges": {"routes": {}, "outboxes": {}, "dead_letters": {}},
     }  # fmt: skip
     names = set()
