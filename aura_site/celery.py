@@ -47,18 +47,28 @@ def make_broker_folders(**_kwargs: Any) -> None:
 
 def _drop_broken(folder: Path) -> None:
     """Delete what a full disk left half written: Kombu would end the worker over it, again at each start."""
-    for path in folder.iterdir():
-        try:
-            with path.open("rb") as file:
-                # Who still writes it holds the lock.
-                fcntl.flock(file, fcntl.LOCK_SH)
-                json.load(file)
-        except ValueError:
+    broken = [path for path in folder.iterdir() if not _is_whole(path)]
+    if broken:
+        # One that is being made is empty for a moment before it is locked.
+        time.sleep(1.0)
+    for path in broken:
+        if not _is_whole(path):
             log.warning("%s is no whole message, and is dropped", path)
             path.unlink(missing_ok=True)
-        except FileNotFoundError:
-            # Another worker was faster.
-            continue
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a file holds a message; one that another worker has taken meanwhile is none to be dropped."""
+    try:
+        with path.open("rb") as file:
+            # Who still writes it holds the lock.
+            fcntl.flock(file, fcntl.LOCK_SH)
+            json.load(file)
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 @worker_init.connect

@@ -121,6 +121,9 @@ TEMPLATES = [
 DATABASES = {"default": env.db_url("DATABASE_URL", f"sqlite:///{AURA_DATA_DIR / 'aura.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["ENGINE"] = "aura_site.sqlite3"
+    # One database, wherever a command is given.
+    if DATABASES["default"]["NAME"] != ":memory:":
+        DATABASES["default"]["NAME"] = str(BASE_DIR / DATABASES["default"]["NAME"])
     # Secrets make the folder, unless all of them come from the environment.
     try:
         AURA_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)

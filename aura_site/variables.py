@@ -92,9 +92,10 @@ def check_models(var: str, given: str, endpoints: Set[str]) -> None:
     price that is none."""
     for text in filter(None, map(str.strip, given.split(","))):
         model, at, prices = text.partition("@")
-        if at and not all(map(_is_price, prices.split("/", 1))):
+        first, _, second = prices.partition("/")
+        if at and not all(map(_is_price, (first, second or first))):
             raise ImproperlyConfigured(f"{var} has {text!r}: write @IN/OUT in US dollars a million tokens.")
-        prefix, colon, _ = model.strip().partition(":")
+        prefix, colon, _name = model.strip().partition(":")
         # A prefix that no endpoint has is part of the model's name where there is one to ask without a prefix.
         if model.strip() and prefix not in endpoints and endpoints.isdisjoint(("openrouter", "openai")):
             whom = f"no endpoint is called {prefix}" if colon else "no endpoint is configured that could have it"

@@ -172,7 +172,10 @@ def _row(library: codec.Library, origin: Library.Origin, base: str, shadow: Shad
     """Store a library with what it was made of, and what it was measured to do. Raises IdTaken."""
     row = services.install_library(library, origin)
     row.base, row.shadow = base, asdict(shadow)
-    row.save(update_fields=["base", "shadow"])
+    if row.status == Library.Status.RETIRED and row.promoted is None:
+        # It was turned down, and somebody chooses the same again.
+        row.status, row.retired = Library.Status.CANDIDATE, None
+    row.save(update_fields=["base", "shadow", "status", "retired"])
     return row
 
 

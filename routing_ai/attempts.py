@@ -88,6 +88,11 @@ class Attempt:
             raise
         breaker.succeeded()
 
+    async def enough(self) -> None:
+        """End the call upstream, whose answer is long enough: the endpoint works."""
+        self._breaker.succeeded()
+        await self.aclose()
+
     async def aclose(self) -> None:
         """End the call upstream, if it has not ended."""
         if self._rest is not None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +26,10 @@ _KEPT: Final = frozenset({"role", "type", "id", "tool_call_id", "call_id", "file
 _KEPT_IN: Final = {"image_url": {"url"}, "function": {"name"}, "function_call": {"name"}}
 # What may be data as base64.
 _DATA: Final = frozenset({"data", "file_data", "signature"})
-_DATA_URL: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?[^,]{0,200};base64,", re.IGNORECASE)
+# Data and nothing else: what stands behind it is words.
+_DATA_URL: Final = re.compile(
+    r"(data:(?:[\w.+-]+/[\w.+-]+)?[^,\s]{0,200};base64,)([A-Za-z0-9+/\r\n]*={0,2}\s*)", re.IGNORECASE | re.ASCII
+)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{64,}={0,2}\s*")
 # Parameters that describe what a model may do, and how it answers, in a form that endpoints check.
 _DEFINITIONS: Final = frozenset({"tools", "tool_choice", "response_format"})
@@ -62,12 +64,18 @@ async def prepared(messages: Messages, provider: str) -> tuple[Messages, bool]:
     return _redacted(messages, redact)
 
 
-def without_texts(extra: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
+async def without_texts(extra: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
     """Return the parameters as the provider may see them: redacted but for definitions, and without `prediction`, which is
-    a text like those of messages, and can be done without."""
+    a text like those of messages, and can be done without. Raises NoModel as `prepared` does."""
     if not extra or not is_redacted_for(provider):
         return extra
     redact = _redactor(provider)
+    if _size({name: value for name, value in extra.items() if name not in _DEFINITIONS}) > LONG:
+        return await asyncio.to_thread(_parameters, extra, redact)
+    return _parameters(extra, redact)
+
+
+def _parameters(extra: Mapping[str, Any], redact: Redact) -> dict[str, Any]:
     return {
         redact(name): value if name in _DEFINITIONS else _value(name, value, redact)
         for name, value in extra.items()
@@ -84,7 +92,9 @@ def _redactor(provider: str) -> Redact:
 def _size(message: Mapping[str, Any]) -> int:
     # Of what is more than words the size is not known before it is looked at.
     texts = [value for name, value in message.items() if name not in _KEPT]
-    return sum(len(text) if isinstance(text, str) else 0 if text is None else LONG + 1 for text in texts)
+    return sum(
+        len(text) if isinstance(text, str) else LONG + 1 for text in texts if isinstance(text, str | list | dict)
+    )
 
 
 def _redacted(messages: Messages, redact: Redact) -> tuple[Messages, bool]:
@@ -117,9 +127,9 @@ def _text(name: str, text: str, redact: Redact) -> str:
         return text
     if name == "arguments":
         return _arguments(text, redact)
-    head = _DATA_URL.match(text)
-    if head is not None:
-        return text[: head.end()] + _encoded(text[head.end() :], redact)
+    found = _DATA_URL.fullmatch(text)
+    if found is not None:
+        return found[1] + _encoded(found[2], redact)
     if name in _DATA and _BASE64.fullmatch(text):
         return _encoded(text, redact)
     return redact(text)
@@ -129,7 +139,7 @@ def _encoded(data: str, redact: Redact) -> str:
     """Return base64 with its text redacted; what is no text (pictures, sound, what was enciphered) as it is."""
     try:
         text = base64.b64decode(data).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # that of binascii and of UnicodeDecodeError, too
         return data
     cleaned = redact(text)
     return data if cleaned == text else base64.b64encode(cleaned.encode()).decode()

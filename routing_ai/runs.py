@@ -153,7 +153,7 @@ class Run:
         messages, redacted = await leaving.prepared(request.all_messages, spec.provider)
         if redacted:
             self.notes.append(leaving.NOTE)
-        extra = leaving.without_texts(request.extra, spec.provider)
+        extra = await leaving.without_texts(request.extra, spec.provider)
         call = Call(spec.model, messages, request.max_tokens, request.temperature, extra, request.gather)
         self._attempt = Attempt(spec.provider, call, breaker_of(spec))
         await self._attempt.start()
@@ -173,7 +173,7 @@ class Run:
             if self._size > limit and not self.spec.free:
                 log.warning("%s takes no notice of max_tokens: its answer is ended", self.spec.provider)
                 self.usage = Usage("length")
-                await self._attempt.aclose()
+                await self._attempt.enough()
                 return
 
     async def _parts(self, attempt: Attempt) -> AsyncGenerator[Part]:

@@ -312,7 +312,11 @@ def become(config: Config, part: str, arguments: list[str]) -> NoReturn:
         command = processes.commands(config)[part]
     if not config.python.exists():
         raise LauncherError(f"There is no Python at {config.python}: run ./aura up once, or set AURA_VENV.")
-    os.chdir(given("") if part == "manage" else config.root)
+    try:
+        os.chdir(given("") if part == "manage" else config.root)
+    except OSError:
+        # Whoever runs it for another account stands where that may not go.
+        os.chdir(config.root)
     os.execve(command[0], command, dict(config.environment))
 
 

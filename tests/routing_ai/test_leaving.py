@@ -100,9 +100,9 @@ async def test_every_text_of_a_message_is_redacted(settings, padding: int) -> No
     assert given[2]["reasoning_content"] == GIVEN
     assert given[3]["content"] == GIVEN
     extra = {"prediction": {"type": "content", "content": SAID}, "top_p": 1}
-    assert leaving.without_texts(extra, "openai") == {"top_p": 1}
+    assert await leaving.without_texts(extra, "openai") == {"top_p": 1}
     settings.AURA_REDACT_FOR = []
-    assert leaving.without_texts(extra, "openai") == extra
+    assert await leaving.without_texts(extra, "openai") == extra
 
 
 async def given(message: dict[str, Any]) -> dict[str, Any]:
@@ -189,11 +189,28 @@ async def test_arguments_are_left_as_they_were_written_where_nothing_is_found(se
         assert await given(message) == message
 
 
-def test_parameters_are_redacted_but_for_definitions(settings) -> None:
+async def test_parameters_are_redacted_but_for_definitions(settings) -> None:
     settings.AURA_REDACT_FOR = ["*"]
     set_redactor(personal.redact)
     tools = [{"type": "function", "function": {"name": "f", "description": SAID}}]
     extra = {"stop": ["ada@mail.example.org", "."], "tools": tools, "seed": 4111111111111111, "own": {"note": [SAID]}}
     becomes = {"stop": ["[email]", "."], "tools": tools, "seed": 4111111111111111, "own": {"note": [GIVEN]}}
-    assert leaving.without_texts(extra, "openai") == becomes
-    assert leaving.without_texts({"stop": "ada@mail.example.org"}, "openai") == {"stop": "[email]"}
+    assert await leaving.without_texts(extra, "openai") == becomes
+    assert await leaving.without_texts({"stop": "ada@mail.example.org"}, "openai") == {"stop": "[email]"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "data:image/png;base64,iVBORw0KGgo= look at that picture. My mail is ada@mail.example.org",
+        "data:;base64,/9j/ 4111 1111 1111 1111 ada@mail.example.org",
+        "data:;base64,AAAA é ada@mail.example.org",
+    ],
+)
+async def test_what_stands_behind_data_is_words(settings, said: str) -> None:
+    settings.AURA_REDACT_FOR = ["openai"]
+    messages, taken = await leaving.prepared([{"role": "user", "content": said}], "openai")
+    assert taken
+    assert "ada@" not in messages[0]["content"]
+    assert "4111" not in messages[0]["content"]
+    assert "ada@" not in str(await leaving.without_texts({"stop": [said, said * 100]}, "openai"))

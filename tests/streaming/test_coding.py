@@ -14,6 +14,11 @@ from streaming.protocol.codec import SessionCodec
 TEXT = "You can return the shoes within thirty days of the day on which you received them, in the box they came in."
 
 
+@pytest.fixture(autouse=True)
+def loop_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load.congestion, "lag", 0.0)
+
+
 async def test_a_busy_process_codes_faster_and_just_as_right(monkeypatch: pytest.MonkeyPatch) -> None:
     codec = SessionCodec(262_144)
     monkeypatch.setattr(coding, "_fine", TokenBucket(1e-9, 1e-9, time.monotonic()))
