@@ -581,6 +581,15 @@ def test_candidates_wait_again_when_their_library_is_turned_down_or_left(setting
     assert Candidate.objects.get(pk=order.pk).decided_by == other
 
 
+def test_a_library_that_was_turned_down_is_a_candidate_when_it_is_made_again() -> None:
+    order = waiting(["Your order is on its way."])
+    first = services.retire(review.accept([order]))
+    order.refresh_from_db()
+    again = review.accept([order])
+    assert again.pk == first.pk
+    assert (again.status, again.retired) == (Library.Status.CANDIDATE, None)
+
+
 def test_what_was_left_comes_back_by_a_reviewer_only(kept: int, settings: Any) -> None:
     settings.DISCOVERY_AUTO_PROMOTE = True
     tasks.discover()
