@@ -23,6 +23,7 @@ from aura_client.libraries import Libraries
 from aura_client.topics import Subscription, parse_position
 from compression.codec.errors import CodecError
 from streaming.client import ChatClient
+from streaming.identifiers import new_identifier
 from streaming.lines import Line, LineClosed, LineRefused, open_websocket
 from streaming.protocol import frames
 from streaming.protocol.client import (
@@ -123,7 +124,7 @@ class SessionClient:
         self._check()
         told = conversation.bytes if conversation else b""
         place = after.bytes if after is not None else b""
-        name = secrets.token_bytes(16)
+        name = new_identifier().bytes
         return await self._follow(self._line.session.ask(text, name, told, model, after=place, pictures=pictures))
 
     async def resume(self, position: str, text: str = "") -> Answer:

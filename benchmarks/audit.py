@@ -1,7 +1,7 @@
 """The record, beside django-auditlog in the same run: rows a second and their waits, verification, proofs, erasure, kills.
 
-`python -m benchmarks.audit [--quick] [--only PART] [--json FILE] [--postgresql URL]`; the parts are write, verify, prove,
-erase and kill. The PostgreSQL rows need a server on which the URL's role may make databases (by default
+`python -m benchmarks.audit [--quick] [--only PART] [--json FILE] [--postgresql URL]`; the parts are write, name,
+verify, prove, erase and kill. The PostgreSQL rows need a server on which the URL's role may make databases (by default
 postgres://postgres@127.0.0.1:5432/postgres); without one they are left out.
 """
 
@@ -122,6 +122,25 @@ def writing(report: Report, quick: bool, server: str) -> None:
     report.table("Writing, each stream waiting for its commit", heads, rows)
 
 
+def naming(report: Report, quick: bool, server: str) -> None:
+    """What an entry takes where 500 answers are written at once, their names made at random or beginning with the time."""
+    rows, of_all = [], 60_000 if quick else 600_000
+    databases: dict[str, Any] = {"sqlite": sqlite}
+    if reachable(server):
+        databases["postgresql"] = lambda: postgresql(server)
+    for database, place in databases.items():
+        found = {}
+        for way in ("random", "time"):
+            with place() as own:
+                found[way] = own.worker("name", way, of_all)
+            rows.append([database, way, *(found[way][what] for what in ("us", "cpu_us", "written"))])
+        for what, unit in (("us", "us"), ("cpu_us", "us"), ("written", "bytes")):
+            report.add(f"name.{database}.{what}", found["time"][what], unit)
+            report.add(f"name.{database}.{what}_of_random", found["time"][what] / found["random"][what], "times")
+    heads = ["database", "names", "us an entry", "of them CPU", "bytes written"]
+    report.table(f"Entries of 500 answers at once, the last third of {of_all:,}", heads, rows)
+
+
 def verifying(report: Report, quick: bool, _server: str) -> None:
     """Verification with decryption, in one process."""
     with sqlite() as place:
@@ -172,7 +191,7 @@ def killing(report: Report, quick: bool, _server: str, times: int = 200) -> None
 
 
 PARTS: dict[str, Callable[[Report, bool, str], None]] = {
-    "write": writing, "verify": verifying, "prove": proving, "erase": erasing, "kill": killing,
+    "write": writing, "name": naming, "verify": verifying, "prove": proving, "erase": erasing, "kill": killing,
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import time
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,8 @@ import django
 
 TEXT = "a piece of an answer, which is about sixty-four characters long."
 BULK = 1_000
+# Answers that are written at the same time, their chunks in the mean, and entries of a transaction.
+ANSWERS, CHUNKS, TOGETHER = 500, 80, 150
 
 
 def write(streams: int, seconds: float) -> dict[str, Any]:
@@ -96,6 +99,52 @@ def verify(rows: int) -> dict[str, Any]:
     return {"rows_per_s": max(rate for rate, _ in rates), "rows_per_cpu_s": max(rate for _, rate in rates)}
 
 
+def name(way: str, rows: int) -> dict[str, Any]:
+    """Write so many entries of ANSWERS answers at once, named at random or by time; return what one of the last took."""
+    from audit.journal import journal
+    from audit.records.event import Event, Kind
+    from streaming.identifiers import new_identifier
+
+    new = new_identifier if way == "time" else uuid4
+    chosen = random.Random(7)
+    # Name, conversation, and the offsets that are to come.
+    answers = [(new(), new(), range(chosen.randint(1, 2 * CHUNKS))) for _ in range(ANSWERS)]
+    begun, used, written = 0.0, 0.0, 0
+    for batch in range(rows // TOGETHER):
+        if batch == 2 * rows // TOGETHER // 3:
+            begun, used, written = time.perf_counter(), time.process_time(), _written()
+        events = []
+        for number in range(batch * TOGETHER, (batch + 1) * TOGETHER):
+            stream, conversation, offsets = answers[number % ANSWERS]
+            offset = offsets[0]
+            events.append(Event(Kind.CHUNK, conversation, stream, 1, offset, "ada", time.time_ns() // 1000, TEXT))
+            answers[number % ANSWERS] = (
+                (stream, conversation, offsets[1:])
+                if len(offsets) > 1
+                else (new(), new(), range(chosen.randint(1, 2 * CHUNKS)))
+            )
+        journal().submit(events).result()
+    last = rows // TOGETHER * TOGETHER - 2 * rows // TOGETHER // 3 * TOGETHER
+    found = {
+        "us": (time.perf_counter() - begun) * 1e6 / last,
+        "cpu_us": (time.process_time() - used) * 1e6 / last,
+        "written": (_written() - written) / last,
+    }
+    journal().close()
+    return found
+
+
+def _written() -> int:
+    """Return the bytes that this process has written, or on PostgreSQL the server to its log."""
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_wal_lsn() - '0/0'")
+            return int(cursor.fetchone()[0])
+    return int(Path("/proc/self/io").read_text().split("wchar:")[1].split()[0])
+
+
 def erase(rows: int, own: int) -> dict[str, Any]:
     """Erase a subject's entries among others; proofs made before must still hold."""
     from audit import erasure, proofs, selectors
@@ -161,16 +210,20 @@ async def crash() -> None:
     await asyncio.gather(*(stream() for _ in range(16)))
 
 
-def main(name: str, *arguments: str) -> None:
+def main(program: str, *arguments: str) -> None:
     """Run one of them."""
     django.setup()
-    numbers = [float(value) if "." in value else int(value) for value in arguments]
-    if name == "crash":
+    numbers = [_number(value) for value in arguments]
+    if program == "crash":
         asyncio.run(crash())
     programs: dict[str, Any] = {
-        "write": write, "auditlog": write_auditlog, "verify": verify, "erase": erase, "prove": prove,
+        "write": write, "auditlog": write_auditlog, "name": name, "verify": verify, "erase": erase, "prove": prove,
     }  # fmt: skip
-    print(json.dumps(programs[name](*numbers)))
+    print(json.dumps(programs[program](*numbers)))
+
+
+def _number(value: str) -> str | int | float:
+    return float(value) if "." in value else int(value) if value.isdigit() else value
 
 
 if __name__ == "__main__":

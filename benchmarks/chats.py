@@ -2,7 +2,6 @@
 written all the time as there are chats. The client costs little: the protocol's own half over a bare socket."""
 
 import asyncio
-import os
 import time
 from array import array
 from collections import Counter
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from benchmarks import clock
 from benchmarks.line import Line, open_line
 from benchmarks.people import BUSY, Target
+from streaming.identifiers import new_identifier
 from streaming.protocol import frames
 from streaming.protocol.client import ClientEvent, ClientSession, Ended, Failed, Reading, TextArrived
 from streaming.protocol.codec import SessionCodec
@@ -74,7 +74,7 @@ class Chat:
         self._rest, self._count, self._asked = "", 0, time.monotonic()
         self._session.readings.clear()
         words = f"Chat {self._number} asks"
-        self._reading = self._session.ask(words, os.urandom(16), model=self._target.model)
+        self._reading = self._session.ask(words, new_identifier().bytes, model=self._target.model)
         self._flush()
 
     def stop(self) -> None:

@@ -4,13 +4,13 @@ What happens when it breaks is the caller's to decide; `aura_client` is for thos
 """
 
 import asyncio
-import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
 from compression.codec.library import Library
+from streaming.identifiers import new_identifier
 from streaming.lines import MESSAGE_LIMIT, Line, open_websocket
 from streaming.protocol import frames
 from streaming.protocol.client import (
@@ -89,7 +89,7 @@ class ChatClient:
 
     async def ask(self, text: str, conversation: bytes = b"", model: str = "") -> AsyncGenerator[ClientEvent]:
         """Ask a question and yield what comes of it, the last being Ended or Failed."""
-        reading = self.session.ask(text, secrets.token_bytes(16), conversation, model)
+        reading = self.session.ask(text, new_identifier().bytes, conversation, model)
         async for event in self.follow(reading):
             yield event
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
+from streaming.identifiers import new_identifier
 from streaming.protocol.codes import Priority
 
 # Characters of a key under which a client may ask the same again.
@@ -36,5 +37,5 @@ class Message:
 
 
 def stream_name(user_id: int, key: str) -> UUID:
-    """Return the name of an answer: the same for the same key of the same user (RFC 9562, version 5), else random."""
-    return uuid5(UUID(int=user_id), key) if key else uuid4()
+    """Return the name of an answer: the same for the same key of the same user (RFC 9562, version 5), else a new one."""
+    return uuid5(UUID(int=user_id), key) if key else new_identifier()

@@ -19,6 +19,7 @@ from compression.codec.payload import CompressionMethod
 from streaming import chat, coding, subscriptions
 from streaming.channels import Channels, Transmit
 from streaming.errors import StreamingError
+from streaming.identifiers import new_identifier
 from streaming.messages import Message
 from streaming.protocol import frames, openai_form, pictures
 from streaming.protocol.codec import SessionCodec, text_check
@@ -199,7 +200,7 @@ class Session:
         message = Message(
             user_id=self.user.pk,
             actor=self.user.get_username(),
-            conversation=UUID(bytes=prompt.conversation or secrets.token_bytes(16)),
+            conversation=UUID(bytes=prompt.conversation) if prompt.conversation else new_identifier(),
             stream=UUID(bytes=prompt.stream),
             text=text,
             model=prompt.model,

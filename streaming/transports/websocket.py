@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +11,7 @@ from channels.exceptions import StopConsumer
 from streaming import identity
 from streaming.asgi import Receive, Send
 from streaming.connections import Connection, connections
+from streaming.identifiers import new_identifier
 from streaming.protocol import frames
 from streaming.protocol.codes import CloseCode, Mode
 from streaming.protocol.errors import FrameError
@@ -76,7 +76,7 @@ class ChatConsumer(AsyncConsumer):
         if refusal is not None:
             return await self.refuse(refusal, refusal.name.lower().replace("_", " "))
         if chosen != frames.SUBPROTOCOL:
-            self.json = JsonForm(lambda: secrets.token_bytes(16))
+            self.json = JsonForm(lambda: new_identifier().bytes)
         self.session = Session(user, self.transmit, plain=self.json is not None)
         self.connection = Connection(self.transport, self.session, self.shut)
         connections.add(self.connection)

@@ -7,12 +7,11 @@ import asyncio
 import base64
 import json
 import logging
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
 
@@ -29,6 +28,7 @@ from streaming.audio.stages import Stages
 from streaming.audio.words import Agreement, is_phantom, is_whole
 from streaming.errors import StreamingError
 from streaming.flow.bucket import TokenBucket
+from streaming.identifiers import new_identifier
 from streaming.messages import Message
 from streaming.protocol.codes import FaultCode, VoiceAction, VoiceStyle
 from streaming.protocol.errors import FaultError
@@ -115,7 +115,7 @@ class VoiceSession:
         self._ear: StreamingAudioBuffer | None = None
         self._heard_before = StreamingAudioBuffer().counts
         self._listening: tuple[int, int, str] | None = None
-        self._conversation = uuid4()
+        self._conversation = new_identifier()
         self._after: UUID | None = None  # what the next turn stands behind, when that is not the newest question
         self._model = ""
         self._language = ""
@@ -444,7 +444,7 @@ class VoiceSession:
             user_id=self.user.pk,
             actor=self.user.get_username(),
             conversation=self._conversation,
-            stream=UUID(bytes=secrets.token_bytes(16)),
+            stream=new_identifier(),
             text=text,
             model=self._model,
             meta={"voice": voice},

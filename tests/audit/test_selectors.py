@@ -17,7 +17,8 @@ pytestmark = [
 
 
 @pytest.mark.parametrize(
-    ("name", "index", "queries"), [("stream_history", "audit_by_stream", 2), ("transcript", "audit_by_conversation", 1)]
+    ("name", "index", "queries"),
+    [("stream_history", "audit_one_event_an_offset", 2), ("transcript", "audit_by_conversation", 1)],
 )
 def test_a_stream_and_a_conversation_are_found_by_their_index(name: str, index: str, queries: int) -> None:
     conversation, stream = converse("ada", "One?", "Two.")

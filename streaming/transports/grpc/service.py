@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import wraps
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from streaming import chat, identity, selectors
 from streaming.errors import UnknownStream
+from streaming.identifiers import new_identifier
 from streaming.messages import KEY_LIMIT, Message, stream_name
 from streaming.protocol.codes import CloseCode, FaultCode, Priority
 from streaming.recorded import RecordedStream
@@ -73,7 +74,7 @@ class AuraService(aura_pb2_grpc.AuraServicer):
         message = Message(
             user_id=user.pk,
             actor=user.get_username(),
-            conversation=_uuid(request.conversation, "conversation") if request.conversation else uuid4(),
+            conversation=_uuid(request.conversation, "conversation") if request.conversation else new_identifier(),
             stream=stream_name(user.pk, request.idempotency_key),
             text=request.text,
             model=request.model[:128],
