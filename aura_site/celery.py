@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
-from aura_site.process_lock import WORKERS, AnotherServer, ProcessLock
+from aura_site.process_lock import RESTORING, WORKERS, AnotherServer, ProcessLock
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aura_site.settings")
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def hold_data(**_kwargs: Any) -> None:
     try:
         _lock.take()
     except AnotherServer:
-        sys.exit("A backup is being put back: start the worker when that is done.")
+        sys.exit(RESTORING)
 
 
 @worker_ready.connect

@@ -30,6 +30,7 @@ env.escape_proxy = True
 AURA_HOST = env.str("AURA_HOST", "127.0.0.1")
 AURA_PORT = env.int("AURA_PORT", 8000)
 AURA_DATA_DIR = Path(env.str("AURA_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+AURA_FREE_DISK = env.int("AURA_FREE_DISK", 64 * 1024 * 1024)
 AURA_GRPC_HOST = env.str("AURA_GRPC_HOST", AURA_HOST)
 AURA_GRPC_PORT = env.int("AURA_GRPC_PORT", 0)
 if AURA_GRPC_PORT > 65_535:
@@ -177,6 +178,7 @@ else:
         "control_folder": str(_broker / "control"),
         "polling_interval": 0.2,
     }
+CELERY_BEAT_SCHEDULER = "aura_site.schedule:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "worker-heartbeat": {"task": "aura_site.tasks.heartbeat", "schedule": 5.0},
     "examine-turns": {"task": "audit.tasks.examine", "schedule": 60.0},

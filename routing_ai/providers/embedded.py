@@ -8,7 +8,6 @@ leaves in mid-answer frees its slot within some 20 ms; one that leaves while a l
 import asyncio
 import importlib.util
 import logging
-import os
 import secrets
 import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -16,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from routing_ai.cores import usable_cores
 from routing_ai.errors import NoModel
 from routing_ai.policy.history import newest
 from routing_ai.providers.base import Call, Part
@@ -37,6 +37,7 @@ FIRST_TOKEN, BETWEEN = 180.0, 60.0  # seconds
 # Measured: with this short system prompt and no sampling the model answers simple questions best.
 SYSTEM = "You are a helpful assistant."
 MISSING = "The embedded model is not installed: run ./aura up, or configure a model (docs/reference/models.md)."
+BROKEN = "The embedded model cannot be loaded: {error}. For libgomp: apt install libgomp1, or dnf install libgomp."
 
 
 def weights() -> Path | None:
@@ -68,7 +69,7 @@ class EmbeddedProvider:
         self._endpoint: OpenAICompatibleProvider | None = None
 
     async def stream(self, call: Call) -> AsyncGenerator[Part]:
-        """Yield the answer; see `Provider`. Raises NoModel when the model is not installed."""
+        """Yield the answer; see `Provider`. Raises NoModel when the model is not installed, or a library for it."""
         endpoint = await self._ready()
         asked = max((at for at, message in enumerate(call.messages) if message.get("role") == "user"), default=0)
         messages = [*_told(call.messages[:asked]), *call.messages[asked:]]
@@ -114,7 +115,11 @@ class EmbeddedProvider:
             file = weights()
             if file is None or importlib.util.find_spec("xllamacpp") is None:
                 raise NoModel(MISSING)
-            import xllamacpp
+            try:
+                import xllamacpp
+            except ImportError as error:
+                # Its wheel wants libgomp of the system, which small ones do not have.
+                raise NoModel(BROKEN.format(error=error)) from error
 
             from routing_ai.providers.openai_compatible import OpenAICompatibleProvider, Timeouts
 
@@ -124,7 +129,7 @@ class EmbeddedProvider:
             parameters.n_parallel = SLOTS
             # One core stays free for the server. Nor do two read a prompt: on two quiet cores that takes half the time, on
             # two busy ones 5 to 10 times as long, because llama.cpp's threads spin while they wait for each other.
-            parameters.cpuparams.n_threads = max(1, (os.cpu_count() or 2) - 1)
+            parameters.cpuparams.n_threads = max(1, usable_cores() - 1)
             parameters.warmup = False
             parameters.verbosity = 0
             key = secrets.token_urlsafe(32)

@@ -1,7 +1,6 @@
 """The runs of this process, and its pool."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from routing_ai.cores import usable_cores
 from streaming.jobs import services
 from streaming.jobs.errors import Busy, Cancelled, TooManyJobs
 from streaming.jobs.pool import Pool
@@ -41,7 +41,7 @@ class Runs:
         """Return the workers of this process; they start when they are needed."""
         if self._pool is None:
             self._loop = asyncio.get_running_loop()
-            self._pool = Pool(settings.STREAMING_DATASET_WORKERS or max(1, (os.cpu_count() or 1) - 1))
+            self._pool = Pool(settings.STREAMING_DATASET_WORKERS or max(1, usable_cores() - 1))
         return self._pool
 
     def counts(self) -> dict[str, Any]:

