@@ -273,6 +273,48 @@ async def test_what_comes_may_be_left_to_the_system_and_what_does_not_come_is_la
             await exchange.read()
 
 
+LONG = b"x" * 200_000
+
+
+async def cut(writer: asyncio.StreamWriter, _number: int) -> None:
+    """Answer with lengths whose words come later, and with words that are more than one read."""
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+    for piece in (b"3\r", b"\ntw", b"o\r\n%x\r\n" % len(LONG) + LONG, b"\r\n", b"5\r\nthree\r\n"):
+        await asyncio.sleep(0.03)
+        writer.write(piece)
+    await writer.drain()
+
+
+async def left(exchange: Exchange) -> bytes:
+    """Read an answer to its end that is left to the system after each read."""
+    body = b""
+    while data := await exchange.read():
+        body += data
+        exchange.leave(0.05)
+    return body
+
+
+async def test_an_answer_that_is_left_again_and_again_is_whole_however_it_was_cut() -> None:
+    async def answer(writer: asyncio.StreamWriter, number: int) -> None:
+        await cut(writer, number)
+        writer.write(b"0\r\n\r\n")
+
+    async with serving(answer) as server, asking(server) as endpoint, asyncio.timeout(20):
+        for _ in range(2):
+            assert await left(await endpoint.post("/chat", b"{}")) == b"onetwo" + LONG + b"three"
+        assert server.connections == 1
+
+
+async def test_an_answer_that_breaks_off_while_it_is_left_is_no_whole_one() -> None:
+    async def answer(writer: asyncio.StreamWriter, number: int) -> None:
+        await cut(writer, number)
+        writer.transport.abort()
+
+    async with serving(answer) as server, asking(server) as endpoint, asyncio.timeout(20):
+        with pytest.raises(Broken):
+            await left(await endpoint.post("/chat", b"{}"))
+
+
 @pytest.mark.parametrize("enough", [10, 600], ids=["enough", "the end"])
 async def test_what_comes_may_gather_until_it_is_enough_or_the_end(enough: int) -> None:
     async def answer(writer: asyncio.StreamWriter, number: int) -> None:
@@ -408,6 +450,8 @@ def test_all_of_it_on_the_loop_that_serves() -> None:
 
     async def run() -> None:
         await test_what_comes_may_be_left_to_the_system_and_what_does_not_come_is_late()
+        await test_an_answer_that_is_left_again_and_again_is_whole_however_it_was_cut()
+        await test_an_answer_that_breaks_off_while_it_is_left_is_no_whole_one()
         await test_what_gathered_until_its_time_is_read_and_the_wait_for_the_first_of_it_goes_on()
         await test_an_answer_that_nobody_reads_holds_its_endpoint_back()
         await test_an_answer_that_is_left_to_end_gives_its_connection_back_or_loses_it()
