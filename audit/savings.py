@@ -1,7 +1,7 @@
 """What coding saved: bytes of texts before and after, by user, model or day, from the summaries of turns."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, F, Sum
@@ -16,13 +16,25 @@ ROWS: Final = 50
 GROUPS: Final[Mapping[str, str]] = {"user": "conversation__user__username", "model": "model", "day": ""}
 
 
+_fetched: Callable[[date, date], Mapping[date, int]] | None = None
+
+
+def set_fetched(fetched: Callable[[date, date], Mapping[date, int]]) -> None:
+    """Have the bytes told that clients fetched to decode by, on each day between two. Whoever wires the apps together calls
+    this."""
+    global _fetched  # noqa: PLW0603
+    _fetched = fetched
+
+
 class Saved(NamedTuple):
-    """Turns of one user, model or day: how many, the bytes of their texts, and those of what went over the wire for them."""
+    """Turns of one user, model or day: how many, the bytes of their texts, and those of what went over the wire for them;
+    for a day also those that clients fetched of libraries and dictionaries."""
 
     whose: str
     turns: int
     text: int
     wire: int
+    fetched: int = 0
 
 
 def by(group: str) -> list[Saved]:
@@ -36,11 +48,13 @@ def by(group: str) -> list[Saved]:
         found = turns.values(whose=F(column)).annotate(**sums).order_by("-text", "whose")[:ROWS]
         return [Saved(row["whose"] or "", row["turns"], row["text"], row["wire"]) for row in found]
     rows = []
+    fetched = _fetched(begin.date(), today.date()) if _fetched is not None else {}
     for number in range(DAYS):
         day = begin + timedelta(days=number)
         some = turns.filter(at__gte=_microseconds(day), at__lt=_microseconds(day + timedelta(days=1))).aggregate(**sums)
-        if some["turns"]:
-            rows.append(Saved(f"{day:%Y-%m-%d}", some["turns"], some["text"], some["wire"]))
+        row = Saved(f"{day:%Y-%m-%d}", some["turns"], some["text"] or 0, some["wire"] or 0, fetched.get(day.date(), 0))
+        if row.turns or row.fetched:
+            rows.append(row)
     return rows[::-1]
 
 

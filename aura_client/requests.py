@@ -122,7 +122,9 @@ async def _after_status(response: aiohttp.ClientResponse) -> float:
         code, message = "internal", f"the server answered with status {response.status}"
     after = response.headers.get("Retry-After", "")
     seconds = float(after) if after.isascii() and after.isdigit() else None
+    # A budget that is used up has room tomorrow: nobody waits for that here.
+    spent = code == "budget_exhausted"
     passing = response.status in (408, 425, 502, 503, 504) or (response.status == 429 and seconds is not None)
-    if passing:
+    if passing and not spent:
         return seconds or 1.0
-    raise Refused(code, message, retry=response.status in (429, 500), retry_after=seconds)
+    raise Refused(code, message, retry=response.status in (429, 500) and not spent, retry_after=seconds)

@@ -18,13 +18,15 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
 from django.db import connection
 
+from aura_site import selectors
+from aura_site.models import Heartbeat
 from aura_site.process_lock import WORKERS, AnotherServer, ProcessLock
 
 FORMAT = 1
@@ -33,6 +35,8 @@ MANIFEST_LIMIT = 1_000_000
 DATABASES = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 _PIECE = 1 << 20
 LEFT_SECONDS = 86_400
+# A worker that lives shows so every 5 seconds.
+BEATS = timedelta(seconds=12)
 
 
 class BackupError(Exception):
@@ -139,7 +143,23 @@ def _alone() -> Iterator[None]:
             except AnotherServer:
                 raise BackupError("AURA runs here: stop it first (./aura down).") from None
             held.callback(lock.release)
+        # Who uses an SQLite file is here.
+        if connection.vendor != "sqlite":
+            _check_elsewhere()
         yield
+
+
+def _check_elsewhere() -> None:
+    """Raise BackupError when a worker on another machine shows life. One that was stopped a moment ago is waited for."""
+    if Heartbeat._meta.db_table not in connection.introspection.table_names():
+        return
+    seen = selectors.worker_seen()
+    while seen is not None and datetime.now(UTC) - seen < BEATS:
+        time.sleep(0.5)
+        if selectors.worker_seen() != seen:
+            raise BackupError(
+                "AURA runs on another machine: its worker shows life. Stop all of it there, then try again."
+            )
 
 
 @contextmanager

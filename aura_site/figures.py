@@ -1,9 +1,16 @@
-"""Money among the figures of the record: as the ledger of spends has it, which the record may not ask itself."""
+"""Among the figures of the record, what it may not ask itself: money, as the ledger of spends has it, and what clients
+fetched of libraries and dictionaries."""
 
 from datetime import date
 
 from audit.charts import Costs
+from compression.models import Fetched
 from routing_ai import reports
+
+
+def fetched(first: date, last: date) -> dict[date, int]:
+    """Return the bytes of libraries and dictionaries that clients fetched, on each day between two."""
+    return dict(Fetched.objects.filter(day__range=(first, last)).values_list("day", "size"))
 
 
 def costs(first: date, last: date) -> Costs:

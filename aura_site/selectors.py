@@ -1,12 +1,16 @@
-"""Is AURA ready: database, channel layer, worker, model."""
+"""Is AURA ready: database, disk, channel layer, worker, model."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -27,6 +31,7 @@ async def readiness() -> dict[str, dict[str, Any]]:
         return _last[1]
     checks: dict[str, Callable[[], Awaitable[str]]] = {
         "database": database_sync_to_async(_database, thread_sensitive=False),
+        "disk": partial(asyncio.to_thread, _disk),
         "channel_layer": _channel_layer,
         "worker": database_sync_to_async(_worker, thread_sensitive=False),
         "model": _model,
@@ -54,6 +59,14 @@ def _database() -> str:
     return connection.vendor
 
 
+def _disk() -> str:
+    free = shutil.disk_usage(settings.AURA_DATA_DIR).free
+    told = f"{free / 1e6:,.0f} MB free in {settings.AURA_DATA_DIR}"
+    if free < settings.AURA_FREE_DISK:
+        raise OSError(f"{told}, of {settings.AURA_FREE_DISK / 1e6:,.0f} MB that there should be: make room")
+    return told
+
+
 async def _channel_layer() -> str:
     layer = get_channel_layer()
     name = await layer.new_channel()
@@ -62,11 +75,16 @@ async def _channel_layer() -> str:
     return type(layer).__name__
 
 
+def worker_seen() -> datetime | None:
+    """Return when a worker last showed life; None when none ever has."""
+    return Heartbeat.objects.filter(name="worker").values_list("at", flat=True).first()
+
+
 def _worker() -> str:
-    beat = Heartbeat.objects.filter(name="worker").first()
-    if beat is None:
+    seen = worker_seen()
+    if seen is None:
         raise LookupError("no worker has shown up yet")
-    silence = (timezone.now() - beat.at).total_seconds()
+    silence = (timezone.now() - seen).total_seconds()
     if silence > WORKER_SILENCE:
         raise LookupError(f"the worker has been silent for {silence:.0f} s")
     return "alive"

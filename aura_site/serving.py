@@ -31,7 +31,7 @@ class Serving:
     """`rpc` is the address to speak gRPC on, None for nowhere; `alone` whether nothing but gRPC is served here."""
 
     def __init__(self, rpc: tuple[str, int] | None, *, alone: bool = False) -> None:
-        self._lock = ProcessLock(alone=alone)
+        self._lock = ProcessLock(alone=alone and not settings.REDIS_URL)
         self._rpc = _rpc_server(*rpc) if rpc is not None else None
         self._warming: asyncio.Task[None] | None = None
 

@@ -1,18 +1,29 @@
 """What clients of this process fetched of libraries and dictionaries: what coding saves has to earn that back."""
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
 
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 
+from compression.models import Fetched
+
+log = logging.getLogger(__name__)
 View = Callable[[HttpRequest, str], HttpResponseBase]
 
 #: Bytes of bodies that were sent, as they went over the wire, by what was fetched.
 fetched: Counter[str] = Counter({"library": 0, "dictionary": 0})
 _lock = threading.Lock()
+_TABLE = Fetched._meta.db_table
+_ADD = (
+    f"INSERT INTO {_TABLE} (day, size) VALUES (%s, %s)"
+    f" ON CONFLICT (day) DO UPDATE SET size = {_TABLE}.size + excluded.size"
+)
 
 
 def counted(what: str) -> Callable[[View], View]:
@@ -23,10 +34,21 @@ def counted(what: str) -> Callable[[View], View]:
         def counting(request: HttpRequest, digest: str) -> HttpResponseBase:
             response = view(request, digest)
             if response.status_code == HTTPStatus.OK and request.method == "GET":
+                size = len(getattr(response, "content", b""))
                 with _lock:
-                    fetched[what] += len(getattr(response, "content", b""))
+                    fetched[what] += size
+                _keep(size)
             return response
 
         return counting
 
     return decorate
+
+
+def _keep(size: int) -> None:
+    """Add to what was fetched today, at once: a client fetches a library once. What cannot be written fails no download."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_ADD, [connection.ops.adapt_datefield_value(timezone.localdate()), size])
+    except DatabaseError as error:
+        log.warning("a download of %d bytes was not counted: %s", size, type(error).__name__)

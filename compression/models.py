@@ -267,3 +267,16 @@ class Candidate(Measured):
     def value(self) -> codec.Template:
         """The template as the codec knows it; its id counts only once it is in a library."""
         return codec.Template(self.template_id or 0, tuple(self.parts))
+
+
+class Fetched(models.Model):
+    """Bytes of libraries and dictionaries that clients fetched on a day of AURA_TIME_ZONE."""
+
+    day = models.DateField(primary_key=True)
+    size = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()  # nobody sees or changes one by itself
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.size}"

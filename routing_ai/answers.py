@@ -58,6 +58,7 @@ def keep(name: bytes, request: Request, text: str, completed: Completed) -> None
 async def tell(request: Request, found: Cached) -> AsyncGenerator[Token | Completed]:
     """Yield a kept answer, and its end; it costs nothing, and the ledger says what the best tier would have cost."""
     monitor.hit(found.model)
+    request.chosen(found.model)
     for start in range(0, len(found.text), PIECE):
         yield Token(found.text[start : start + PIECE])
     best = catalogue.tiers()[Tier.GENIUS]

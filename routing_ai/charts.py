@@ -5,9 +5,9 @@ from decimal import Decimal
 from html import escape
 
 WIDTH, HEIGHT = 720, 200
-LEFT, BOTTOM, TOP = 60, 24, 12
-# About the width of a letter of a label.
-LETTER = 6
+BOTTOM, TOP = 24, 12
+# About the width of a letter of a label, and of one that is as large as on a phone.
+LETTER, LARGE = 6, 10
 
 
 def bars(
@@ -25,20 +25,23 @@ def bars(
     labels = names if labels is None else labels
     most = max([*values, *others, Decimal(0)]) or Decimal("0.01")
     digits = 4 if most >= Decimal("0.01") else 9
-    height, step = HEIGHT - TOP - BOTTOM, (WIDTH - LEFT) / max(1, len(names))
+    amounts = {share: f"${most * Decimal(share):.{digits}f}" for share in (0, 0.5, 1)}
+    left = LARGE * max(map(len, amounts.values())) + 6
+    height, step = HEIGHT - TOP - BOTTOM, (WIDTH - left) / max(1, len(names))
     parts = [
         f'<svg class="aura-chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(" / ".join(words))}"'
         ' xmlns="http://www.w3.org/2000/svg">'
     ]
-    for share in (0, 0.5, 1):
+    for share, amount in amounts.items():
         y = TOP + height * (1 - share)
-        amount = f"${most * Decimal(share):.{digits}f}"
-        parts.append(f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" class="axis"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{amount}</text>')
+        parts.append(f'<line x1="{left}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" class="axis"/>')
+        # The lowest stands on its line: below there are labels.
+        base = y + 4 if share else y
+        parts.append(f'<text x="{left - 6}" y="{base:.1f}" text-anchor="end">{amount}</text>')
     every = max(1, len(names) // 10)
     room = int(step * every / LETTER)
     for number, (name, value, other) in enumerate(zip(names, values, others, strict=True)):
-        x = LEFT + step * number
+        x = left + step * number
         parts.append(f"<g><title>{escape(name)}: {words[0]} ${value:f}, {words[1]} ${other:f}</title>")
         for amount_of, kind in ((other, "other"), (value, "value")):
             size = float(amount_of / most) * height

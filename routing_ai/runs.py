@@ -27,6 +27,10 @@ TOKEN_BYTES, LONG_TOKENS_BYTES = 16, 256
 log = logging.getLogger(__name__)
 
 
+def _untold(_model: str) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A question for the router. `model` is a tier's name, a model's, "auto" or empty; `extra` goes to the endpoint as it
@@ -36,8 +40,9 @@ class Request:
     asks a second model too when the first has said nothing by then; None is AURA_HEDGE_AFTER, 0 never. `cache` is what the
     request says of the cache of answers; None leaves it to the settings. `gather` is `Call.gather`. `ready` begins what must
     be done before a model is asked, or goes on with it: it is called in the moment in which money is reserved, so that both
-    can be written as one. When it fails the answer fails with it. `only` names the tiers and models that may answer, as a
-    key does: empty stands for all, and "auto" in it for whatever the router chooses when it is asked to.
+    can be written as one. When it fails the answer fails with it. `chosen` is told which model is asked, once there is money
+    for it, and whenever it is another one; before the first word, which one answers. `only` names the tiers and models that
+    may answer, as a key does: empty stands for all, and "auto" in it for whatever the router chooses when it is asked to.
     """
 
     user_id: int
@@ -53,6 +58,7 @@ class Request:
     cache: CacheControl | None = None
     gather: Gather | None = None
     ready: Callable[[], asyncio.Future[Any]] | None = None
+    chosen: Callable[[str], None] = _untold
     only: frozenset[str] = frozenset()
 
     @property

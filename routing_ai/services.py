@@ -92,12 +92,16 @@ async def complete(request: Request) -> AsyncGenerator[Token | ToolCalls | Compl
     plan = await _plan(request)
     while True:
         run = await _begun(request, plan)
+        # Of two that were asked, the one that was faster.
+        request.chosen(run.spec.model)
         texts: list[str] = []
         async with aclosing(run):
             # A failure after the first token is final: the reader has it.
             async for part in run.parts():
                 if key and isinstance(part, Token):
                     texts.append(part.text)
+                    # Who asks again may be answered.
+                    key = b"" if part.refusal else key
                 yield part
             # Waited for when the end is told: its entry on the record shares the commit.
             run.account()
@@ -266,6 +270,7 @@ async def _reserve(request: Request, plan: _Plan, specs: list[TierSpec]) -> Run:
     order = Order(request.user_id, request.stream, plan.choice.reason, request.key_id)
     run = await Run.reserved(request, order, specs)
     plan.asked(run.spec)
+    request.chosen(run.spec.model)
     wanted = plan.choice.tier
     if run.spec.tier != wanted:
         # What comes first of those that may be asked is passed over for its price alone.

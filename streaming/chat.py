@@ -275,7 +275,7 @@ def _request(message: Message, messages: Sequence[Mapping[str, Any]], begun: str
 
 def _start(stream: Stream, request: routing.Request) -> None:
     # A context of its own: the answer outlives the request that asked for it, and must not hold on to its threads.
-    own = replace(request, gather=partial(_gathering, stream))
+    own = replace(request, gather=partial(_gathering, stream), chosen=stream.choose)
     stream.source = asyncio.create_task(_answer(stream, own), context=origin.context())
 
 
@@ -330,6 +330,8 @@ async def _relay(context: StreamContext, request: routing.Request) -> None:
         async for part in parts:
             if isinstance(part, routing.Token):
                 said.append(part.text)
+                if part.refusal and stream.refused_from is None:
+                    stream.refused_from = stream.next_offset
                 await context.emit_chunk(stream.message, part.text, tentative=part.draft)
             elif isinstance(part, routing.ToolCalls):
                 stream.tool_calls, stream.tools_from = part.calls, stream.next_offset

@@ -8,6 +8,7 @@ StreamingError          has a `code` of the protocol and says whether the same a
 ├── TooLarge            a prompt over the message limit
 ├── EmptyPrompt         a prompt without text
 ├── Malformed           a request that makes no sense
+├── Refused             no model takes the question, or no budget has room for it
 ├── RateLimited         more than the user's share in a short time
 ├── Overloaded          the server sheds load
 └── Draining            the server takes no new work
@@ -50,6 +51,13 @@ class EmptyPrompt(StreamingError):
 
 class Malformed(StreamingError):
     code = FaultCode.MALFORMED
+
+
+class Refused(StreamingError):
+    def __init__(self, message: str, code: FaultCode, retry_after: float | None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after = retry_after
 
 
 class RateLimited(StreamingError):

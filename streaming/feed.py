@@ -53,6 +53,9 @@ class Feed:
         """Let the readers see events; their offsets follow on."""
         for event in events:
             self._log.append(event)
+        self._wake()
+
+    def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

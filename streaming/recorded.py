@@ -128,6 +128,11 @@ class RecordedStream:
         for event in self.events[offset:]:
             yield event
 
+    async def refusal(self) -> StreamFault | None:
+        """Return why there is no answer: the fault that stands in its place."""
+        first = self.events[0] if len(self.events) == 1 else None
+        return first if isinstance(first, StreamFault) else None
+
     def check(self, offset: int, epoch: int) -> None:
         """Raise ResumeImpossible unless reading from there is possible."""
         if (epoch or self.epoch) != self.epoch or offset > len(self.events):

@@ -54,6 +54,8 @@ class Stream(Feed):
         self.check_sum = 0
         self.text_tail = ""
         self.source: asyncio.Task[None] | None = None
+        # Which model is asked, once there is money for it; with the first event, which one answers. Its writer knows.
+        self.model = ""
         # Puts the question on the record, once: done when it is there. None when it was before the stream was made.
         self.asked: Callable[[], asyncio.Future[list[int]]] | None = None
         # Who writes when no source here does.
@@ -65,6 +67,8 @@ class Stream(Feed):
         # Tools that the model wants called, and the offset from which the text only says so for the record.
         self.tool_calls: Sequence[Mapping[str, Any]] = ()
         self.tools_from: int | None = None
+        # The offset from which the text is the model's refusal to answer.
+        self.refused_from: int | None = None
         # What the model will probably say behind the newest chunk; never on the record.
         self._tentative = ""
         self._journal = journal
@@ -83,6 +87,11 @@ class Stream(Feed):
         return self.source is not None
 
     # -- the source's side -------------------------------------------------------------------------------------
+
+    def choose(self, model: str) -> None:
+        """Say which model is asked."""
+        self.model = model
+        self._wake()
 
     async def append(self, texts: Sequence[str], tentative: str = "") -> None:
         """Add chunks, one a text, and return when they are on the record and no reader is too far behind.
@@ -177,6 +186,13 @@ class Stream(Feed):
         """Return the events from `offset` on that stand on the record."""
         kept = await recorded.load(self.message.user_id, self.name)
         return kept.events[offset:] if kept is not None else []
+
+    async def refusal(self) -> StreamFault | None:
+        """Return why there is no answer: the fault in its place. Waits until a model is asked, or none will be."""
+        while self.owned and not (self.model or self.next_offset or self._parted):
+            await self._changed.wait()
+        first = self._log.get(0) if self.ended and self.next_offset == 1 else None
+        return first if isinstance(first, StreamFault) else None
 
     async def __aiter__(self) -> AsyncGenerator[str]:
         async for event in self.read():

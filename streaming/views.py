@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from django.conf import settings
@@ -22,7 +22,8 @@ from compression import selectors as compression
 from routing_ai import selectors as models
 from routing_ai.errors import RoutingError
 from streaming import chat, coded, identity, selectors
-from streaming.errors import EmptyPrompt, StreamingError, TooLarge, UnknownStream
+from streaming.errors import EmptyPrompt, Refused, StreamingError, TooLarge, UnknownStream
+from streaming.identifiers import new_identifier
 from streaming.messages import KEY_LIMIT, Message, stream_name
 from streaming.modules import imported
 from streaming.protocol.codec import SessionCodec
@@ -47,6 +48,7 @@ STATUS = {
     FaultCode.MALFORMED: 422,
     FaultCode.TOO_MANY_STREAMS: 429,
     FaultCode.RATE_LIMITED: 429,
+    FaultCode.BUDGET_EXHAUSTED: 429,
     FaultCode.OVERLOADED: 503,
     FaultCode.NOT_ALLOWED: 403,
 }
@@ -134,12 +136,12 @@ async def stream_chat(request: Any, user: Any) -> HttpResponseBase:
         conversation=_uuid(request.GET.get("conversation", "")),
         stream=_stream_name(user, request.headers.get("Idempotency-Key", "")),
         text=question,
-        model=request.GET.get("model", "")[:128],
+        model=_model(request.GET.get("model", "")),
         meta={"method": "raw", "text_bytes": len(question.encode()), "wire_bytes": len(question.encode())},
         priority=priority_of(request),
         after=_place(request.GET.get("after", "")),
     )
-    stream = await chat.ask(message, user)
+    stream = await _asked(message, user)
     return await _event_stream(stream, replace(message, conversation=stream.conversation), 0, coding)
 
 
@@ -152,7 +154,7 @@ def priority_of(request: HttpRequest) -> Priority:
 
 def _uuid(text: str, name: str = "conversation") -> UUID:
     try:
-        return UUID(text) if text else uuid4()
+        return UUID(text) if text else new_identifier()
     except ValueError:
         raise UnknownStream(f"{name}: not a UUID") from None
 
@@ -161,6 +163,20 @@ def _model(name: str) -> str:
     """Return what is asked for. Raises NoModel while the status can still say so."""
     models.check(name)
     return name
+
+
+async def _asked(message: Message, user: Any) -> Stream | RecordedStream:
+    """Ask, and return the answer when a model is asked. Raises Refused while the status can still say so."""
+    stream = await chat.ask(message, user)
+    try:
+        fault = await stream.refusal()
+    except BaseException:
+        stream.release(leaving=False)
+        raise
+    # Other faults may pass: clients read them as events, and ask again.
+    if fault is not None and fault.code in (FaultCode.NO_MODEL, FaultCode.BUDGET_EXHAUSTED):
+        raise Refused(fault.message, fault.code, fault.retry_after / 1000 or None)
+    return stream
 
 
 def _mode(name: str) -> Mode:
@@ -224,7 +240,7 @@ async def ai_chat(request: Any, user: Any) -> HttpResponseBase:
         stream=_stream_name(user, request.headers.get("Idempotency-Key", "")),
         text=asked.get("text", ""),
         model=_model(asked.get("model", "")),
-        meta={"method": "raw", "text_bytes": len(request.body), "wire_bytes": len(request.body)},
+        meta={"method": "raw", "text_bytes": len(asked.get("text", "").encode()), "wire_bytes": len(request.body)},
         priority=priority_of(request),
         after=_place(asked.get("after", "")),
     )
@@ -232,7 +248,7 @@ async def ai_chat(request: Any, user: Any) -> HttpResponseBase:
     library = await compression.active_library_async()
     if request.headers.get("AURA-Library", "") == library.hash:
         codec.use(1, library)
-    stream = await chat.ask(message, user)
+    stream = await _asked(message, user)
     message = replace(message, conversation=stream.conversation)
     # AURA's frames are coded already, better than any of these could.
     coding = coded.plain() if form == http.FRAMES else await coded.chosen(request.scope)

@@ -34,7 +34,7 @@ def _ready(name: str) -> Doc:
     without = parameter("query", "without", STRING, "Parts that are left out, joined by commas: worker, for example.")
     return {
         "operationId": name,
-        "summary": "Whether database, channel layer, worker and model work",
+        "summary": "Whether database, disk, channel layer, worker and model work",
         "security": [{"key": []}, {}],
         "parameters": [without],
         "responses": {

@@ -27,10 +27,12 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Token:
     """Text as the model gives it; not always one token. `draft` is what it will probably say next, tentative until it says
-    so, or something else: never on the record, counted or billed."""
+    so, or something else: never on the record, counted or billed. With `refusal` it is how the model says that it will not
+    answer, as its endpoint tells apart."""
 
     text: str
     draft: str = ""
+    refusal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class OpenAICompatibleProvider:
                 if slow:
                     exchange.leave(rest)
             if text:
-                yield Token(text)
+                yield Token(text, refusal=answer.refuses)
             # Not before: who reads slowly must not make the endpoint look silent.
             progress = loop.time()
         usage = Usage(answer.finish, answer.prompt_tokens, answer.completion_tokens)
@@ -180,6 +180,8 @@ class _Answer:
         self._parser = EventParser()
         self._shape = Shape()
         self.began = False
+        # Whether it says that it will not answer: nothing else follows.
+        self.refuses = False
         self.finish = ""
         self.over = False
         self.prompt_tokens = 0
@@ -246,6 +248,7 @@ class _Answer:
             self._take_tools(delta["tool_calls"])
             return ""
         # The words in which a model refuses are what it says.
+        self.refuses = self.refuses or bool(delta.get("refusal"))
         text = delta.get("content") or delta.get("refusal")
         if not isinstance(text, str) or not text:
             # Thinking that is not shown is progress all the same.

@@ -191,6 +191,8 @@ def words(message: Mapping[str, Any]) -> str:
         return content
     if isinstance(content, list):
         return "\n".join(_part_words(part) for part in content)
+    if isinstance(refusal := message.get("refusal"), str) and refusal:
+        return refusal
     return orjson.dumps(message.get("tool_calls") or "").decode()
 
 
@@ -231,11 +233,12 @@ class Writer:
         self._head = b"data: " + head[:-1] + b',"choices":[{"index":0,"delta":'
         self._begun = False
 
-    def text(self, text: str) -> bytes:
+    def text(self, text: str, *, refusal: bool = False) -> bytes:
         """Return the event of a piece of text."""
         role = b"" if self._begun else b'"role":"assistant",'
         self._begun = True
-        return self._head + b"{" + role + b'"content":' + orjson.dumps(text) + b'},"finish_reason":null}]}\n\n'
+        name = b'"refusal":' if refusal else b'"content":'
+        return self._head + b"{" + role + name + orjson.dumps(text) + b'},"finish_reason":null}]}\n\n'
 
     def end(
         self,
@@ -266,13 +269,15 @@ class Writer:
     def whole(
         self,
         text: str,
+        refusal: str,
         finish: Finish,
         calls: Sequence[Mapping[str, Any]],
         usage: Mapping[str, Any],
         about: Mapping[str, Any],
     ) -> bytes:
         """Return the answer as one object."""
-        message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else "")}
+        content = text or (None if calls or refusal else "")
+        message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": refusal or None}
         if calls:
             message["tool_calls"] = list(calls)
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _FINISH[finish]}

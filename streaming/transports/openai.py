@@ -9,8 +9,9 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
+from functools import cached_property
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from django.conf import settings
@@ -24,6 +25,7 @@ from streaming import chat, identity
 from streaming.asgi import Headers, Receive, Scope, Send
 from streaming.errors import StreamingError
 from streaming.flow.events import StreamChunk, StreamDone, StreamFault
+from streaming.identifiers import new_identifier
 from streaming.messages import Message
 from streaming.protocol import openai_form as form
 from streaming.protocol.codes import FaultCode
@@ -265,7 +267,7 @@ async def _complete(scope: Scope, body: bytes, user: Any, send: Send) -> None:
         user_id=user.pk,
         actor=user.get_username(),
         conversation=_conversation(headers.get(b"aura-conversation", b"")),
-        stream=uuid4(),
+        stream=new_identifier(),
         text=asked.text,
         model=asked.model,
         meta={"transport": "openai", "key": user.credential.number, **asked.record},
@@ -292,7 +294,7 @@ async def _complete(scope: Scope, body: bytes, user: Any, send: Send) -> None:
 
 def _conversation(given: bytes) -> UUID:
     try:
-        return UUID(given.decode()) if given else uuid4()
+        return UUID(given.decode()) if given else new_identifier()
     except ValueError:
         raise form.BadRequest("The header AURA-Conversation is not a UUID.") from None
 
@@ -315,17 +317,25 @@ class _Answer:
         self._asked = asked
         self._message = message
         self._send = send
-        self._writer = form.Writer(f"chatcmpl-{message.stream.hex}", int(time.time()), asked.model or "auto")
+        self._created = int(time.time())
+        self._model = asked.model or "auto"
         self._started = False
         self._texts: list[str] = []
+        self._refusals: list[str] = []
         self._held: list[bytes] = []
         self.tokens = 0
+
+    @cached_property
+    def _writer(self) -> form.Writer:
+        """Return what writes the answer, made when the model that gives it is known."""
+        return form.Writer(f"chatcmpl-{self._message.stream.hex}", self._created, self._model)
 
     async def run(self, stream: Stream) -> None:
         """Send the answer to its end; leaving ends the stream."""
         try:
             async with aclosing(stream.read()) as events:
                 async for event in events:
+                    self._model = stream.model or self._model
                     await self._take(stream, event)
         finally:
             stream.release(leaving=True)
@@ -335,13 +345,14 @@ class _Answer:
             case StreamChunk():
                 if stream.tools_from is not None and event.offset >= stream.tools_from:
                     return
+                refused = stream.refused_from is not None and event.offset >= stream.refused_from
                 if self._asked.stream:
-                    self._held.append(self._writer.text(event.text))
+                    self._held.append(self._writer.text(event.text, refusal=refused))
                     # With events that are there already: each sending costs more than making an event does.
                     if event.offset + 1 == stream.next_offset or sum(map(len, self._held)) > TOGETHER:
                         await self._event()
                 else:
-                    self._texts.append(event.text)
+                    (self._refusals if refused else self._texts).append(event.text)
             case StreamDone():
                 await self._done(stream, event)
             case StreamFault():
@@ -355,7 +366,8 @@ class _Answer:
             counted = usage if self._asked.include_usage else None
             await self._event(self._writer.end(event.finish, stream.tool_calls, counted, about), last=True)
             return
-        body = self._writer.whole("".join(self._texts), event.finish, stream.tool_calls, usage, about)
+        text, refusal = "".join(self._texts), "".join(self._refusals)
+        body = self._writer.whole(text, refusal, event.finish, stream.tool_calls, usage, about)
         await _send(self._send, 200, body, self._names())
 
     async def _fault(self, event: StreamFault) -> None:

@@ -120,7 +120,10 @@ class SseFeed:
         last = await self._compression() if self._sentence else b""
         data = describe(event)
         if isinstance(event, StreamDone):
-            return last + event_bytes("done", data | {"compression": self._coded.summary()}, position)
+            # Not what goes over the wire here: that is counted where it is sent, content coding and all.
+            coded = self._coded.summary()
+            coded["coded_bytes"] = coded.pop("wire_bytes")
+            return last + event_bytes("done", data | {"compression": coded}, position)
         return last + event_bytes("error", data, position)
 
     async def _compression(self) -> bytes:

@@ -12,6 +12,7 @@ from routing_ai.providers.mock import words_of
 from streaming.protocol.codes import Mode
 from tests.line import Line
 from tests.live import LiveServer, free_port
+from tests.streaming.test_http import POOR
 
 KINDS = [Client, SseClient, HttpClient]
 Kind = type[Client] | type[SseClient] | type[HttpClient]
@@ -165,6 +166,16 @@ async def test_a_question_that_is_refused(live: LiveServer, kind: Kind) -> None:
         assert not caught.value.retry
         with pytest.raises(Refused, match="There is no tier called"):
             await (await aura.ask("Hello", model="huge")).whole()
+
+
+@each
+@pytest.mark.environment(**POOR)
+async def test_nobody_waits_for_a_budget_of_tomorrow(own_server: LiveServer, kind: Kind) -> None:
+    async with kind(own_server.url, own_server.key) as aura:
+        with pytest.raises(Refused, match="left today") as caught:
+            await (await aura.ask("Hello")).whole()
+    assert (caught.value.code, caught.value.retry) == ("budget_exhausted", False)
+    assert caught.value.retry_after
 
 
 @each

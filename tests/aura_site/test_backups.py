@@ -7,19 +7,24 @@ import os
 import shutil
 import sqlite3
 import tarfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from aura_site import backups
-from aura_site.process_lock import WORKERS, ProcessLock
+from aura_site.process_lock import WORKERS, AnotherServer, ProcessLock
+from aura_site.services import record_heartbeat
+from aura_site.serving import Serving
 from tests.live import LiveServer
-from tests.services import postgres_database
+from tests.services import postgres_database, redis_server
 
 
 def ask(server: LiveServer, words: str) -> None:
@@ -146,6 +151,72 @@ def test_while_aura_runs_or_a_file_is_there_nothing_is_changed(tmp_path: Path, s
         call_command("restore", whole, keys=whole, replace=True)
     (before,) = backups.restore_keys(tmp_path / "keys.tar")
     assert (before / "record_key").read_text() == (tmp_path / "keys" / "record_key").read_text() == "secret"
+
+
+def test_beside_servers_with_redis_nothing_is_put_back(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as url:
+        server = LiveServer(tmp_path / "data", REDIS_URL=url)
+        beside = LiveServer(tmp_path / "data", beside=server)
+        server.start()
+        beside.start()
+        try:
+            server.manage("backup", str(tmp_path / "backup.tar"))
+            server.stop()
+            told = server.manage("restore", str(tmp_path / "backup.tar"), "--replace", check=False)
+            assert "AURA runs here: stop it first" in told
+            assert not list((tmp_path / "data").glob("*.before-*"))
+        finally:
+            server.stop()
+            beside.stop()
+        assert "entries are good" in server.manage("restore", str(tmp_path / "backup.tar"), "--replace")
+
+
+@pytest.mark.django_db
+def test_with_redis_nothing_starts_while_a_backup_is_put_back(tmp_path: Path, settings) -> None:
+    settings.AURA_DATA_DIR, settings.REDIS_URL = tmp_path, "redis://127.0.0.1:1"
+    with backups._alone():
+        for alone in (False, True):
+            with pytest.raises(AnotherServer, match="A backup is being put back"):
+                Serving(None, alone=alone)._lock.take()
+        with pytest.raises(CommandError, match="A backup is being put back"):
+            call_command("bridges")
+    # Servers of every kind share what they hold.
+    locks = [Serving(None, alone=alone)._lock for alone in (False, True)]
+    for lock in locks:
+        lock.take()
+    with pytest.raises(backups.BackupError, match="AURA runs here"), backups._alone():
+        pass
+    for lock in locks:
+        lock.release()
+
+
+@pytest.mark.vendor("postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_beside_a_worker_on_another_machine_nothing_is_put_back(
+    tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AURA_DATA_DIR = tmp_path
+    monkeypatch.setattr(backups, "BEATS", timedelta(seconds=2))
+    record_heartbeat("worker")
+    # One that has been stopped.
+    with backups._alone():
+        pass
+    done = threading.Event()
+
+    def live() -> None:
+        while not done.wait(0.2):
+            record_heartbeat("worker")
+        connection.close()
+
+    record_heartbeat("worker")
+    worker = threading.Thread(target=live)
+    worker.start()
+    try:
+        with pytest.raises(backups.BackupError, match="on another machine: its worker shows life"), backups._alone():
+            pass
+    finally:
+        done.set()
+        worker.join()
 
 
 @pytest.mark.parametrize(

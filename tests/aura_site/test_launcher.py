@@ -53,7 +53,7 @@ def test_up_status_key_demo_link_down(tmp_path: Path) -> None:
         assert "/sign-in/link/" in up.stdout
         status = aura(settings, "status")
         assert status.returncode == 0
-        assert status.stdout.count("well:") == 4
+        assert status.stdout.count("well:") == 5
         again = aura(settings | {"AURA_PORT": "1"}, "up", "--detach")
         assert (again.returncode, again.stdout) == (1, "")
         assert f"runs already at http://127.0.0.1:{settings['AURA_PORT']}:" in again.stderr
@@ -261,7 +261,7 @@ def test_up_with_daphne(tmp_path: Path) -> None:
     try:
         up = aura(settings, "up", "--detach")
         assert up.returncode == 0, up.stderr + up.stdout
-        assert aura(settings, "status").stdout.count("well:") == 4
+        assert aura(settings, "status").stdout.count("well:") == 5
         pid = next(
             child.pid for child in processes.running(Config(ROOT, tmp_path, "", 0, {})) if child.name == "server"
         )

@@ -63,7 +63,9 @@ async def test_an_answer_comes_token_by_token_with_its_usage(
 
 async def test_the_words_of_a_refusal_are_the_answer(provider: OpenAICompatibleProvider) -> None:
     parts = [part async for part in provider.stream(call("refusal"))]
-    assert "".join(part.text for part in parts if isinstance(part, Token)) == "I cannot help"
+    tokens = [part for part in parts if isinstance(part, Token)]
+    assert "".join(token.text for token in tokens) == "I cannot help"
+    assert all(token.refusal for token in tokens)
     assert parts[-1] == Usage("stop", 11, 3)
 
 

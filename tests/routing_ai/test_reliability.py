@@ -243,6 +243,26 @@ async def test_what_the_ledger_cannot_write_of_the_slow_one_does_not_harm_the_an
     assert not ledger()._open
 
 
+@pytest.mark.parametrize(
+    ("models", "hedge_after", "told"),
+    [
+        ("openai:status-400@1/2,spare:fine@1/2", 0, ["status-400", "fine", "fine"]),
+        ("openai:late-500@1/2,spare:silent@1/2", 0.05, ["late-500", "silent", "late-500"]),
+    ],
+)
+async def test_who_wants_to_know_is_told_before_the_first_word_which_model_answers(
+    upstream, user_id, settings, models: str, hedge_after: float, told: list[str]
+) -> None:
+    configure(settings, fast=models)
+    heard: list[str] = []
+    request = Request(
+        user_id, [{"role": "user", "content": "Hi"}], "fast", hedge_after=hedge_after, chosen=heard.append
+    )
+    async with aclosing(complete(request)) as parts:
+        await anext(parts)
+        assert heard == told
+
+
 async def test_a_quick_model_is_not_overtaken(upstream, user_id, settings) -> None:
     configure(settings, fast="openai:fine@1/2,spare:long@1/2")
     assert (await answer(user_id, hedge_after=5))[1].model == "fine"

@@ -80,8 +80,19 @@ def test_labels_are_whole_or_end_where_there_is_no_room() -> None:
 
     assert labels(["openai/genius", "m"]) == ["openai/genius", "m"]
     long = labels(["a-model-with-a-long-name"] * 10)
-    assert long == ["a-model-wi…"] * 10
+    assert long == ["a-model-w…"] * 10
     assert labels(["2026-03-28"], labels=["03-28"]) == ["03-28"]
+
+
+@pytest.mark.parametrize("most", ["0.000000009", "9.5", "1234.5"])
+def test_amounts_beside_the_bars_have_room_on_a_phone(most: str) -> None:
+    drawn = ElementTree.fromstring(charts.bars(["a"], [Decimal(most)], [Decimal(0)], ("spent", "best")))
+    amounts = [text for text in drawn.iter() if text.get("text-anchor") == "end"]
+    assert len(amounts) == 3
+    for text in amounts:
+        assert float(text.get("x", "")) >= charts.LARGE * len(text.text or "")
+    days = next(text for text in drawn.iter() if text.get("text-anchor") == "middle")
+    assert float(amounts[0].get("y", "")) + 17 < float(days.get("y", "")) + 10
 
 
 def test_keys_of_one_name_are_rows_of_their_own(spends) -> None:

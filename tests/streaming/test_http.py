@@ -12,6 +12,11 @@ import pytest
 from tests.live import LiveServer
 
 SERVERS = ["uvicorn", "daphne"]
+# No budget has room for any of the models.
+POOR = {
+    "LLM_DAILY_BUDGET": "0.000001",
+    **{f"{tier}_MODEL": "mock:echo@1/2" for tier in ("NANO", "FAST", "SMART", "GENIUS")},
+}
 
 
 class Events:
@@ -63,6 +68,9 @@ def test_an_answer_streams_as_events(live: LiveServer) -> None:
     done = got[-1][1]
     assert done["usage"]["completion_tokens"] == 60
     assert done["compression"]["text_bytes"] == len(text.encode())
+    assert done["compression"]["coded_bytes"] == sum(item["coded_bytes"] for item in codings)
+    # That is on the record, of the whole line.
+    assert "wire_bytes" not in done["compression"]
 
 
 def test_last_event_id_goes_on_exactly_where_the_line_broke(live: LiveServer) -> None:
@@ -117,10 +125,23 @@ def test_an_epoch_that_never_was_cannot_be_resumed(live: LiveServer) -> None:
         assert (status, body["error"]["code"]) == (410, "resume_impossible")
 
 
-def test_a_model_that_does_not_exist_is_an_error_event(live: LiveServer) -> None:
-    got = list(Events(live, ask("Hello", model="huge")))
-    assert got[-1][0] == "error"
-    assert (got[-1][1]["code"], got[-1][1]["retry"]) == ("no_model", False)
+def test_a_model_that_does_not_exist_is_told_by_the_status(live: LiveServer) -> None:
+    status, _, body = live.get(ask("Hello", model="huge"))
+    assert (status, body["error"]["code"]) == (404, "no_model")
+    assert "GET /v1/models" in body["error"]["message"]
+
+
+@pytest.mark.environment(**POOR)
+def test_a_budget_that_is_used_up_is_told_by_the_status_and_again_under_the_same_key(own_server: LiveServer) -> None:
+    for _ in range(2):
+        status, headers, body = own_server.get(ask("Hello"), Idempotency_Key="one")
+        assert (status, body["error"]["code"]) == (429, "budget_exhausted")
+        assert "left today" in body["error"]["message"]
+        assert 0 < int(headers["Retry-After"]) <= 86_400
+    own_server.stop()
+    own_server.start()
+    # From the record, too.
+    assert own_server.get(ask("Hello"), Idempotency_Key="one")[0] == 429
 
 
 @pytest.mark.parametrize("path", ["/api/v1/stream/chat?q=hi", "/api/streaming/stats", "/api/v1/conversations"])
@@ -176,7 +197,7 @@ def test_health_says_what_is_missing(live: LiveServer) -> None:
     status, _, body = live.get("/health/ready", key="")
     # No worker runs beside this server.
     assert status == 503
-    well = {"database": True, "channel_layer": True, "worker": False, "model": True}
+    well = {"database": True, "disk": True, "channel_layer": True, "worker": False, "model": True}
     assert body["checks"] == {name: {"ok": ok} for name, ok in well.items()}
     eve, token = live.users["eve"], (live.folder / "keys" / "operator_token")
     for stranger in ({"key": eve["key"]}, {"key": "", "Cookie": f"sessionid={eve['session']}"}):
@@ -186,6 +207,17 @@ def test_health_says_what_is_missing(live: LiveServer) -> None:
     for operator in ({}, ada, {"key": "", "AURA_Operator": token.read_text()}):
         checks = live.get("/health", **operator)[2]["checks"]
         assert checks["worker"] == {"ok": False, "message": "no worker has shown up yet"}
+
+
+@pytest.mark.environment(AURA_FREE_DISK=str(10**18))
+def test_health_says_that_the_disk_is_nearly_full(own_server: LiveServer) -> None:
+    status, _, body = own_server.get("/health/ready")
+    assert (status, body["checks"]["disk"]["ok"]) == (503, False)
+    assert body["checks"]["disk"]["message"].endswith("that there should be: make room")
+    assert str(own_server.folder) in body["checks"]["disk"]["message"]
+    assert own_server.get("/health/live")[0] == 200
+    # It answers as long as it can.
+    assert own_server.get(ask("Hello", model="fast"))[0] == 200
 
 
 def test_health_without_a_database_says_so_and_tells_strangers_nothing_of_it(own_server: LiveServer) -> None:

@@ -16,6 +16,7 @@ from streaming.protocol.client import ClientSession, Ended, TextArrived
 from streaming.protocol.codec import SessionCodec
 from streaming.transports.http import FRAMES, NDJSON, PLAIN, choose
 from tests.live import LiveServer
+from tests.streaming.test_http import POOR
 
 SERVERS = ["uvicorn", "daphne"]
 
@@ -140,12 +141,31 @@ def test_bad_requests_are_explained(
     assert error["message"]
 
 
-@pytest.mark.environment(LLM_DAILY_BUDGET="0", NANO_MODEL="mock:echo@1/2", FAST_MODEL="mock:echo@1/2")
+@pytest.mark.environment(OPENAI_BASE_URL="http://127.0.0.1:9/v1", AURA_RETRIES="0")
 def test_a_fault_comes_as_the_last_line(own_server: LiveServer) -> None:
-    asked = {"text": "hi", "model": "fast"}
-    assert b"[budget_exhausted: " in Post(own_server, asked).body()
+    asked = {"text": "hi", "model": "openai:nowhere"}
+    assert b"[provider_failed: " in Post(own_server, asked).body()
     last = json.loads(Post(own_server, asked, Accept=NDJSON).body().splitlines()[-1])
-    assert (last["type"], last["code"], last["retry"]) == ("fault", "budget_exhausted", False)
+    assert (last["type"], last["code"], last["retry"]) == ("fault", "provider_failed", True)
+
+
+@pytest.mark.parametrize("data", [{"text": "Say مرحبا back", "model": "fast"}, "Say مرحبا back"])
+def test_a_question_is_counted_with_its_text_and_its_body(live: LiveServer, data: Any) -> None:
+    plain = isinstance(data, str)
+    headers = {"Content_Type": "text/plain"} if plain else {}
+    answer = Post(live, data.encode() if plain else data, **headers)
+    answer.body()
+    body = len((data if plain else json.dumps(data)).encode())
+    _, _, kept = live.get(f"/api/v1/conversations/{answer.response.headers['AURA-Conversation']}")
+    question = kept["turns"][0]
+    assert (question["text_bytes"], question["wire_bytes"]) == (len("Say مرحبا back".encode()), body)
+
+
+@pytest.mark.environment(**POOR)
+def test_a_budget_that_is_used_up_is_told_by_the_status(own_server: LiveServer) -> None:
+    answer = Post(own_server, {"text": "Hello"}, Accept=NDJSON)
+    assert (answer.status, int(answer.response.headers["Retry-After"]) > 0) == (429, True)
+    assert json.loads(answer.body())["error"]["code"] == "budget_exhausted"
 
 
 def test_a_mode_that_there_is_not_is_told_with_those_there_are(live: LiveServer) -> None:

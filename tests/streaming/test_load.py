@@ -6,6 +6,7 @@ import json
 import os
 import time
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from multidict import CIMultiDict
@@ -19,13 +20,14 @@ from streaming.protocol.codes import FaultCode, Mode, Priority
 from tests.live import LiveServer
 
 
-def post(live: LiveServer, **headers: str) -> tuple[int, CIMultiDict[str], str]:
+def post(
+    live: LiveServer, path: str = "/ai/chat", asked: dict[str, Any] | None = None, **headers: str
+) -> tuple[int, CIMultiDict[str], str]:
     connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=30)
-    body = json.dumps({"text": "Hi", "model": "fast"})
     connection.request(
         "POST",
-        "/ai/chat",
-        body,
+        path,
+        json.dumps(asked or {"text": "Hi", "model": "fast"}),
         {"Authorization": f"Bearer {live.key}", "Content-Type": "application/json", **headers},
     )
     response = connection.getresponse()
@@ -49,6 +51,9 @@ async def test_a_user_who_asks_too_often_is_told_when_to_come_back(own_server: L
         assert 0 < events[-1].fault.retry_after <= 21_000
     async with ChatClient(own_server.ws, own_server.users["eve"]["key"]) as other:
         assert isinstance([event async for event in other.ask("Hi", model="fast")][-1], Ended)
+    # Keys have limits of their own where they are looked at.
+    asked = {"model": "fast", "messages": [{"role": "user", "content": "Hi"}]}
+    assert (await asyncio.to_thread(post, own_server, "/v1/chat/completions", asked))[0] == 200
 
 
 @pytest.mark.environment(STREAMING_BANDWIDTH_PER_USER="20000")

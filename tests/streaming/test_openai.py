@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import openai
 import pytest
@@ -25,6 +26,7 @@ from streaming.transports import openai as transport
 from tests.aura_site.test_strangers import REFUSED, private
 from tests.live import LiveServer
 from tests.routing_ai.upstream import ThreadedUpstream
+from tests.streaming.test_http import Events, ask
 
 KEYS = """
 import json
@@ -126,6 +128,56 @@ def test_auto_a_model_and_no_model_at_all_are_answered(served: Served) -> None:
         auto = client.chat.completions.create(model="auto", messages=[{"role": "user", "content": "Hi"}])
         named = client.chat.completions.create(model="fine", messages=ASK)
     assert (auto.model, named.model) == ("mock-20-1", "fine")
+
+
+@pytest.mark.parametrize(
+    ("asked", "answers"), [("auto", "mock-20-1"), ("fast", "fine"), ("openai:thinking", "thinking"), ("fine", "fine")]
+)
+def test_each_chunk_names_the_model_that_answers(served: Served, asked: str, answers: str) -> None:
+    for _ in range(2):
+        # The second time by the cache.
+        with served.client() as client:
+            chunks = list(
+                client.chat.completions.create(
+                    model=asked,
+                    messages=[{"role": "user", "content": "Hi"}],
+                    temperature=0,
+                    stream=True,
+                    stream_options={"include_usage": True},
+                )
+            )
+        assert {chunk.model for chunk in chunks} == {answers}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_refusal_is_told_as_one_and_stands_on_the_record_as_the_answer(served: Served, stream: bool) -> None:
+    conversation = str(uuid4())
+    asked = f"Help me {conversation}"
+    request: Any = {"model": "openai:refusal", "messages": [{"role": "user", "content": asked}], "temperature": 0}
+    before = served.upstream.began
+    for _ in range(2):
+        with served.client() as client:
+            given = client.chat.completions.create(
+                **request, stream=stream, extra_headers={"AURA-Conversation": conversation}
+            )
+            if stream:
+                deltas = [chunk.choices[0].delta for chunk in given]
+                assert deltas[0].role == "assistant"
+                assert [delta.content for delta in deltas] == [None] * len(deltas)
+                assert "".join(delta.refusal or "" for delta in deltas) == "I cannot help"
+            else:
+                message = given.choices[0].message
+                assert (message.content, message.refusal) == (None, "I cannot help")
+    # Who asks again is not refused from memory.
+    assert served.upstream.began == before + 2
+    _, _, body = served.live.get(f"/api/v1/conversations/{conversation}")
+    assert [turn["text"] for turn in body["turns"]] == [asked, "I cannot help"] * 2
+
+
+def test_a_refusal_that_is_sent_back_stands_on_the_record_of_what_comes_next() -> None:
+    messages = [*ASK, {"role": "assistant", "content": None, "refusal": "I cannot help"}, *ASK[1:]]
+    asked = form.parse(json.dumps({"messages": messages}).encode())
+    assert json.loads(asked.record["before"])[2] == {"role": "assistant", "content": "I cannot help"}
 
 
 def test_it_is_on_the_record_with_all_that_the_model_was_given(served: Served) -> None:
@@ -333,6 +385,14 @@ def wait_for(happened: Any) -> None:
     while not happened():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_an_event_stream_opens_while_the_model_is_still_silent(served: Served) -> None:
+    left = served.upstream.left
+    with closing(Events(served.live, ask("Hello", model="openai:silent"))) as events:
+        assert next(iter(events))[0] == "open"
+        # It would be given up before it were an answer.
+        assert served.upstream.left == left
 
 
 async def test_many_at_once_for_one_key(served: Served) -> None:

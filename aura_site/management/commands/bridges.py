@@ -5,6 +5,7 @@ import signal
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.journal import journal
@@ -25,10 +26,12 @@ class Command(BaseCommand):
         if options["check"]:
             self._check()
             return
-        lock = ProcessLock(alone=True)
+        lock = ProcessLock(alone=not settings.REDIS_URL)
         try:
             lock.take()
-        except AnotherServer:
+        except AnotherServer as error:
+            if settings.REDIS_URL:
+                raise CommandError(str(error)) from None
             raise CommandError(
                 "AURA's server runs already and runs the routes itself; without Redis there can be only one such process. "
                 "With REDIS_URL both can run (AURA_BRIDGES=false keeps the routes out of the server)."

@@ -56,7 +56,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         user = get_user_model()._default_manager.filter(is_superuser=True, is_active=True).order_by("pk").first()
         if user is None:
-            raise CommandError("There is no administrator yet: start AURA once with ./aura up.")
+            raise CommandError("There is no administrator yet: ./aura up makes one, or manage.py bootstrap.")
         key, secret = routing.create_key(user, "demo")
         conversation = secrets.token_bytes(16)
         try:

@@ -29,6 +29,6 @@ class Command(BaseCommand):
         else:
             user = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
             if user is None:
-                raise CommandError("There is no administrator yet: start AURA once with ./aura up.")
+                raise CommandError("There is no administrator yet: ./aura up makes one, or manage.py bootstrap.")
         _, secret = create_key(user, name)
         self.stdout.write(secret)
