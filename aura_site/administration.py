@@ -4,14 +4,17 @@ import logging
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import DataError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
+from django.views.i18n import JavaScriptCatalog
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,14 @@ class Choices(AutocompleteJsonView):
         return found if found.ordered else found.order_by("pk")
 
 
+class Words(JavaScriptCatalog):
+    """What the admin's scripts say, with our words where Django's translation has none."""
+
+    def get_paths(self, packages: list[str]) -> list[Any]:
+        found: list[Any] = super().get_paths(packages)
+        return [*found, *settings.LOCALE_PATHS]
+
+
 class Administration(AdminSite):
     """Django's admin in AURA's order."""
 
@@ -52,6 +63,9 @@ class Administration(AdminSite):
         places = {name: place for place, name in enumerate(ORDER)}
         return sorted(found, key=lambda app: places.get(app["app_label"], len(ORDER)))
 
+    def i18n_javascript(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return Words.as_view(packages=["django.contrib.admin"])(request)
+
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return Choices.as_view(admin_site=self)(request)
 
@@ -64,8 +78,11 @@ class Administration(AdminSite):
         def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
                 response: HttpResponseBase = inner(request, *args, **kwargs)
-            except (OverflowError, DataError, TypeError, ValueError) as error:
-                if not _blamed(request, error):
+                # A form that is shown again looks for what was sent, too.
+                if request.method == "POST" and isinstance(response, TemplateResponse):
+                    response.render()
+            except (OverflowError, DataError, TypeError, ValueError, ValidationError) as error:
+                if not _blamed(request, error, getattr(getattr(view, "__self__", None), "model", None)):
                     raise
                 log.warning("%s of the admin was asked for what cannot be looked for", request.path, exc_info=True)
                 raise BadRequest("No database can look for this.") from error
@@ -74,14 +91,27 @@ class Administration(AdminSite):
         return answered
 
 
-def _blamed(request: HttpRequest, error: Exception) -> bool:
-    """Return whether an error may come of what the browser sent. Without anything sent it is a fault of the page; so is a
-    wrong type in what it does, and a wrong value unless rows were chosen by what is no number."""
+def _blamed(request: HttpRequest, error: Exception, model: type[Model] | None) -> bool:
+    """Return whether an error may come of what the browser sent to a page, which is of `model` if it is of any. Without
+    anything sent it is a fault of the page; so is a wrong type in what it does, and a wrong value unless rows were chosen by
+    what is no key of theirs."""
     if isinstance(error, TypeError):
         return bool(request.GET)
-    if isinstance(error, ValueError):
-        return not all(chosen.isdecimal() for chosen in request.POST.getlist("_selected_action"))
+    chosen = request.POST.getlist("_selected_action")
+    if isinstance(error, ValueError) or (isinstance(error, ValidationError) and chosen):
+        return not all(_key(model, one) for one in chosen)
     return bool(request.GET or request.POST)
+
+
+def _key(model: type[Model] | None, text: str) -> bool:
+    """Return whether a text can be the key of a row: a number, or what the model has in its place."""
+    if model is None:
+        return text.isdecimal()
+    try:
+        model._meta.pk.to_python(text)
+    except (ValidationError, ValueError):
+        return False
+    return "\0" not in text
 
 
 class AdministrationConfig(AdminConfig):

@@ -49,7 +49,7 @@ class ProcessLock:
             self.release()
             if not settings.REDIS_URL:
                 raise
-            # A volume of the network may have no locks. Redis keeps servers apart; a restore is what they would be kept from.
+            # A network's volume may have no locks. Redis keeps servers apart; the lock would keep a restore from them.
             log.warning("%s cannot be locked (%s): stop AURA by hand before a backup is put back", path, error.strerror)
 
     def release(self) -> None:

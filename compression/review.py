@@ -24,6 +24,7 @@ from compression.discovery.tokens import sentences, sentences_of, tokens
 from compression.errors import IdTaken, Overtaken, Unfit
 from compression.examples import HIDDEN, told_apart
 from compression.models import Candidate, Dictionary, DiscoveryRun, Library, Template
+from compression.wording import in_words
 
 log = logging.getLogger(__name__)
 
@@ -403,7 +404,7 @@ def check(parts: Sequence[str]) -> None:
     try:
         codec.Template(services.FIRST_FREE_ID, tuple(parts))
     except codec.LibraryError as error:
-        raise Unfit(str(error)) from None
+        raise Unfit(in_words(error)) from None
     for part in parts:
         if HIDDEN in part:
             raise Unfit(_("What is blackened (%s) has to be a slot.") % HIDDEN)

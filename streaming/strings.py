@@ -222,7 +222,10 @@ def _voice_strings() -> dict[str, str]:
 
 def console_strings() -> dict[str, str]:
     """Return the texts by the names that `static/aura/console/` uses."""
-    return {**_line_strings(), **_answer_strings(), **_trouble_strings(), **_figure_strings(), **_wire_strings()}
+    return {
+        **_line_strings(), **_fault_strings(), **_answer_strings(), **_trouble_strings(), **_figure_strings(),
+        **_wire_strings(),
+    }  # fmt: skip
 
 
 def _answer_strings() -> dict[str, str]:
@@ -284,11 +287,26 @@ def _trouble_strings() -> dict[str, str]:
     }
 
 
+def unit_strings() -> dict[str, str]:
+    """Return numbers with their units, as `static/aura/console/units.js` and the charts write them."""
+    return {
+        "ms": _("{value} ms"),
+        "perSecond": _("{value}/s"),
+        "bytesPerSecond": _("{value} B/s"),
+        "unitB": _("{number} B"),
+        "unitkB": _("{number} kB"),
+        "unitMB": _("{number} MB"),
+        "smaller": _("{before} → {after}"),
+        "atMost": _("≤ {value}"),
+    }
+
+
 def _figure_strings() -> dict[str, str]:
     return {
         "startTest": _("Start the test"),
         "stopTest": _("Stop the test"),
         "roundTrip": _("round trip"),
+        **unit_strings(),
         "heartbeatSays": _("Round trips, the longest {peak} ms"),
         "heartbeatResult": _("Half of the round trips took {median} or less; {lost} lost."),
         "received": _("received"),
@@ -353,9 +371,31 @@ def _wire_strings() -> dict[str, str]:
     }
 
 
+def _job_fault_strings() -> dict[str, str]:
+    """Return why a job failed, by the name of the fault; as for answers, who reads English is shown the server's words."""
+    if (get_language() or "en").startswith("en"):
+        return {}
+    busy = _("Too much is asked at once. Wait a moment and start again.")
+    over = _("That job is over, or not kept any more.")
+    said = {
+        FaultCode.MALFORMED: _("The data cannot be read, or a value lies outside its limits."),
+        FaultCode.TOO_LARGE: _("The data is larger than this server takes."),
+        FaultCode.NOT_ALLOWED: _("This is not allowed for your account."),
+        FaultCode.UNKNOWN_STREAM: over,
+        FaultCode.RESUME_IMPOSSIBLE: over,
+        FaultCode.CONFLICT: _("Another page has taken this job up."),
+        FaultCode.OVERLOADED: busy,
+        FaultCode.TOO_MANY_STREAMS: busy,
+        FaultCode.RATE_LIMITED: busy,
+        FaultCode.INTERNAL: _("AURA could not do this. Start again; if it fails again, tell the operator."),
+    }
+    return {f"fault_{code.label}": text for code, text in said.items()}
+
+
 def dataset_strings() -> dict[str, str]:
     """Return the texts by the names that `static/aura/datasets/` uses. `{name}` stands for a value."""
     return {
+        **_job_fault_strings(),
         "choose": _("Choose a file, or write some text."),
         "making": _("Preparing…"),
         "working": _("Working"),

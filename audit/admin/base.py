@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_protect
 from audit import access, tracking
 from audit.errors import AuditError
 from audit.models import Conversation, Tracked
+from audit.wording import in_words
 
 PURPOSE = "audit_purpose"
 
@@ -101,7 +102,9 @@ def plain(model: type[Model], name: str) -> Callable[[Any, Any], str]:
 
     @admin.display(description=words, ordering=name)
     def column(self: Any, obj: Any) -> str:
-        return str(getattr(obj, name))
+        number = str(getattr(obj, name))
+        # A sign stands before its number in every language.
+        return format_html('<bdi dir="ltr">{}</bdi>', number) if number.startswith("-") else number
 
     return column
 
@@ -117,7 +120,7 @@ def told(view: View) -> View:
         try:
             return view(self, request, *args, **kwargs)
         except AuditError as error:
-            messages.error(request, _("This could not be done: %(why)s.") % {"why": _(str(error))})
+            messages.error(request, _("This could not be done: %(why)s.") % {"why": in_words(str(error))})
             back = request.headers.get("Referer", "")
             same = back.startswith(f"{request.scheme}://{request.get_host()}/") and request.method == "POST"
             return HttpResponseRedirect(back if same else reverse("admin:index"))

@@ -28,6 +28,7 @@ from audit.exports import bundle
 from audit.models import Conversation, Flag, Note, Review, SavedFilter
 from audit.records import branches
 from audit.records.transcript import Turn
+from audit.wording import in_words
 
 
 class PurposeForm(forms.Form):
@@ -145,7 +146,7 @@ class ConversationAdmin(LookedAt):
         try:
             return self._export(request, [one.pk for one in queryset], "jsonl")
         except AuditError as error:
-            messages.error(request, _t(str(error)))
+            messages.error(request, in_words(str(error)))
             return None
 
     def has_review_permission(self, request: HttpRequest) -> bool:
@@ -161,7 +162,7 @@ class ConversationAdmin(LookedAt):
                 act(one)
                 done += 1
             except AuditError as error:
-                messages.error(request, f"{one.pk}: {_t(str(error))}")
+                messages.error(request, f"{one.pk}: {in_words(str(error))}")
         if done:
             messages.success(request, _t("%(count)d conversations were changed.") % {"count": done})
 
@@ -253,7 +254,8 @@ class ConversationAdmin(LookedAt):
             **self.admin_site.each_context(request),
             "title": _("The record in figures"),
             **charts.figures(),
-            "rows": [{"row": row, **gain(row.text, row.wire)} for row in savings.by(group)],
+            "rows": [{"row": row, **gain(row.text, row.wire + row.fetched)} for row in savings.by(group)],
+            "by_day": group == "day",
             "groups": [(name, label, name == group) for name, label in labels.items()],
             "group": labels[group],
             "days": savings.DAYS,

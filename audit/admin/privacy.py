@@ -4,6 +4,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -135,10 +136,21 @@ def _account(subject: Subject) -> bytes:
     return json.dumps(told, indent=1, ensure_ascii=False).encode()
 
 
+class HoldForm(forms.ModelForm):
+    """Says what a hold without anything to hold lacks; the database only knows that it does."""
+
+    def validate_constraints(self) -> None:
+        if self.instance.subject_id is None and self.instance.conversation_id is None:
+            self.add_error(None, _t("A hold is placed on a subject or on a conversation: choose one."))
+        else:
+            super().validate_constraints()
+
+
 @admin.register(Hold)
 class HoldAdmin(TrackedAdmin):
     """Legal holds. They are released, never deleted."""
 
+    form = HoldForm
     list_display = ("reason", "subject", "about", "placed", "placed_by", "released")
     list_filter = ("released",)
     list_select_related = ("subject", "conversation__subject", "placed_by")

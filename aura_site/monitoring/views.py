@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from aura_site.monitoring import figures
+from streaming.strings import unit_strings
 
 
 @login_required
@@ -47,7 +48,7 @@ def strings() -> dict[str, str]:
         "gone": _("Sign in again to see the figures."),
         "process": _("Process {process}, for {time}"),
         "of": _("{used} of {limit}"),
-        "ms": _("{value} ms"),
+        **unit_strings(),
         "comma": _(", "),
         "method_raw": _("raw"),
         "method_template": _("template"),
@@ -55,6 +56,7 @@ def strings() -> dict[str, str]:
         "method_model": _("model"),
         "saved": _("{amount} saved"),
         "database": _("Database"),
+        "disk": _("Disk"),
         "channel_layer": _("Channel layer"),
         "worker": _("Worker"),
         "model": _("Model"),

@@ -52,20 +52,30 @@ ABOUT = {
 }
 
 
+# What Django's pictures of yes, no and unknown say to who cannot see them, in English on every page.
+MARKS = {"True": _("yes"), "False": _("no"), "None": _("unknown")}
+
+
 @register.simple_tag
 def list_about(cl: Any) -> str:
     """Return the sentence of a list, empty for one that has none."""
     return str(ABOUT.get(cl.opts.label_lower, ""))
 
 
+def _told(cell: str) -> str:
+    for value, words in MARKS.items():
+        cell = cell.replace(f'.svg" alt="{value}">', f'.svg" alt="{words}">')
+    return cell
+
+
 @register.simple_tag
 def named_cells(row: list[SafeString], heads: list[dict[str, Any]]) -> SafeString:
     """Return a row's cells, each `td` or `th` with its column's name in `data-label`; a mark to choose the row has none."""
     cells = []
-    for place, cell in enumerate(row):
+    for place, cell in enumerate(map(_told, row)):
         begin, rest = mark_safe(cell[:3]), mark_safe(cell[3:])
         if begin not in ("<td", "<th") or place >= len(heads) or "action-checkbox" in rest[:40]:
-            cells.append(cell)
+            cells.append(mark_safe(cell))
         else:
             cells.append(format_html('{} data-label="{}"{}', begin, capfirst(str(heads[place]["text"])), rest))
     return mark_safe("".join(cells))

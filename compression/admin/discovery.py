@@ -28,6 +28,7 @@ from compression.admin.written import read, written
 from compression.codec.errors import CompressionError
 from compression.models import Candidate, DiscoveryRun, Library, Sample
 from compression.visible import unseen
+from compression.wording import in_words
 
 
 class CandidateForm(forms.ModelForm):
@@ -59,7 +60,7 @@ class CandidateForm(forms.ModelForm):
         try:
             review.fit(self.instance, read(text))
         except CompressionError as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(in_words(error)) from None
         return text
 
 
@@ -129,7 +130,7 @@ class CandidateAdmin(TemplatesAdmin):
         try:
             review.edit(obj, read(form.cleaned_data["text"]))
         except CompressionError as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, in_words(error), messages.ERROR)
 
     @admin.display(description=_("template"))
     def shown_text(self, candidate: Candidate) -> SafeString:
@@ -141,7 +142,7 @@ class CandidateAdmin(TemplatesAdmin):
         try:
             review.check(candidate.parts)
         except CompressionError as error:
-            return str(error)
+            return in_words(error)
         seen = ngettext("seen with at least %d user", "seen with at least %d users", candidate.users) % candidate.users
         said = [_("no personal data found"), seen]
         if signs := unseen("".join(candidate.parts)):
@@ -171,7 +172,7 @@ class CandidateAdmin(TemplatesAdmin):
             library = review.promote(chosen, request.user)
             shadow = review.Shadow(**(library.shadow or {}))
         except CompressionError as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, in_words(error), messages.ERROR)
             return
         logged, level = (_("Accepted."), messages.WARNING)
         note = _(
@@ -199,7 +200,7 @@ class CandidateAdmin(TemplatesAdmin):
             try:
                 review.reject(candidate, request.user)
             except CompressionError as error:
-                self.say(request, candidate, error, messages.ERROR)
+                self.say(request, candidate, in_words(error), messages.ERROR)
             else:
                 self.log_change(request, candidate, str(_("Rejected.")))
                 self.say(request, candidate, _("Rejected."), messages.SUCCESS)
@@ -210,7 +211,7 @@ class CandidateAdmin(TemplatesAdmin):
             try:
                 made = review.split(candidate, request.user)
             except CompressionError as error:
-                self.say(request, candidate, error, messages.ERROR)
+                self.say(request, candidate, in_words(error), messages.ERROR)
             else:
                 self.log_change(request, candidate, str(_("Split into sentences.")))
                 self.message_user(request, _("New candidates: %d") % len(made), messages.SUCCESS)
@@ -221,7 +222,7 @@ class CandidateAdmin(TemplatesAdmin):
         try:
             made = review.merge(chosen, request.user)
         except CompressionError as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, in_words(error), messages.ERROR)
             return
         for candidate in chosen:
             self.log_change(request, candidate, f"{_('Merged.')} {made}")

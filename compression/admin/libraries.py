@@ -19,6 +19,7 @@ from compression.admin.shown import form_list, shown, slot_table, table, worth
 from compression.changes import changes
 from compression.codec.errors import CompressionError, LibraryError
 from compression.models import Candidate, Library, Template
+from compression.wording import in_words
 
 #: More templates than this are counted, not listed, on a library's page.
 LISTED = 200
@@ -80,7 +81,7 @@ class TemplateAdmin(ImmutableAdmin):
         try:
             library = services.promote(review.retire_templates(chosen), request.user)
         except CompressionError as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, in_words(error), messages.ERROR)
             return
         logged = _("Proposed to retire.") if library.waits else _("Retired.")
         for template in chosen:
@@ -99,7 +100,7 @@ class TemplateAdmin(ImmutableAdmin):
         try:
             library = services.promote(review.bring_back(chosen), request.user)
         except CompressionError as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, in_words(error), messages.ERROR)
             return
         logged = _("Proposed to bring back.") if library.waits else _("Brought back.")
         for template in chosen:
@@ -200,7 +201,7 @@ class LibraryAdmin(ImmutableAdmin):
         try:
             found = changes(_value(before), _value(library))
         except LibraryError as error:
-            return str(error)
+            return in_words(error)
         if not found.any:
             return str(_("The same templates as in %s.") % before)
         rows: list[tuple[Any, ...]] = []
@@ -277,7 +278,7 @@ class LibraryAdmin(ImmutableAdmin):
             try:
                 changed = service(library)
             except CompressionError as error:
-                self.message_user(request, str(error), messages.ERROR)
+                self.message_user(request, in_words(error), messages.ERROR)
             else:
                 if (changed, changed.status, changed.proposed) == (library, library.status, library.proposed):
                     self.say(

@@ -42,4 +42,11 @@ class CodecError(CompressionError):
 
 
 class LibraryError(CompressionError, ValueError):
-    """A template, a library or a manifest that breaks a bound of wire-format.md, section 4.1."""
+    """A template, a library or a manifest that breaks a bound of wire-format.md, section 4.1.
+
+    `bound` names the one that a template breaks: `parts`, `empty`, `surrogate` or `fixed`; it is empty for all others.
+    """
+
+    def __init__(self, message: str, bound: str = "") -> None:
+        super().__init__(message)
+        self.bound = bound

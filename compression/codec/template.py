@@ -33,15 +33,17 @@ class Template:
         if not 0 <= self.id <= MAX_VARINT:
             raise LibraryError(f"A template's id is 0 to 2^53 - 1, not {self.id}.")
         if not 1 <= len(self.parts) <= MAX_PARTS:
-            raise LibraryError(f"Template {self.id} has {len(self.parts)} parts; 1 to {MAX_PARTS} are allowed.")
+            words = f"Template {self.id} has {len(self.parts)} parts; 1 to {MAX_PARTS} are allowed."
+            raise LibraryError(words, "parts")
         if "" in self.parts[1:-1]:
-            raise LibraryError(f"Template {self.id} has two slots with nothing between them.")
+            raise LibraryError(f"Template {self.id} has two slots with nothing between them.", "empty")
         try:
             fixed_bytes = sum(len(part.encode()) for part in self.parts)
         except UnicodeEncodeError as error:
-            raise LibraryError(f"Template {self.id} holds a lone surrogate.") from error
+            raise LibraryError(f"Template {self.id} holds a lone surrogate.", "surrogate") from error
         if not 1 <= fixed_bytes <= MAX_FIXED_BYTES:
-            raise LibraryError(f"Template {self.id} has {fixed_bytes} fixed bytes; 1 to {MAX_FIXED_BYTES} are allowed.")
+            words = f"Template {self.id} has {fixed_bytes} fixed bytes; 1 to {MAX_FIXED_BYTES} are allowed."
+            raise LibraryError(words, "fixed")
         if self.forms and (len(self.forms) != self.slot_count or not any(self.forms)):
             raise LibraryError(f"Template {self.id} has forms for {len(self.forms)} slots, or none at all.")
         object.__setattr__(self, "fixed_bytes", fixed_bytes)

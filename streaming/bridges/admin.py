@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from audit.admin import ReadOnlyAdmin, plain
 from streaming.bridges.models import DeadLetter, Kept, Outgoing, Position, Route
+from streaming.bridges.wording import in_words
 
 # Bytes of a body that a list shows.
 SHOWN = 200
@@ -19,16 +20,20 @@ SHOWN = 200
 class RouteAdmin(admin.ModelAdmin):
     """Routes; a change takes effect within about a second, without a restart."""
 
-    list_display = ("name", "source", "target", "active", "state", "moved", "passed_over", "doubles", "seen", "error")
+    list_display = ("name", "source", "target", "active", "state", "moved", "passed_over", "doubles", "seen", "trouble")
     list_filter = ("active", "state")
     search_fields = ("name", "source", "target")
-    readonly_fields = ("state", "error", "moved", "passed_over", "doubles", "put_aside", "seen")
+    readonly_fields = ("state", "trouble", "moved", "passed_over", "doubles", "put_aside", "seen")
     raw_id_fields = ("user",)
     fieldsets = (
         (None, {"fields": ("name", "active", "source", "start", "target", "user")}),
         (_("What goes on"), {"fields": ("kind", "filter", "mapping")}),
-        (_("How it goes"), {"fields": ("state", "error", "moved", "passed_over", "doubles", "put_aside", "seen")}),
+        (_("How it goes"), {"fields": ("state", "trouble", "moved", "passed_over", "doubles", "put_aside", "seen")}),
     )
+
+    @admin.display(description=_("error"), ordering="error")
+    def trouble(self, obj: Route) -> str:
+        return in_words(obj.error)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Return what a new route begins with: the topics are mostly those of who makes it."""
@@ -47,8 +52,8 @@ class KeptAdmin(ReadOnlyAdmin):
     """Messages."""
 
     search_fields: ClassVar[tuple[str, ...]] = ("stream",)
-    exclude = ("epoch", "offset", "body")
-    readonly_fields = ("plain_epoch", "plain_offset", "text")
+    exclude: ClassVar[tuple[str, ...]] = ("epoch", "offset", "body")
+    readonly_fields: ClassVar[tuple[str, ...]] = ("plain_epoch", "plain_offset", "text")
     plain_epoch, plain_offset = plain(Kept, "epoch"), plain(Kept, "offset")
     date_hierarchy = "created"
 
@@ -75,10 +80,16 @@ class OutgoingAdmin(KeptAdmin):
 class DeadLetterAdmin(KeptAdmin):
     """What could not be delivered."""
 
-    list_display = ("reader", "stream", "plain_epoch", "plain_offset", "reason", "created", "again", "text")
+    list_display = ("reader", "stream", "plain_epoch", "plain_offset", "why", "created", "again", "text")
     list_filter = ("again", "reader")
     search_fields = ("stream", "reason")
     actions = ("try_again",)
+    exclude = (*KeptAdmin.exclude, "reason")
+    readonly_fields = ("why", *KeptAdmin.readonly_fields)
+
+    @admin.display(description=_("reason"), ordering="reason")
+    def why(self, obj: DeadLetter) -> str:
+        return in_words(obj.reason)
 
     @admin.action(description=_("Try the chosen dead letters again"), permissions=["again"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> None:

@@ -85,11 +85,12 @@ class Route(models.Model):
     def clean(self) -> None:
         from streaming.bridges.errors import BadAddress
         from streaming.bridges.routes import Plan
+        from streaming.bridges.wording import in_words
 
         try:
             Plan.of(self)
         except BadAddress as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(in_words(str(error))) from None
 
 
 class Position(models.Model):

@@ -14,12 +14,13 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from audit import charts, examiner, reviews, roles, selectors, services
+from audit import charts, examiner, reviews, roles, savings, selectors, services
 from audit.admin.conversation import gain
 from audit.admin.wording import told_details
 from audit.journal import journal
 from audit.models import Entry, Flag, Hold, Note, Receipt, RetentionPolicy, Review, Rule, SavedFilter, Subject
 from audit.records.event import Event, Kind, content_bytes
+from compression.models import Fetched
 from routing_ai.models import Spend
 from tests.audit.scenario import converse, user_named
 
@@ -396,6 +397,28 @@ def test_bytes_saved_by_user_model_and_day(conversation: UUID, group: str, whose
     table = text[text.index('id="bytes"') :]
     assert f"<bdi>{whose or f'{timezone.localdate():%Y-%m-%d}'}" in table
     assert "% saved" in table
+
+
+def test_what_clients_fetched_on_a_day_counts_against_what_it_saved(conversation: UUID) -> None:
+    rae, yesterday = someone("rae", "reviewer"), timezone.localdate() - timedelta(days=1)
+    Fetched.objects.create(day=timezone.localdate(), size=2_048)
+    Fetched.objects.create(day=yesterday, size=4_096)
+    Fetched.objects.create(day=timezone.localdate() - timedelta(days=savings.DAYS), size=8_192)
+
+    def table(group: str) -> str:
+        text = rae.get(f"{LIST}dashboard/", {"by": group}).content.decode()
+        return text[text.index('id="bytes"') :]
+
+    days = table("day")
+    assert "2.0\xa0KB" in days
+    assert "% more" in days
+    assert "% saved" not in days
+    # A day without a question, too; and none before those that are shown.
+    assert f"<bdi>{yesterday:%Y-%m-%d}" in days
+    assert "4.0\xa0KB" in days
+    assert "8.0\xa0KB" not in days
+    assert "% saved" in table("model")
+    assert "2.0\xa0KB" not in table("model")
 
 
 def test_the_pages_speak_arabic(conversation: UUID) -> None:

@@ -4,13 +4,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import BinaryField, DateField, Model
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver
 
+from audit.admin.conversation import ConversationAdmin
 from aura_site.administration import Administration
 from tests.audit.scenario import user_named
 
@@ -122,6 +125,29 @@ def test_rows_that_cannot_be_chosen(client: Client, value: str) -> None:
         answered = client.post(f"/admin/{page}/", {"action": action, "_selected_action": ["1", value]})
         assert answered.status_code == 400
         assert "This request makes no sense" in answered.content.decode()
+
+
+def test_rows_whose_keys_are_no_numbers(client: Client) -> None:
+    """What is no key is refused in the reader's language; with keys that may be, a fault of the action stays one."""
+    client.cookies["django_language"] = "ar"
+    for page, action in (("audit/conversation", "take"), ("streaming/datasetjob", "cancel")):
+        for value in ("x", "1", NUL, ""):
+            answered = client.post(f"/admin/{page}/", {"action": action, "_selected_action": [str(uuid4()), value]})
+            assert answered.status_code == 400
+            assert "هذا الطلب غير مفهوم" in answered.content.decode()
+        assert client.post(f"/admin/{page}/", {"action": action, "_selected_action": [str(uuid4())]}).status_code == 302
+
+
+@pytest.mark.parametrize("kind", [ValueError, ValidationError])
+def test_a_fault_of_an_action_on_them_is_not_laid_at_the_readers_door(
+    client: Client, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def broken(*_: Any) -> None:
+        raise kind("an action's own")
+
+    monkeypatch.setattr(ConversationAdmin, "_each", broken)
+    chosen = {"action": "take", "_selected_action": [str(uuid4())]}
+    assert client.post("/admin/audit/conversation/", chosen).status_code == 500
 
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError])

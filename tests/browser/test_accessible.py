@@ -11,8 +11,8 @@ from tests.live import LiveServer
 pytestmark = pytest.mark.browser
 
 # Widgets that are Django's own, with faults of Django's own: two lists to choose from, a date with its time, a choice that
-# is searched. What stands around them is AURA's and is looked at.
-DJANGOS = [".selector", ".datetime", ".select2-container"]
+# is searched, the column of rows within a form that has no head. What stands around them is AURA's and is looked at.
+DJANGOS = [".selector", ".datetime", ".select2-container", ".tabular th.original"]
 LOOK = """exclude => axe.run({ exclude }, { resultTypes: ["violations"] }).then(({ violations }) =>
   violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, html }) => `${id}: ${help}: ${target}: ${html.slice(0, 200)}`)))"""

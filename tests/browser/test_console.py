@@ -310,6 +310,23 @@ def test_an_error_is_shown_in_words(page: Page) -> None:
     expect(answer(page).locator(".fault")).to_contain_text("There is no tier called 'huge'")
 
 
+def test_an_error_is_shown_in_the_language_of_the_page(page: Page) -> None:
+    open_console(page)
+    page.get_by_role("button", name="العربية").click()
+    expect(page.locator("#line")).to_contain_text("متصل")
+    page.evaluate("document.querySelector('#tier').add(new Option('huge', 'huge'))")
+    ask(page, "Anybody there?", "huge")
+    ended(page, "failed")
+    fault = answer(page).locator(".fault")
+    expect(fault).not_to_be_empty()
+    assert not re.search("[A-Za-z]", fault.inner_text())
+    expect(answer(page).locator(".said")).to_contain_text("There is no tier called 'huge'")
+    page.click("#tab-topics")
+    page.fill("#topics-filter", "alarm")
+    page.click("#topics-subscribe .primary")
+    expect(page.locator("#topics-list .fault")).to_contain_text("يقول الخادم")
+
+
 def test_disconnected_it_stays_so_until_asked(page: Page) -> None:
     open_console(page)
     page.click("#toggle")
@@ -398,14 +415,20 @@ def test_arabic_is_from_right_to_left_and_says_all_in_arabic(page: Page) -> None
             '#spoken, select, #numbers-sessions';
           while (walk.nextNode()) {
             const { data, parentElement } = walk.currentNode;
-            if (!parentElement.closest(apart) && /[A-Za-z]{3}/.test(data)) texts.push(data.trim());
+            if (!parentElement.closest(apart) && /[A-Za-z]/.test(data)) texts.push(data.trim());
           }
           return texts;
         }"""
     )
     names = {"AURA", "PING", "PONG", "WebSocket", "HTTP", "JSON", "Shift", "brotli", "raw", "template", "websocket",
-             "mock", "smart", "presence", "max"}  # fmt: skip
-    assert [text for text in latin if set(re.findall(r"[A-Za-z]{3,}", text)) - names] == []
+             "mock", "smart", "presence", "max", "ak", "my"}  # fmt: skip
+    assert [text for text in latin if set(re.findall(r"[A-Za-z]+", text)) - names] == []
+    expect(page.locator("#tile-credit")).to_contain_text("ك.ب")
+    page.click("#tab-numbers")
+    expect(page.locator("#numbers-bytes .peak")).to_have_text(re.compile(r"^حتى [\d.]+ بايت/ث$"))
+    page.click("#tab-talk")
+    assert page.locator("#tile-first").evaluate("node => getComputedStyle(node).direction") == "rtl"
+    expect(page.locator("#heart-pace option").first).to_have_text("0.1 ث")
     assert page.locator(".dump").evaluate("node => getComputedStyle(node).direction") == "ltr"
     page.locator("#tabs [role=tab]").first.focus()
     page.keyboard.press("ArrowLeft")

@@ -1,5 +1,7 @@
 """The dashboard: live figures for staff, on a desk and on a phone, in both languages."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -38,6 +40,9 @@ def test_on_a_phone_and_in_arabic_nothing_is_cut_off(page: Page, live: LiveServe
         if direction == "ltr":
             page.get_by_role("button", name="العربية").click()
     expect(page.locator("#state")).to_contain_text("العامل")
+    expect(page.locator("#chart-lag .peak")).to_have_text(re.compile(r"^حتى [\d.]+ م\.ث$"))
+    expect(page.get_by_role("meter", name="الجميع")).to_be_attached()
+    assert page.locator("#tile-lag").evaluate("node => getComputedStyle(node).direction") == "rtl"
 
 
 def test_others_do_not(live: LiveServer) -> None:

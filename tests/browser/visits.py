@@ -241,7 +241,7 @@ VISITS = [
     Visit("admin-add-route", "/admin/bridges/route/add/"),
     *_forms(
         "auth/user", "auth/group", "audit/hold", "audit/retentionpolicy", "audit/rule", "audit/savedfilter",
-        "routing_ai/tiermodel", "routing_ai/apikey",
+        "routing_ai/tiermodel", "routing_ai/apikey", "otp_totp/totpdevice", "otp_static/staticdevice",
     ),
     Visit("admin-key", "/admin/routing_ai/apikey/", ready=_first),
     Visit("admin-library", "/admin/compression/library/", ready=_first),
@@ -253,7 +253,7 @@ VISITS = [
         "audit/receipt", "audit/rule", "audit/flag", "audit/savedfilter", "compression/candidate", "compression/template",
         "compression/library", "compression/discoveryrun", "routing_ai/budget", "routing_ai/tiermodel", "routing_ai/spend",
         "routing_ai/apikey", "bridges/route", "bridges/outgoing", "bridges/deadletter", "bridges/position",
-        "streaming/datasetjob", "auth/user", "auth/group",
+        "streaming/datasetjob", "auth/user", "auth/group", "otp_totp/totpdevice", "otp_static/staticdevice",
     ),
 ]  # fmt: skip
 

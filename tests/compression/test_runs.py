@@ -707,7 +707,7 @@ def test_a_reviewer_sees_examples_and_promotes(kept: int, admin_client: Client) 
         ("Dear {0}, the refund for {1} was sent today.{2}", ""),
         ("Dear {0}, the refund for ada@example.org was sent{1}", "may be personal data"),
         ("Something else {0}", "no longer makes all of the examples"),
-        ("{0}{1}{2}", "two slots with nothing between"),
+        ("{0}{1}{2}", "stand between each two slots"),
     ],
 )
 def test_a_reviewer_edits_a_candidate(kept: int, admin_client: Client, text: str, said: str) -> None:

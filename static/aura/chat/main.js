@@ -1,6 +1,6 @@
 /** The chat page: conversations, the composer, and the answers as they stream. */
 
-import { fromUuid, random16, uuid } from "../bytes.js";
+import { fromUuid, newIdentifier, uuid } from "../bytes.js";
 import { utf8Size } from "../codec/utf8.js";
 import { Connection } from "../connection.js";
 import { ClientSession } from "../protocol/client.js";
@@ -72,7 +72,7 @@ class Chat {
     this.files = new Attachments(dropped, { limit: Number(app.dataset.limit) * 0.9, pictures: Number(app.dataset.pictures), tell: (why) => this.notice.say(why) });
     this.menu = new Menu(app, byId("menu"), byId("side"));
     this.voice = new VoiceDoor(byId("voice"), app, {
-      conversation: () => this.conversation || (this.unspoken ??= uuid(random16())),
+      conversation: () => this.conversation || (this.unspoken ??= uuid(newIdentifier())),
       after: () => this.thread.told(this.thread.shown),
       model: () => byId("tier").value,
       // The page's language is a hint only where it is what people write in.
@@ -238,11 +238,11 @@ class Chat {
     if (!text.trim() && pictures.length === 0) return false;
     if (!instead) this.composer.set("");
     byId("welcome").hidden = true;
-    this.begin(this.unspoken ?? uuid(random16()));
+    this.begin(this.unspoken ?? uuid(newIdentifier()));
     choose(this.conversation, "");
     const place = this.thread.place(instead);
     const after = this.thread.told(place);
-    const stream = random16();
+    const stream = newIdentifier();
     const { question, answer } = this.thread.add(uuid(stream), text, place, pictures);
     const reading = this.session.ask(text, stream, fromUuid(this.conversation), byId("tier").value, {
       after,

@@ -13,7 +13,7 @@ const FIXED32 = 5;
 
 /**
  * Return `{frame, name, error, parts, coding}` of one message: `frame` as `decode` gives it, or null with its `error`; `parts`
- * in order, `{from, to, role, name, value}`; `coding` of the payload in it (see `codingOf`), or null. Throws nothing, whatever
+ * in order, `{from, to, role, name, value}`, and `bytes` in place of a value that is a number of them; `coding` of the payload in it (see `codingOf`), or null. Throws nothing, whatever
  * the bytes. `libraries` and `models` are Maps from index to Library and to Model.
  */
 export function dissect(data, libraries = new Map(), models = new Map()) {
@@ -142,7 +142,9 @@ class Parts {
       const { parts } = templateParts(this.data.subarray(0, end), this.at - 1, this.libraries);
       for (const part of parts) this.add(part.to, part.role, part.name, part.value);
     }
-    this.add(end, "text", method === "BROTLI" ? "brotli" : "text", `${end - this.at} B`);
+    const bytes = end - this.at;
+    this.add(end, "text", method === "BROTLI" ? "brotli" : "text");
+    if (bytes > 0) this.found.at(-1).bytes = bytes;
   }
 }
 

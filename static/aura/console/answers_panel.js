@@ -2,7 +2,7 @@
 
 import { Announcer } from "../chat/announcer.js";
 import { button, element } from "../chat/element.js";
-import { say } from "../chat/strings.js";
+import { say, told } from "../chat/strings.js";
 import { Action } from "../protocol/codes.js";
 
 const KEPT = 6;
@@ -19,10 +19,11 @@ class Card {
     this.words = element("div", { className: "words", dir: "auto", tabindex: "0", role: "group", "aria-label": say("answerText") });
     this.facts = element("p", { className: "facts" });
     this.fault = element("p", { className: "fault", role: "alert", dir: "auto" });
+    this.said = element("p", { className: "said", dir: "auto", lang: "en" });
     this.pause = button("", "quiet pause", () => this.togglePause());
     this.cancel = button(say("cancel"), "quiet cancel", () => line.cancel(answer));
     const head = element("header", {}, this.badge, element("span", { className: "asked", text: answer.question, dir: "auto" }), this.pause, this.cancel);
-    this.root = element("article", { className: "answer", "aria-label": say("answerTo", { question: answer.question.slice(0, 60) }) }, head, this.words, this.fault, this.facts);
+    this.root = element("article", { className: "answer", "aria-label": say("answerTo", { question: answer.question.slice(0, 60) }) }, head, this.words, this.fault, this.said, this.facts);
     this.shown = null;
     this.draw();
   }
@@ -41,9 +42,17 @@ class Card {
     this.pause.hidden = !answer.running || !this.line.abilities.has("control");
     this.pause.textContent = say(answer.paused ? "resume" : "pause");
     this.cancel.hidden = !answer.running;
-    this.fault.textContent = answer.problem ? say(answer.problem) : answer.message;
-    this.fault.hidden = !this.fault.textContent;
+    this.#fail(answer);
     this.facts.textContent = this.#facts().join(" · ");
+  }
+
+  /** Say what failed in the page's language, with the server's own words behind where those are another's. */
+  #fail({ problem, code, message }) {
+    const plain = problem ? say(problem) : told(`fault_${code}`);
+    this.fault.textContent = plain || message;
+    this.fault.hidden = !this.fault.textContent;
+    this.said.textContent = plain ? message : "";
+    this.said.hidden = !this.said.textContent;
   }
 
   #words(text) {

@@ -3,9 +3,9 @@
 import { say } from "../chat/strings.js";
 import { Chart } from "./chart.js";
 import { Heartbeat } from "./heartbeat.js";
+import { atMost, ms } from "./units.js";
 
 const PATIENCE = 8_000;
-const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 
 export class HeartbeatPanel {
   #timer = 0;
@@ -16,7 +16,7 @@ export class HeartbeatPanel {
   constructor(nodes, line) {
     this.nodes = nodes;
     this.line = line;
-    this.chart = new Chart(nodes.chart, { names: [say("roundTrip")], unit: "ms", say: ([peak]) => say("heartbeatSays", { peak }) });
+    this.chart = new Chart(nodes.chart, { names: [say("roundTrip")], unit: (value) => say("ms", { value }), atMost, say: ([peak]) => say("heartbeatSays", { peak }) });
     nodes.start.addEventListener("click", () => this.toggle());
     this.draw();
   }

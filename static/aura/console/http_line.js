@@ -1,7 +1,7 @@
 /** Lines that are a request for each question: an event stream, and POST /ai/chat in two forms. */
 
 import { Library } from "../codec/library.js";
-import { hex, unhex } from "../bytes.js";
+import { hex, newIdentifier, unhex, uuid } from "../bytes.js";
 import { ClientSession } from "../protocol/client.js";
 import { Finish, Mode } from "../protocol/codes.js";
 import { FrameError } from "../protocol/errors.js";
@@ -25,7 +25,7 @@ class RequestLine extends Line {
     super(transport);
     this.abilities = new Set(["drop"]);
     this.mode = mode;
-    this.conversation = crypto.randomUUID();
+    this.conversation = uuid(newIdentifier());
   }
 
   async open() {
@@ -97,9 +97,9 @@ class RequestLine extends Line {
   }
 
   /** End an answer with a text of the page (`problem`) or of the server. */
-  fail(running, problem, message = "") {
+  fail(running, problem, { code = "", message = "" } = {}) {
     if (!running.answer.running) return;
-    Object.assign(running.answer, { problem, message });
+    Object.assign(running.answer, { problem, code, message });
     this.end(running.answer, "failed", running.answer.number);
   }
 
@@ -150,7 +150,7 @@ class RequestLine extends Line {
       answer.chunks += 1;
     } else if (data.type === "done") return this.finish(answer, data);
     else if (data.type === "fault") {
-      answer.message = data.message;
+      Object.assign(answer, { code: data.code, message: data.message });
       return this.end(answer, "failed", answer.number);
     }
     return this.changed(answer);
@@ -288,16 +288,17 @@ export class FramesLine extends PostLine {
       const finish = Object.keys(Finish).find((name) => Finish[name] === done.finish)?.toLowerCase();
       const { completion_tokens, first_token: first_token_ms, duration: duration_ms } = done;
       this.finish(answer, { ...done, finish, usage: { completion_tokens }, first_token_ms, duration_ms });
-    } else if (event.type === "failed") this.take(answer, { type: "fault", message: event.fault.message });
+    } else if (event.type === "failed") this.take(answer, { type: "fault", code: event.fault.code, message: event.fault.message });
     else this.changed(answer);
   }
 }
 
-/** Return what the server says about a request that it refuses. */
+/** Return what the server says about a request that it refuses: `{code, message}`. */
 async function refusal(response) {
   try {
-    return (await response.json()).error.message;
+    const { code, message } = (await response.json()).error;
+    return { code, message };
   } catch {
-    return `${response.status} ${response.statusText}`;
+    return { message: `${response.status} ${response.statusText}` };
   }
 }

@@ -49,11 +49,11 @@ export class Inspector {
   }
 
   #parts(parts) {
-    const rows = parts.map(({ from, to, role, name, value }, at) => {
+    const rows = parts.map(({ from, to, role, name, value, bytes }, at) => {
       const mark = element("button", { type: "button", className: `mark role-${role}`, text: name, "aria-pressed": "false", ...latin });
       mark.addEventListener("click", () => this.#light(at, mark));
       const range = to - from === 1 ? String(from) : `${from}–${to - 1}`;
-      return element("tr", {}, element("td", {}, mark), element("td", { className: "range", text: range, dir: "ltr" }), element("td", { className: "value", text: value, dir: "auto" }), element("td", { className: "meaning", text: say(`part_${role}`) }));
+      return element("tr", {}, element("td", {}, mark), element("td", { className: "range", text: range, dir: "ltr" }), element("td", { className: "value", text: bytes === undefined ? value : say("unitB", { number: bytes }), dir: "auto" }), element("td", { className: "meaning", text: say(`part_${role}`) }));
     });
     const heads = ["part", "place", "value", "meaning"].map((name) => element("th", { text: say(`column_${name}`), scope: "col" }));
     return element("div", { className: "scroll", tabindex: "0", role: "group", "aria-label": say("partsOf") }, element("table", { className: "parts" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows)));

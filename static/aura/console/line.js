@@ -37,8 +37,9 @@ export class Answer {
     this.tokens = 0;
     /** What the server says that it took from the first token to the end, in milliseconds. */
     this.took = 0;
-    /** What the server said of its failure, or the name of a text of the page. */
+    /** What the server said of its failure, with its code (a number or a name), or the name of a text of the page. */
     this.message = "";
+    this.code = "";
     this.problem = "";
     /** Whether the whole text fits the check at its end; null where none came. */
     this.intact = null;

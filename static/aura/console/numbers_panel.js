@@ -4,17 +4,11 @@ import { element } from "../chat/element.js";
 import { say } from "../chat/strings.js";
 import { times } from "./answers_panel.js";
 import { Chart } from "./chart.js";
+import { atMost, bytesText } from "./units.js";
 
 const POLL = 2_000;
 const SECONDS = 59;
 const SESSIONS = 20;
-
-/** Return bytes as people read them. */
-export function bytesText(count) {
-  if (count < 1_000) return `${count} B`;
-  if (count < 1_000_000) return `${(count / 1_000).toFixed(1)} kB`;
-  return `${(count / 1_000_000).toFixed(1)} MB`;
-}
 
 /** The tiles above the tabs: what matters at a glance. */
 export class Tiles {
@@ -30,7 +24,7 @@ export class Tiles {
     set("offset", answer === null || answer.epoch === 0 ? "–" : `${answer.offset}`);
     set("epoch", answer === null || answer.epoch === 0 ? "–" : `${answer.epoch}`);
     set("credit", line?.abilities.has("credit") ? bytesText(Math.max(0, line.ledger.credit)) : "–");
-    set("first", answer !== null && answer.firstAt > 0 ? `${Math.round(answer.firstAt - answer.askedAt)} ms` : "–");
+    set("first", answer !== null && answer.firstAt > 0 ? say("ms", { value: Math.round(answer.firstAt - answer.askedAt) }) : "–");
     const speed = answer?.speed(performance.now()) ?? 0;
     set("speed", speed > 0 ? speed.toFixed(1) : "–");
     set("ratio", times(meter.before, meter.after) || "–");
@@ -47,8 +41,8 @@ export class NumbersPanel {
     this.nodes = nodes;
     this.paths = paths;
     const names = [say("received"), say("sent")];
-    this.frames = new Chart(nodes.frames, { names, unit: "/s", say: ([down, up]) => say("framesSay", { down, up }) });
-    this.bytes = new Chart(nodes.bytes, { names, unit: "B/s", say: ([down, up]) => say("bytesSay", { down, up }) });
+    this.frames = new Chart(nodes.frames, { names, unit: (value) => say("perSecond", { value }), atMost, say: ([down, up]) => say("framesSay", { down, up }) });
+    this.bytes = new Chart(nodes.bytes, { names, unit: (value) => say("bytesPerSecond", { value }), atMost, say: ([down, up]) => say("bytesSay", { down, up }) });
   }
 
   /** Ask the server for its figures as long as the panel is seen. */
@@ -110,7 +104,7 @@ export class NumbersPanel {
 }
 
 function codingText({ text_bytes: before, wire_bytes: after }) {
-  return before > 0 ? `${bytesText(before)} → ${bytesText(after)} (${times(before, after)})` : "–";
+  return before > 0 ? `${say("smaller", { before: bytesText(before), after: bytesText(after) })} (${times(before, after)})` : "–";
 }
 
 async function read(path) {

@@ -1,6 +1,6 @@
 /** A line of frames: a ClientSession over a socket, binary or JSON. */
 
-import { hex, random16 } from "../bytes.js";
+import { hex, newIdentifier, random16 } from "../bytes.js";
 import { Connection } from "../connection.js";
 import { ClientSession } from "../protocol/client.js";
 import { Action, Finish, Reliability } from "../protocol/codes.js";
@@ -26,7 +26,7 @@ export class SessionLine extends Line {
   #cutAt = 0;
   #answers = new Map();
   #subscriptions = new Map();
-  #conversation = random16();
+  #conversation = newIdentifier();
 
   /** `dial()` makes the socket; `json` says that it carries the JSON form; `libraries` is the path of libraries. */
   constructor(transport, { dial, json = false, libraries, mode }) {
@@ -58,7 +58,7 @@ export class SessionLine extends Line {
 
   ask(text, tier) {
     const answer = this.begin(text);
-    const reading = this.session.ask(text, random16(), this.#conversation, tier);
+    const reading = this.session.ask(text, newIdentifier(), this.#conversation, tier);
     answer.stream = hex(reading.stream);
     this.#answers.set(reading.channel, answer);
     this.connection.flush();
@@ -252,7 +252,7 @@ export class SessionLine extends Line {
   }
 
   #failed(answer, { reading, fault }) {
-    answer.message = fault.message;
+    Object.assign(answer, { code: fault.code, message: fault.message });
     this.#answers.delete(reading.channel);
     this.end(answer, "failed", reading.channel);
   }

@@ -28,7 +28,7 @@ class Card {
     this.root.dataset.state = state === "open" ? "done" : state;
     this.badge.textContent = say(`topic_${state}`);
     this.leave.hidden = state === "closed";
-    this.fault.textContent = message;
+    this.fault.textContent = message && say("incident_fault", { message });
     this.fault.hidden = !message;
     const fresh = events.slice(events.length - Math.min(events.length, received - this.shown));
     this.shown = received;

@@ -115,7 +115,7 @@ export class WirePanel {
       element("span", { className: "unseen", text: say(direction === "in" ? "received" : "sent") }),
       element("span", { className: "name", text: name, lang: "en" }),
       cell("channel", channel === "" ? "" : `#${channel}`),
-      element("span", { className: "size", text: `${size} B`, dir: "ltr" }),
+      element("span", { className: "size", text: say("unitB", { number: size }), dir: "auto" }),
       element("span", { className: "summary", text: damaged ? `⚡ ${summary}` : summary, dir: "auto" }),
     );
     row.dataset.number = number;

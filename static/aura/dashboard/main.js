@@ -4,6 +4,7 @@ import { element } from "../chat/element.js";
 import { LOCALE, say } from "../chat/strings.js";
 import { Chart } from "../console/chart.js";
 import { Recent } from "../console/figures.js";
+import { atMost } from "../console/units.js";
 import { duration, firstToken, ratio, tokensPerSecond, unwell } from "./rates.js";
 
 const POLL = 2_000;
@@ -24,7 +25,7 @@ class Course {
   constructor(id, names, unit, words) {
     this.series = names.map(() => new Recent(PLACES));
     const tell = ([first, second]) => say(words, { first, second });
-    this.chart = new Chart(node(id), { names: names.map((name) => say(name)), unit, say: tell });
+    this.chart = new Chart(node(id), { names: names.map((name) => say(name)), unit, atMost, say: tell });
   }
 
   add(...values) {
@@ -34,11 +35,11 @@ class Course {
 }
 
 const courses = {
-  first: new Course("chart-first", ["median", "slow"], "ms", "firstSay"),
-  speed: new Course("chart-speed", ["tokens"], "/s", "tokensSay"),
-  open: new Course("chart-open", ["sessions", "answers"], "", "openSay"),
-  queues: new Course("chart-queues", ["record", "tasks"], "", "queuesSay"),
-  lag: new Course("chart-lag", ["lag"], "ms", "lagSay"),
+  first: new Course("chart-first", ["median", "slow"], ms, "firstSay"),
+  speed: new Course("chart-speed", ["tokens"], (value) => say("perSecond", { value }), "tokensSay"),
+  open: new Course("chart-open", ["sessions", "answers"], String, "openSay"),
+  queues: new Course("chart-queues", ["record", "tasks"], String, "queuesSay"),
+  lag: new Course("chart-lag", ["lag"], ms, "lagSay"),
 };
 let before = null;
 
@@ -93,9 +94,10 @@ function budgets({ spend }) {
     ...(spend?.budgets ?? []).map(({ name, used, limit }) => {
       const meter = element("meter");
       [meter.min, meter.max, meter.high, meter.value] = [0, Math.max(limit, 1e-9), limit * 0.8, used];
-      meter.setAttribute("aria-label", name);
+      const whose = name === "everybody" ? say("everybody") : name;
+      meter.setAttribute("aria-label", whose);
       const words = say("of", { used: money(used), limit: money(limit) });
-      return element("div", { className: "budget" }, element("b", { text: name === "everybody" ? say("everybody") : name }), meter, element("span", { text: words }));
+      return element("div", { className: "budget" }, element("b", { text: whose }), meter, element("span", { text: words }));
     }),
   );
 }
@@ -108,7 +110,7 @@ function models(figures) {
     ];
     const head = element("th", { text: name, dir: "ltr" });
     head.scope = "row";
-    return element("tr", {}, head, ...cells.map((text) => element("td", { text, dir: "ltr" })));
+    return element("tr", {}, head, ...cells.map((text) => element("td", { text, dir: "auto" })));
   });
   node("models").replaceChildren(...rows);
   node("no-models").hidden = rows.length > 0;

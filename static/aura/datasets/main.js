@@ -1,6 +1,6 @@
 /** The datasets page: uploads an input, follows its events, and comes back when the line breaks. */
 
-import { LOCALE, say } from "../chat/strings.js";
+import { LOCALE, say, told } from "../chat/strings.js";
 import { element } from "../chat/element.js";
 import { Succession, resultsOf } from "./events.js";
 import { addressOf, jobOf, over, remember, remembered } from "./memory.js";
@@ -99,7 +99,7 @@ class Work {
       return;
     }
     const error = JSON.parse(event.data);
-    if (!error.recoverable) this.#end("failed", { reason: error.message });
+    if (!error.recoverable) this.#end("failed", { reason: reasonOf(error) });
   }
 
   #completed(done) {
@@ -185,6 +185,9 @@ class Work {
   }
 }
 
+/** Return why the server refused, in the page's language as far as that has words for it. */
+const reasonOf = ({ code, message }) => told(`fault_${code}`) || message;
+
 function tell(name, values) {
   at("state").dataset.state = name;
   at("state").textContent = say(name, values);
@@ -236,7 +239,7 @@ async function begin(event) {
   const answer = await response.json();
   if (!response.ok) {
     running(false);
-    return tell("failed", { reason: answer.error.message });
+    return tell("failed", { reason: reasonOf(answer.error) });
   }
   at("most").replaceChildren();
   work = new Work(answer.job, blob.size);
