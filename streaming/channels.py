@@ -113,7 +113,7 @@ class Channels:
                         await reader.room.wait()
                     self._protocol.feed(channel, event, _draft(reader.stream, event.offset))
                     if _newest(reader.stream, event.offset):
-                        await self._flush()
+                        await self._flush(reader)
                     else:
                         self.wake()
                     if self._readers.get(channel) is not reader:
@@ -133,20 +133,21 @@ class Channels:
         if self._writer is None and not self._left:
             self._writer = asyncio.create_task(self._write())
 
-    async def _flush(self) -> None:
-        """Do as `wake`, but in the task at hand where nobody else sends or is read: in a busy process each task that a word
-        is handed to waits behind everybody else's."""
+    async def _flush(self, reader: Reader) -> None:
+        """Do as `wake`, but in the task at hand, the reader's, where nobody else sends or is read: in a busy process each
+        task that a word is handed to waits behind everybody else's."""
         if self._writer is not None or self._left or len(self._readers) > 1:
             self.wake()
             return
         self._again = True
         self._writer = asyncio.current_task()
-        await self._write(alone=True)
+        await self._write(reader)
         if self._again:
             self.wake()
 
-    async def _write(self, *, alone: bool = False) -> None:
-        """Send until nothing waits; `alone` until another channel is read, too, which this task must not be kept by."""
+    async def _write(self, own: Reader | None = None) -> None:
+        """Send until nothing waits; in the task of a reader of its `own` until another one is read, beside it or in its
+        place, which this task must not be kept by: it holds on to its stream."""
         try:
             while self._again:
                 self._again = False
@@ -162,13 +163,17 @@ class Channels:
                         # While the end went out, a RESUME may have opened the channel anew.
                         if self._readers.get(item.channel) is reader:
                             self.finish(item.channel)
-                    if alone and len(self._readers) > 1:
+                    if own is not None and any(reader is not own for reader in self._readers.values()):
                         self._again = True
                         return
                 for reader in self._readers.values():
                     reader.room.set()
         except OSError:
             log.debug("session %s: the line is gone", self._name.hex())
+        except Exception:
+            # Not the stream's fault whose reader sends: it is read on, and let go of when the client leaves. A line that is
+            # being closed is no OSError under every server.
+            log.exception("session %s: what waits cannot be sent", self._name.hex())
         finally:
             self._writer = None
 

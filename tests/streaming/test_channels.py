@@ -144,7 +144,15 @@ async def test_a_channel_that_is_taken_for_another_answer_while_it_sends_breaks_
     say(first, "One")
     await session.waiting.wait()
     session.open(1, then)
-    say(then, "Two", " three", end=True)
+    say(then, "Two")
+    session.free.set()
+    session.fill()
+    await session.waiting.wait()
+    # The line is full again, of what the other one says: what was read before is let go of all the same.
+    await turns()
+    assert session.text(1) == "One"
+    assert not first.watched
+    say(then, " three", end=True)
     session.free.set()
     await session.until_done(1)
     opened = [UUID(bytes=frame.stream) for frame in session.sent if isinstance(frame, frames.Open)]
@@ -169,11 +177,13 @@ async def test_who_leaves_while_a_word_waits_for_the_line_ends_it_all(user: obje
     assert not session.chunks(1)
 
 
-async def test_a_line_that_breaks_stops_no_reading(user: object) -> None:
+@pytest.mark.parametrize("error", [ConnectionError, RuntimeError])
+async def test_a_line_that_breaks_stops_no_reading_and_who_leaves_ends_it(user: object, error: type[Exception]) -> None:
     session, stream = Session(user), await streamed(user)
+    stream.source = asyncio.create_task(asyncio.sleep(60))
 
     async def transmit(_out: list[Frame]) -> int:
-        raise ConnectionError("the line is gone")
+        raise error("the line is gone")
 
     session.open(1, stream)
     await turns()
@@ -181,6 +191,8 @@ async def test_a_line_that_breaks_stops_no_reading(user: object) -> None:
     for word in ("One", " two", " three"):
         say(stream, word)
         await turns()
+    assert stream.watched
     assert stream.slowest == 3
-    await session.channels.leave(leaving=False)
+    await session.channels.leave(leaving=True)
     assert not stream.watched
+    assert stream.source.cancelling()
