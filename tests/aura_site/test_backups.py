@@ -18,8 +18,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from aura_site import backups
+from aura_site.models import Heartbeat
 from aura_site.process_lock import WORKERS, AnotherServer, ProcessLock
 from aura_site.services import record_heartbeat
 from aura_site.serving import Serving
@@ -198,9 +200,12 @@ def test_beside_a_worker_on_another_machine_nothing_is_put_back(
     settings.AURA_DATA_DIR = tmp_path
     monkeypatch.setattr(backups, "BEATS", timedelta(seconds=2))
     record_heartbeat("worker")
-    # One that has been stopped.
-    with backups._alone():
-        pass
+    # One that has been stopped; also where the other machine's clock was ahead.
+    for ahead in (timedelta(0), timedelta(hours=1)):
+        Heartbeat.objects.update(at=timezone.now() + ahead)
+        begun = time.monotonic()
+        with backups._alone():
+            assert time.monotonic() - begun < 10
     done = threading.Event()
 
     def live() -> None:
