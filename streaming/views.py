@@ -165,13 +165,14 @@ def _model(name: str) -> str:
     return name
 
 
-async def _asked(message: Message, user: Any) -> Stream | RecordedStream:
-    """Ask, and return the answer when a model is asked. Raises Refused while the status can still say so."""
+async def _asked(message: Message, user: Any, *, lasting: bool = True) -> Stream | RecordedStream:
+    """Ask, and return the answer when a model is asked. Raises Refused while the status can still say so. A client that
+    leaves meanwhile may come back if the answer is `lasting`."""
     stream = await chat.ask(message, user)
     try:
         fault = await stream.refusal()
     except BaseException:
-        stream.release(leaving=False)
+        stream.release(leaving=not lasting)
         raise
     # Other faults may pass: clients read them as events, and ask again.
     if fault is not None and fault.code in (FaultCode.NO_MODEL, FaultCode.BUDGET_EXHAUSTED):
@@ -248,11 +249,11 @@ async def ai_chat(request: Any, user: Any) -> HttpResponseBase:
     library = await compression.active_library_async()
     if request.headers.get("AURA-Library", "") == library.hash:
         codec.use(1, library)
-    stream = await _asked(message, user)
+    lasting = "Idempotency-Key" in request.headers
+    stream = await _asked(message, user, lasting=lasting)
     message = replace(message, conversation=stream.conversation)
     # AURA's frames are coded already, better than any of these could.
     coding = coded.plain() if form == http.FRAMES else await coded.chosen(request.scope)
-    lasting = "Idempotency-Key" in request.headers
     feed = http.HttpFeed(stream, message, codec, mode, lasting=lasting, coder=coding.coder)
     response = coded.streamed(feed.run(form), _CONTENT_TYPES[form], coding)
     response["AURA-Stream"] = str(stream.name)

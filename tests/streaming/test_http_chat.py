@@ -1,19 +1,24 @@
 """`POST /ai/chat` over real HTTP, in each of its forms."""
 
+import asyncio
 import http.client
 import json
 import threading
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from compression.codec.library import Library, default_library
 from compression.codec.varint import decode_varint
+from streaming import views
+from streaming.messages import Message
 from streaming.protocol import frames
 from streaming.protocol.client import ClientSession, Ended, TextArrived
 from streaming.protocol.codec import SessionCodec
+from streaming.streams import Stream
 from streaming.transports.http import FRAMES, NDJSON, PLAIN, choose
 from tests.live import LiveServer
 from tests.streaming.test_http import POOR
@@ -185,6 +190,28 @@ def test_who_leaves_ends_the_answer(own_server: LiveServer) -> None:
     conversation = answer.response.headers["AURA-Conversation"]
     turns = own_server.get(f"/api/v1/conversations/{conversation}")[2]["turns"]
     assert turns[1]["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+async def test_who_leaves_before_a_model_is_asked_ends_the_answer_unless_the_request_can_be_made_again(
+    monkeypatch: pytest.MonkeyPatch, lasting: bool
+) -> None:
+    message = Message(1, "ada", uuid4(), uuid4(), "Hello")
+    # Without a journal: nothing is written here.
+    stream = Stream(message, None, window=1_000, grace=60)  # type: ignore[arg-type]
+    stream.source = asyncio.create_task(asyncio.sleep(60))
+
+    async def ask(*_: Any) -> Stream:
+        return stream
+
+    monkeypatch.setattr(views.chat, "ask", ask)
+    asking = asyncio.create_task(views._asked(message, None, lasting=lasting))
+    await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert asking.cancelled()
+    assert bool(stream.source.cancelling()) != lasting
+    stream.cancel()
 
 
 def test_a_browsers_session_alone_is_not_enough(live: LiveServer) -> None:
