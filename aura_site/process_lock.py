@@ -62,10 +62,12 @@ class ProcessLock:
 _ADVICE = {
     True: (
         "AURA's server runs already, and without Redis there can be only one: set AURA_GRPC_PORT and start AURA again, "
-        "and that server speaks gRPC too. With REDIS_URL both can run."
+        "and that server speaks gRPC too. With REDIS_URL both can run. If a backup is being put back, wait until that is "
+        "done."
     ),
     False: (
         "manage.py grpcserver runs already (or manage.py bridges), and without Redis there can be only one server: stop it; "
-        "this server runs the routes itself, and with AURA_GRPC_PORT it speaks gRPC too. With REDIS_URL both can run."
+        "this server runs the routes itself, and with AURA_GRPC_PORT it speaks gRPC too. With REDIS_URL both can run. If a "
+        "backup is being put back, wait until that is done."
     ),
 }
