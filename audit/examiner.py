@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -35,11 +35,14 @@ QUEUE_LIMIT = 10_000
 BATCH = 50
 # Seconds to wait for more when a stream has ended: one visit to the database for many costs a fraction of one for each.
 PAUSE = 1.0
-# Rest for every second of work: who reads an answer waits for the interpreter meanwhile. A process that cannot keep up with
-# a twentieth of a core leaves turns to `examine_pending`, which runs in a worker.
+# Rest for every second of work, the journal's for it included: who reads an answer waits meanwhile for the interpreter, and
+# for the journal. A process that cannot keep up with a twentieth of a core leaves turns to `examine_pending`, in a worker.
 REST = 19
-# Turns whose findings are one transaction: it takes a third of a millisecond for each, for which the journal is taken.
-TOGETHER = 10
+# Turns whose findings are one transaction, and words of theirs, unless one turn alone has more: for each word a page of an
+# index is written, some 10 us, and the journal is taken meanwhile.
+TOGETHER, WORDS = 10, 1_000
+# Seconds that a process which ends still examines; a worker does the rest.
+CLOSING = 2.0
 # What the flags of names are called.
 RULE = "names"
 
@@ -52,6 +55,7 @@ class Examiner:
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._until = 0.0
 
     def offer(self, streams: Iterable[UUID]) -> None:
         """Have streams that ended examined soon. Returns at once."""
@@ -65,9 +69,10 @@ class Examiner:
             self._wake.notify()
 
     def close(self) -> None:
-        """Examine what waits, then end the thread."""
+        """Examine what waits, for CLOSING seconds at most, then end the thread."""
         with self._wake:
             self._closing = True
+            self._until = time.monotonic() + CLOSING
             self._wake.notify()
             thread = self._thread
         if thread is not None:
@@ -77,23 +82,36 @@ class Examiner:
 
     def _run(self) -> None:
         try:
-            while True:
-                with self._wake:
-                    while not self._streams and not self._closing:
-                        self._wake.wait()
-                    self._wake.wait_for(lambda: self._closing or len(self._streams) >= BATCH, PAUSE)
-                    some = [self._streams.popleft() for _ in range(min(BATCH, len(self._streams)))]
-                if not some:
-                    return
+            while some := self._take():
                 begun = time.thread_time()
                 try:
-                    examine_streams(some)
+                    for taken in _examine(some):
+                        if not self._rest(time.thread_time() - begun + taken):
+                            return
+                        begun = time.thread_time()
                 except Exception:
                     log.exception("%d turns could not be examined now", len(some))
-                with self._wake:
-                    self._wake.wait_for(lambda: self._closing, REST * (time.thread_time() - begun))
         finally:
             connections.close_all()
+
+    def _take(self) -> list[UUID]:
+        """Return the streams to be examined next, waiting for some; none when it is closed."""
+        with self._wake:
+            while not self._streams and not self._closing:
+                self._wake.wait()
+            self._wake.wait_for(lambda: self._closing or len(self._streams) >= BATCH, PAUSE)
+            return [self._streams.popleft() for _ in range(min(BATCH, len(self._streams)))]
+
+    def _rest(self, worked: float) -> bool:
+        """Rest from so many seconds of work; return whether there is time for more."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._closing, REST * worked)
+            if not self._closing or time.monotonic() < self._until:
+                return True
+            if self._streams:
+                log.info("%d turns are left to be examined by a worker", len(self._streams))
+                self._streams.clear()
+            return False
 
 
 def examine_pending(limit: int = 1000) -> int:
@@ -108,20 +126,40 @@ def examine_pending(limit: int = 1000) -> int:
 
 def examine_streams(streams: Iterable[UUID]) -> None:
     """Flag turns, index their words, and open reviews for flagged conversations."""
+    for _ in _examine(streams):
+        pass
+
+
+def _examine(streams: Iterable[UUID]) -> Iterator[float]:
+    """Do as `examine_streams`; yield behind each transaction the seconds that it took the journal."""
     turns = _turns(streams)
-    if not turns:
-        return
-    rules, key = rules_in_force(), search_key()
-    found = [_look(turn, rules, key) for turn in turns]
-    for first in range(0, len(found), TOGETHER):
-        _record(found[first : first + TOGETHER])
+    if turns:
+        rules, key = rules_in_force(), search_key()
+        yield from map(_record, _bundles(_look(turn, rules, key) for turn in turns))
 
 
-def _record(found: Sequence["_Found"]) -> None:
-    """Write what was found, unless it was written or erased meanwhile."""
+def _bundles(found: Iterable["_Found"]) -> Iterator[Sequence["_Found"]]:
+    """Yield what goes into a transaction together."""
+    bundle: list[_Found] = []
+    size = 0
+    for one in found:
+        if bundle and (len(bundle) >= TOGETHER or size + len(one.words) > WORDS):
+            yield bundle
+            bundle, size = [], 0
+        bundle.append(one)
+        size += len(one.words)
+    if bundle:
+        yield bundle
+
+
+def _record(found: Sequence["_Found"]) -> float:
+    """Write what was found, unless it was written or erased meanwhile; return the seconds from begin to commit."""
     names = [one.stream for one in found]
+    begun = 0.0
 
     def work(_head: int) -> list[Event]:
+        nonlocal begun
+        begun = time.monotonic()
         examined = set(Examination.objects.filter(stream__in=names).values_list("stream", flat=True))
         present = set(Summary.objects.filter(stream__in=names).values_list("stream", flat=True))
         # The others were examined by another process, or erased, meanwhile.
@@ -129,6 +167,7 @@ def _record(found: Sequence["_Found"]) -> None:
         return [tracking.state(rows, "turns were examined")] if rows else []
 
     tracking.write(work)
+    return time.monotonic() - begun
 
 
 def search_pending(limit: int = 500) -> int:

@@ -140,7 +140,7 @@ class Channels:
             self.wake()
             return
         self._again = True
-        self._writer = asyncio.current_task()
+        self._writer = reader.task
         await self._write(reader)
         if self._again:
             self.wake()

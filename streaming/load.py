@@ -21,6 +21,9 @@ ASKING = {Priority.URGENT: 256, Priority.NORMAL: 128, Priority.BULK: 64}
 # Chunks a second that a process should make, and how far a chunk may be delayed for that. Each costs about a third of a
 # millisecond: at four times as many, questions that come meanwhile wait twice as long for their first words.
 RATE, LONGEST = 1_000, 0.075
+# Where the event loop is late chunks wait longer, by so many times that, up to the last. Else they wait as long in its
+# queues, and what else it has to do waits with them: fewer chunks leave it time.
+LATE, UTMOST = 12, 0.2
 
 
 class Load:
@@ -83,9 +86,11 @@ class Load:
 
     def gathering(self, streams: int) -> tuple[int, float]:
         """Return how many characters of an endpoint may gather before they make a chunk, and for how many seconds: with many
-        streams longer, so that all together make about RATE chunks a second, but never what people notice."""
+        streams longer, so that all together make about RATE chunks a second, but never what people notice, unless the
+        process cannot keep up."""
         size, delay = self.chunking()
-        return size, max(delay, min(LONGEST, streams / RATE))
+        longest = min(LONGEST + LATE * self.congestion.lag, UTMOST)
+        return size, max(delay, min(longest, streams / RATE))
 
     async def watch(self) -> None:
         """Sample how late the loop runs, for ever."""

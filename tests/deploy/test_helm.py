@@ -221,7 +221,7 @@ def test_the_server_is_probed_drained_and_protected(name: str) -> None:
     pod = deployment["spec"]["template"]["spec"]
     (server,) = pod["containers"]
     assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(server)
-    assert server["readinessProbe"]["httpGet"]["path"] == "/health/ready?without=worker"
+    assert server["readinessProbe"]["httpGet"]["path"] == "/health/ready?without=worker,disk"
     # The drain takes ten seconds, and begins after preStop.
     wait = int(server["lifecycle"]["preStop"]["exec"]["command"][1])
     assert pod["terminationGracePeriodSeconds"] >= wait + 20

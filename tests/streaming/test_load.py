@@ -132,6 +132,17 @@ def test_the_more_streams_the_longer_tokens_gather_up_to_what_people_do_not_noti
     assert few[1] < many[1] < too_many[1] < 0.1
 
 
+def test_where_the_event_loop_is_late_tokens_gather_longer_within_bounds() -> None:
+    load = Load()
+    punctual = load.gathering(500)[1]
+    load.congestion.lag = 0.01
+    late = load.gathering(500)[1]
+    load.congestion.lag = 10.0
+    assert punctual < late < load.gathering(500)[1] == 0.2
+    # A few streams are not what makes it late.
+    assert load.gathering(1) == load.chunking()
+
+
 # Any lag at all is too much: what is tested is what a client sees of it.
 @pytest.mark.environment(STREAMING_LAG_LIMIT="0.000001")
 async def test_a_server_that_cannot_keep_up_refuses_with_a_retry_hint_and_recovers(own_server: LiveServer) -> None:
