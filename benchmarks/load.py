@@ -8,6 +8,7 @@ delay of each is exact; generator and server share the machine.
 
     python -m benchmarks.load                       # all at full size, seven minutes: 5,000 idle, 100 people, 500 chats
     python -m benchmarks.load --only chats --chats 100 --seconds 20
+    python -m benchmarks.load --only chats --beside # and by OpenAI's API: AURA, and the least that a gateway can do
     python -m benchmarks.load --url http://127.0.0.1:8000 --key KEY [--key KEY ...]     # a server that runs already
 
 puts the load on that one; then delays are not known, memory and processor time neither.
@@ -28,7 +29,7 @@ from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.chats import Seen, keep_chatting
+from benchmarks.chats import ApiChat, Chat, Seen, SessionChat, keep_chatting
 from benchmarks.gateway import process
 from benchmarks.line import Line, open_line
 from benchmarks.people import WAYS, Tally, Target, person
@@ -87,6 +88,7 @@ class Server:
     pid: int = 0
     folder: str = ""
     rows: list[list[object]] = field(default_factory=list)
+    upstream: int = 0  # the port of its model
 
     def cpu(self) -> float:
         """Return the processor time that it has used, in seconds."""
@@ -113,13 +115,13 @@ class Server:
         seen = [tally.most, tally.answers, tally.tokens / seconds, *firsts, *delays, tally.refused, errors]
         self.rows.append([name, *seen, busy, self.memory()])
 
-    async def chats(self, name: str, count: int, ramp: float, seconds: float) -> Seen:
+    async def chats(
+        self, name: str, count: int, ramp: float, seconds: float, kind: type[Chat] = SessionChat, model: str = "smart"
+    ) -> Seen:
         """Keep so many chats going, and note what they saw once all had begun, and what a token cost."""
         seen, cpu = Seen(), 0.0
-        target = (
-            Target(self.target.url, self.target.keys, "smart", CHAT_TOKENS, clock=True) if self.pid else self.target
-        )
-        chatting = asyncio.create_task(keep_chatting(target, count, ramp, seconds, seen))
+        target = Target(self.target.url, self.target.keys, model, CHAT_TOKENS, clock=True) if self.pid else self.target
+        chatting = asyncio.create_task(keep_chatting(target, count, ramp, seconds, seen, kind))
         while not seen.counting and not chatting.done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         begun, cpu, most = time.monotonic(), self.cpu(), 0
@@ -336,10 +338,31 @@ async def chats(server: Server, plan: Plan, report: Report) -> int:
     return sum(seen.errors.values()) + sum(over.errors.values())
 
 
-async def measure(server: Server, plan: Plan, report: Report, only: str | None) -> None:
+async def beside(server: Server, plan: Plan, report: Report) -> int:
+    """Put as many chats by OpenAI's API on the server, and on a bare pass-through to the same model; return the errors."""
+    errors, port = 0, free_port()
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.openai.passthrough:application", "--port", str(port)]
+    address = f"http://127.0.0.1:{server.upstream}/v1"
+    with process([*command, "--log-level", "warning"], port, UPSTREAM=address) as pid:
+        passing = Server(Target(f"http://127.0.0.1:{port}", ["none"], ""), pid, rows=server.rows)
+        for one, name, model in (
+            (server, "by /v1", "smart"),
+            (passing, "pass-through", f"clock-{CHAT_TOKENS}-{GAP_MS}"),
+        ):
+            seen = await one.chats(name, plan.chats, RAMP, plan.seconds, ApiChat, model)
+            errors += sum(seen.errors.values())
+            if seen.delays:
+                key = name.replace(" ", "_").replace("/", "").replace("-", "_")
+                report.add(f"{key}_tokens_s", seen.tokens / plan.seconds, "tokens/s")
+                report.add(f"{key}_delay_ms_p95", percentile(seen.delays, 0.95), "ms")
+    return errors
+
+
+async def measure(server: Server, plan: Plan, report: Report, asked: argparse.Namespace) -> None:
     """Put the load on and fill the report."""
-    errors = await people(server, plan, report) if only != CHATS else 0
-    errors += await chats(server, plan, report) if only != PEOPLE else 0
+    errors = await people(server, plan, report) if asked.only != CHATS else 0
+    errors += await chats(server, plan, report) if asked.only != PEOPLE else 0
+    errors += await beside(server, plan, report) if asked.beside else 0
     ways = ", ".join(f"{MIX.count(way)} of {len(MIX)} by {way}" for way in WAYS)
     title = f"{plan.idle:,} idle connections; {plan.people} people, {ways}; {plan.chats} chats; times in ms"
     report.table(title, HEADS, server.rows)
@@ -366,7 +389,7 @@ def own_server(stack: ExitStack, **settings: str) -> Server:
     stack.callback(live.stop)
     assert live.process is not None
     keys = [user["key"] for user in live.users.values()]
-    return Server(Target(live.url, keys, "fast", TOKENS, clock=True), live.process.pid, str(folder))
+    return Server(Target(live.url, keys, "fast", TOKENS, clock=True), live.process.pid, str(folder), upstream=port)
 
 
 def _plan(asked: argparse.Namespace) -> Plan:
@@ -390,7 +413,14 @@ def main() -> None:
     parser.add_argument("--chats", type=int, help="chats that never pause; the overload has four times as many")
     parser.add_argument("--seconds", type=float, help="seconds of the chats, and of the overload")
     parser.add_argument("--only", choices=(PEOPLE, CHATS), help="leave the other phases out")
+    parser.add_argument(
+        "--beside",
+        action="store_true",
+        help="as many chats by OpenAI's API too, and through a bare pass-through in Python",
+    )
     asked = parser.parse_args()
+    if asked.url and asked.beside:
+        parser.error("--beside needs a server of its own: leave --url out")
     if asked.url and not (asked.url.startswith("http://") and asked.key):
         parser.error("--url is http://HOST:PORT, and needs a --key")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -398,7 +428,7 @@ def main() -> None:
     report = Report("load")
     with ExitStack() as stack:
         server = Server(Target(asked.url, asked.key, asked.model)) if asked.url else own_server(stack)
-        asyncio.run(measure(server, _plan(asked), report, asked.only))
+        asyncio.run(measure(server, _plan(asked), report, asked))
     report.finish(asked.json)
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from benchmarks import clock
-from benchmarks.chats import Seen, keep_chatting
+from benchmarks.chats import ApiChat, Chat, Seen, SessionChat, keep_chatting
 from benchmarks.load import Idle, Server, crowd, own_server, storm
 from benchmarks.people import WAYS, Reading, Tally, Target, Wrong
 from streaming.load import ASKING
@@ -68,10 +68,11 @@ async def test_a_key_that_does_not_count_is_an_error(server: Server) -> None:
     assert tally.errors["status 401"] > 0
 
 
-async def test_chats_never_pause_and_lose_nothing(server: Server) -> None:
+@pytest.mark.parametrize("kind", [SessionChat, ApiChat])
+async def test_chats_never_pause_and_lose_nothing(server: Server, kind: type[Chat]) -> None:
     few = Target(server.target.url, server.target.keys, "nano", 20, clock=True)
     seen = Seen()
-    await keep_chatting(few, 5, 0.1, 3.0, seen)
+    await keep_chatting(few, 5, 0.1, 3.0, seen, kind)
     assert dict(seen.errors) == {}
     assert seen.answers >= 5
     assert len(seen.delays) == seen.tokens
@@ -79,11 +80,12 @@ async def test_chats_never_pause_and_lose_nothing(server: Server) -> None:
     assert seen.refused == 0
 
 
-async def test_what_is_too_much_is_refused_and_the_rest_answered(overloaded: Server) -> None:
+@pytest.mark.parametrize("kind", [SessionChat, ApiChat])
+async def test_what_is_too_much_is_refused_and_the_rest_answered(overloaded: Server, kind: type[Chat]) -> None:
     target = Target(overloaded.target.url, overloaded.target.keys, "nano", 20, clock=True)
     seen = Seen()
     # More in one moment than may be on their way to the record at once.
-    await keep_chatting(target, 2 * ASKING[Priority.NORMAL], 0.0, 3.0, seen)
+    await keep_chatting(target, 2 * ASKING[Priority.NORMAL], 0.0, 3.0, seen, kind)
     assert dict(seen.errors) == {}
     assert seen.refused > 0
     assert len(seen.refusals) == seen.refused
