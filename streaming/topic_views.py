@@ -20,6 +20,8 @@ from streaming.transports.sse import Position
 from streaming.transports.topic_sse import TopicFeed
 from streaming.views import KEY_LIMIT, for_users
 
+_RELIABILITY = {kind.name.lower(): kind for kind in (Reliability.EXACTLY_ONCE, Reliability.AT_MOST_ONCE)}
+
 
 @require_http_methods(["GET", "POST"])
 @for_users
@@ -65,7 +67,8 @@ async def topic_events(request: Any, user: Any, name: str) -> HttpResponseBase:
             epoch, offset = 1, int(request.GET["offset"])
             if offset < 0:
                 raise ValueError
-        reliability = Reliability[request.GET.get("reliability", "exactly_once").upper()]
+        # At least once needs acknowledgements, and an event stream has no way back.
+        reliability = _RELIABILITY[request.GET.get("reliability", "exactly_once").lower()]
     except (KeyError, ValueError):
         raise Malformed("offset is a number from 0 on, reliability exactly_once or at_most_once") from None
     wanted = frames.Resume(1, b"", epoch, offset, name, request.GET.get("filter", ""))

@@ -299,6 +299,8 @@ def test_a_topic_is_an_event_stream_that_resumes(live: LiveServer, topic: str) -
     assert live.get(f"/api/v1/topics/{topic}/events?offset=x")[0] == 422
     assert live.get(f"/api/v1/topics/{topic}/events?offset=-1")[0] == 422
     assert live.get(f"/api/v1/topics/{topic}/events?filter=x")[0] == 422
+    # Nothing could be acknowledged.
+    assert live.get(f"/api/v1/topics/{topic}/events?reliability=at_least_once")[0] == 422
     assert live.get(f"/api/v1/topics/{topic}/events?offset=77")[0] == 410
 
 
