@@ -27,6 +27,7 @@ from aura_site.lifespan import Lifespan
 from aura_site.monitoring import endpoint as metrics
 from aura_site.monitoring.requests import Requests
 from aura_site.static_files import StaticFiles
+from streaming.asgi import Over
 from streaming.routing import http_urlpatterns, websocket_urlpatterns
 from streaming.transports import openai
 
@@ -38,7 +39,7 @@ http.add_files(str(settings.BASE_DIR / "static"), prefix="static/")
 http.add_files(str(Path(django.contrib.admin.__file__).parent / "static"), prefix="static/")
 
 # What streams in both directions at once stands beside Django, all else behind it.
-behind: Any = Bodies(http, settings.STREAMING_REQUEST_LIMIT)
+behind: Any = Bodies(Over(http), settings.STREAMING_REQUEST_LIMIT)
 web = URLRouter([*http_urlpatterns, re_path("", behind)])
 programs = Bodies(openai.application, None)
 

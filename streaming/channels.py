@@ -122,6 +122,8 @@ class Channels:
             fault = _read_fault(error, channel, reader.stream.name)
             self._protocol.close(channel)
             self.finish(channel)
+            # Who is told that it broke may come back; if nobody does, the model must not go on for nobody.
+            reader.stream.release(leaving=False)
             self._protocol.fault(fault)
             self.wake()
 

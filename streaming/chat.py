@@ -215,6 +215,15 @@ async def find(user: Any, name: UUID) -> Stream | RecordedStream | None:
     return _mirrored(stream)
 
 
+def place(stream: Stream | RecordedStream, offset: int, epoch: int) -> int:
+    """Return where reading begins for who lacks `offset` and what follows. Raises ResumeImpossible.
+
+    Right behind the end that is the end itself: who has it and does not know that nothing follows would wait for ever.
+    """
+    stream.check(offset, epoch)
+    return offset - 1 if stream.ended and offset == stream.next_offset else offset
+
+
 async def cancel(stream: Stream) -> None:
     """Stop an answer, wherever it is written; that somebody asked for it goes on the record first."""
     await journal().append([recorded.entry(stream.message, Kind.CONTROL, meta={"action": "cancel"})])

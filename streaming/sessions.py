@@ -277,9 +277,9 @@ class Session:
         if stream is None:
             raise FaultError(FaultCode.UNKNOWN_STREAM, "there is no such answer of yours", event.channel)
         with _as_faults(event.channel):
-            stream.check(event.offset, event.epoch)
+            offset = chat.place(stream, event.offset, event.epoch)
         message = Message(self.user.pk, self.user.get_username(), stream.conversation, name, "")
-        self._channels.open(event.channel, stream, message, event.offset, priority=event.priority)
+        self._channels.open(event.channel, stream, message, offset, priority=event.priority)
 
     # -- the end -----------------------------------------------------------------------------------------------
 

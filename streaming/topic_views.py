@@ -1,6 +1,7 @@
 """HTTP for topics: publish, look, and subscribe as an event stream."""
 
 import secrets
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from streaming import coded, subscriptions
+from streaming.asgi import when_over
 from streaming.errors import Malformed, TooLarge
 from streaming.hub import hub
 from streaming.protocol import frames
@@ -17,6 +19,8 @@ from streaming.protocol.codes import Reliability
 from streaming.transports.sse import Position
 from streaming.transports.topic_sse import TopicFeed
 from streaming.views import KEY_LIMIT, for_users
+
+_RELIABILITY = {kind.name.lower(): kind for kind in (Reliability.EXACTLY_ONCE, Reliability.AT_MOST_ONCE)}
 
 
 @require_http_methods(["GET", "POST"])
@@ -63,11 +67,13 @@ async def topic_events(request: Any, user: Any, name: str) -> HttpResponseBase:
             epoch, offset = 1, int(request.GET["offset"])
             if offset < 0:
                 raise ValueError
-        reliability = Reliability[request.GET.get("reliability", "exactly_once").upper()]
+        # At least once needs acknowledgements, and an event stream has no way back.
+        reliability = _RELIABILITY[request.GET.get("reliability", "exactly_once").lower()]
     except (KeyError, ValueError):
         raise Malformed("offset is a number from 0 on, reliability exactly_once or at_most_once") from None
     wanted = frames.Resume(1, b"", epoch, offset, name, request.GET.get("filter", ""))
     found = await subscriptions.subscribe(user, wanted, reliability)
+    when_over(request.scope, partial(found.release, leaving=True))
     coding = coded.chosen_for_many(request.scope)
     feed = TopicFeed(found, user, name, settings.STREAMING_HEARTBEAT_INTERVAL, coding.coder)
     return coded.streamed(feed.run(), "text/event-stream; charset=utf-8", coding)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from compression import selectors as compression
 from routing_ai import selectors as models
 from routing_ai.errors import RoutingError
 from streaming import chat, coded, identity, selectors
+from streaming.asgi import when_over
 from streaming.errors import EmptyPrompt, Refused, StreamingError, TooLarge, UnknownStream
 from streaming.identifiers import new_identifier
 from streaming.messages import KEY_LIMIT, Message, stream_name
@@ -126,7 +127,7 @@ async def stream_chat(request: Any, user: Any) -> HttpResponseBase:
     last = request.headers.get("Last-Event-ID") or request.GET.get("last_event_id", "")
     coding = await coded.chosen(request.scope)
     if last:
-        return await _resumed(user, last, coding)
+        return await _resumed(request, user, last, coding)
     question = request.GET.get("q", "")
     if not question.strip():
         raise EmptyPrompt("ask something: ?q=your question")
@@ -141,7 +142,7 @@ async def stream_chat(request: Any, user: Any) -> HttpResponseBase:
         priority=priority_of(request),
         after=_place(request.GET.get("after", "")),
     )
-    stream = await _asked(message, user)
+    stream = await _asked(request, message, user)
     return await _event_stream(stream, replace(message, conversation=stream.conversation), 0, coding)
 
 
@@ -165,15 +166,12 @@ def _model(name: str) -> str:
     return name
 
 
-async def _asked(message: Message, user: Any, *, lasting: bool = True) -> Stream | RecordedStream:
+async def _asked(request: Any, message: Message, user: Any, *, lasting: bool = True) -> Stream | RecordedStream:
     """Ask, and return the answer when a model is asked. Raises Refused while the status can still say so. A client that
-    leaves meanwhile may come back if the answer is `lasting`."""
+    leaves, now or before the answer is read, may come back if it is `lasting`."""
     stream = await chat.ask(message, user)
-    try:
-        fault = await stream.refusal()
-    except BaseException:
-        stream.release(leaving=not lasting)
-        raise
+    when_over(request.scope, partial(stream.release, leaving=not lasting))
+    fault = await stream.refusal()
     # Other faults may pass: clients read them as events, and ask again.
     if fault is not None and fault.code in (FaultCode.NO_MODEL, FaultCode.BUDGET_EXHAUSTED):
         raise Refused(fault.message, fault.code, fault.retry_after / 1000 or None)
@@ -192,7 +190,7 @@ def _place(text: str) -> UUID | None:
     return _uuid(text, "after") if text else None
 
 
-async def _resumed(user: Any, last: str, coding: coded.Coding) -> HttpResponseBase:
+async def _resumed(request: Any, user: Any, last: str, coding: coded.Coding) -> HttpResponseBase:
     try:
         position = Position.parse(last)
     except ValueError:
@@ -200,6 +198,7 @@ async def _resumed(user: Any, last: str, coding: coded.Coding) -> HttpResponseBa
     stream = await chat.find(user, position.stream)
     if stream is None:
         raise UnknownStream("there is no such answer of yours")
+    when_over(request.scope, partial(stream.release, leaving=False))
     stream.check(position.offset, position.epoch)
     if stream.ended and position.offset == stream.next_offset:
         # All has been read: 204 tells an EventSource not to come back.
@@ -250,7 +249,7 @@ async def ai_chat(request: Any, user: Any) -> HttpResponseBase:
     if request.headers.get("AURA-Library", "") == library.hash:
         codec.use(1, library)
     lasting = "Idempotency-Key" in request.headers
-    stream = await _asked(message, user, lasting=lasting)
+    stream = await _asked(request, message, user, lasting=lasting)
     message = replace(message, conversation=stream.conversation)
     # AURA's frames are coded already, better than any of these could.
     coding = coded.plain() if form == http.FRAMES else await coded.chosen(request.scope)

@@ -58,7 +58,7 @@ _SUBSCRIBE: Doc = {
         _NAME,
         parameter("query", "offset", {**COUNT, "maximum": 2**53 - 1}, "The first event that is wanted."),
         parameter("query", "filter", STRING, 'A JSON object: `{"kind": ["alarm"], "data.room": 7}`.'),
-        parameter("query", "reliability", {"enum": ["exactly_once", "at_least_once", "at_most_once"]}),
+        parameter("query", "reliability", {"enum": ["exactly_once", "at_most_once"]}),
         LAST_EVENT_ID,
     ],
     "responses": {

@@ -241,9 +241,9 @@ class InputApplication(JobApplication):
         """Take the part in, and say how much is there."""
         job = await services.find(user, job_named(request.route["job"]))
         there, complete = await asyncio.to_thread(services.folder(job).look)
-        intake = await resumed_upload(request, job, there)
         if complete:
             raise Mismatch("This input is complete.", received=there)
+        intake = await resumed_upload(request, job, there)
         await intake.run()
         complete = request.headers.get("upload-complete") == "?1" or intake.received == job.size
         if complete:
@@ -262,13 +262,20 @@ def job_named(text: str) -> UUID:
 
 
 async def resumed_upload(request: Request, job: DatasetJob, there: int) -> Intake:
-    """Return the intake that goes on with an upload. Raises Mismatch with what is there when the client thinks otherwise."""
+    """Return the intake that goes on with an upload. Raises Mismatch with what is there when the client thinks otherwise,
+    and InputTooLarge for more than the job was said to have: it would never be whole."""
     offset = request.number("upload-offset")
     if offset is None:
         raise Unreadable("Say where this part begins: Upload-Offset.", received=there)
     if offset != there:
         raise Mismatch(f"{there} bytes are there: go on from that place.", received=there)
-    return Intake(request.body, services.folder(job), await asyncio.to_thread(services.room) + there, start=there)
+    limit = await asyncio.to_thread(services.room) + there
+    if job.size is not None:
+        limit = min(limit, job.size)
+        if there + (request.number("content-length") or 0) > job.size:
+            words = f"This job was said to have {job.size} bytes: send the {job.size - there} that are missing."
+            raise InputTooLarge(words, received=there)
+    return Intake(request.body, services.folder(job), limit, start=there)
 
 
 def _kind(request: Request) -> str:

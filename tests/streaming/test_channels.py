@@ -11,7 +11,8 @@ from django.contrib.auth import get_user_model
 from audit import services
 from audit.journal import journal
 from streaming.channels import Channels
-from streaming.flow.events import StreamChunk, StreamDone
+from streaming.flow.events import StreamChunk, StreamDone, StreamEvent
+from streaming.flow.log import StreamLog
 from streaming.messages import Message
 from streaming.protocol import frames
 from streaming.protocol.codec import SessionCodec
@@ -196,3 +197,24 @@ async def test_a_line_that_breaks_stops_no_reading_and_who_leaves_ends_it(user: 
     await session.channels.leave(leaving=True)
     assert not stream.watched
     assert stream.source.cancelling()
+
+
+async def test_a_stream_that_cannot_be_read_on_is_waited_for_and_not_for_ever(user: object) -> None:
+    session, stream = Session(user), await streamed(user)
+    stream._grace = 0.05
+    stream.source = asyncio.create_task(asyncio.sleep(60))
+
+    async def broken(*_: object) -> Sequence[StreamEvent]:
+        raise RuntimeError("the record cannot be read")
+
+    stream._log = StreamLog(10)
+    stream._older = broken  # type: ignore[method-assign]
+    say(stream, *["more than the memory of a stream keeps"] * 2)
+    session.open(1, stream)
+    async with asyncio.timeout(10):
+        while not any(isinstance(frame, frames.Fault) for frame in session.sent):
+            await asyncio.sleep(0.005)
+        assert not stream.source.cancelling()
+        while not stream.source.cancelling():
+            await asyncio.sleep(0.005)
+    await session.channels.leave(leaving=True)

@@ -106,6 +106,11 @@ async def test_a_call_that_broke_off_is_resumed_without_a_gap(server: LiveServer
     again = await events_of(stub.Resume(place, metadata=signed(server.key)))
     assert [event for event in again if event.HasField("chunk")] == [event for event in rest if event.HasField("chunk")]
     assert again[-1] == rest[-1]
+    # Who has the end, too, is told that this was all.
+    place.offset = rest[-1].done.offset + 1
+    behind = await events_of(stub.Resume(place, metadata=signed(server.key)))
+    assert behind[0].open.offset == rest[-1].done.offset
+    assert behind[1:] == [rest[-1]]
 
 
 async def test_what_cannot_be_resumed_is_said(server: LiveServer, stub: Any) -> None:

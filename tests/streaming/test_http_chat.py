@@ -6,14 +6,18 @@ import json
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from channels.db import database_sync_to_async
+from django.contrib.auth import get_user_model
 
 from compression.codec.library import Library, default_library
 from compression.codec.varint import decode_varint
 from streaming import views
+from streaming.asgi import Over
 from streaming.messages import Message
 from streaming.protocol import frames
 from streaming.protocol.client import ClientSession, Ended, TextArrived
@@ -21,6 +25,7 @@ from streaming.protocol.codec import SessionCodec
 from streaming.streams import Stream
 from streaming.transports.http import FRAMES, NDJSON, PLAIN, choose
 from tests.live import LiveServer
+from tests.streaming.leaving import leave_behind_the_status
 from tests.streaming.test_http import POOR
 
 SERVERS = ["uvicorn", "daphne"]
@@ -192,10 +197,8 @@ def test_who_leaves_ends_the_answer(own_server: LiveServer) -> None:
     assert turns[1]["state"] == "cancelled"
 
 
-@pytest.mark.parametrize("lasting", [False, True])
-async def test_who_leaves_before_a_model_is_asked_ends_the_answer_unless_the_request_can_be_made_again(
-    monkeypatch: pytest.MonkeyPatch, lasting: bool
-) -> None:
+def _being_answered(monkeypatch: pytest.MonkeyPatch) -> Stream:
+    """Return a stream that whoever asks is given, and that nobody has read yet."""
     message = Message(1, "ada", uuid4(), uuid4(), "Hello")
     # Without a journal: nothing is written here.
     stream = Stream(message, None, window=1_000, grace=60)  # type: ignore[arg-type]
@@ -205,12 +208,49 @@ async def test_who_leaves_before_a_model_is_asked_ends_the_answer_unless_the_req
         return stream
 
     monkeypatch.setattr(views.chat, "ask", ask)
-    asking = asyncio.create_task(views._asked(message, None, lasting=lasting))
+    return stream
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+async def test_who_leaves_before_a_model_is_asked_ends_the_answer_unless_the_request_can_be_made_again(
+    monkeypatch: pytest.MonkeyPatch, lasting: bool
+) -> None:
+    stream = _being_answered(monkeypatch)
+
+    async def view(scope: dict[str, Any], *_: Any) -> None:
+        await views._asked(SimpleNamespace(scope=scope), stream.message, None, lasting=lasting)
+
+    asking = asyncio.create_task(Over(view)({}, None, None))  # type: ignore[arg-type]
     await asyncio.sleep(0.01)
     asking.cancel()
     await asyncio.wait([asking])
     assert asking.cancelled()
+    assert stream.source is not None
     assert bool(stream.source.cancelling()) != lasting
+    assert (stream._abandonment is not None) == lasting
+    stream.cancel()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("POST", "/ai/chat", {}),
+        ("POST", "/ai/chat", {"Idempotency-Key": "again"}),
+        ("GET", "/api/v1/stream/chat", {}),
+    ],
+)
+async def test_who_leaves_behind_the_status_and_before_the_body_leaves_no_answer_for_nobody(
+    monkeypatch: pytest.MonkeyPatch, method: str, path: str, headers: dict[str, str]
+) -> None:
+    stream = _being_answered(monkeypatch)
+    stream.choose("a model")
+    user = await database_sync_to_async(get_user_model().objects.create_user)("ada")
+    await leave_behind_the_status(user, method, path, "q=Hello", headers)
+    assert stream.source is not None
+    ends_at_once = path == "/ai/chat" and not headers
+    assert bool(stream.source.cancelling()) == ends_at_once
+    assert (stream._abandonment is not None) != ends_at_once
     stream.cancel()
 
 

@@ -7,12 +7,16 @@ import os
 import signal
 
 import pytest
+from channels.db import database_sync_to_async
+from django.contrib.auth import get_user_model
 from websockets.asyncio.client import connect
 
 from streaming.client import ChatClient
+from streaming.hub import hub
 from streaming.protocol.client import ClientEvent, Ended, EventArrived, Failed, Opened, Published, Reading
 from streaming.protocol.codes import Action, FaultCode, Reliability
 from tests.live import LiveServer
+from tests.streaming.leaving import leave_behind_the_status
 from tests.streaming.test_http import Events
 
 
@@ -295,6 +299,8 @@ def test_a_topic_is_an_event_stream_that_resumes(live: LiveServer, topic: str) -
     assert live.get(f"/api/v1/topics/{topic}/events?offset=x")[0] == 422
     assert live.get(f"/api/v1/topics/{topic}/events?offset=-1")[0] == 422
     assert live.get(f"/api/v1/topics/{topic}/events?filter=x")[0] == 422
+    # Nothing could be acknowledged.
+    assert live.get(f"/api/v1/topics/{topic}/events?reliability=at_least_once")[0] == 422
     assert live.get(f"/api/v1/topics/{topic}/events?offset=77")[0] == 410
 
 
@@ -341,3 +347,10 @@ async def test_a_topic_outlives_the_server_that_writes_it(pair: tuple[LiveServer
         assert data_of(events) == [1, 2, 3, 4]
         assert [event.offset for event in events] == [1, 2, 3, 4]
     await asyncio.to_thread(first.start)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_who_leaves_behind_the_status_and_before_the_body_is_present_no_longer() -> None:
+    user = await database_sync_to_async(get_user_model().objects.create_user)("ada")
+    await leave_behind_the_status(user, "GET", "/api/v1/topics/shop/left/events")
+    assert await hub.present(await hub.topic("shop/left", user.pk)) == {}

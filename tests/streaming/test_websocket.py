@@ -292,6 +292,27 @@ async def test_the_json_form_needs_no_library_at_all(live: LiveServer) -> None:
         assert "not JSON" in caught.value.rcvd.reason
 
 
+async def test_who_resumes_right_behind_the_end_is_told_that_it_was_the_end(live: LiveServer) -> None:
+    async with connect(live.ws, additional_headers={"Authorization": f"Bearer {live.key}"}) as socket:
+
+        async def until_the_end(**frame: Any) -> list[dict[str, Any]]:
+            await socket.send(json.dumps(frame))
+            got: list[dict[str, Any]] = []
+            while not got or got[-1]["type"] not in ("done", "fault"):
+                got.append(json.loads(await asyncio.wait_for(socket.recv(), 10)))
+            return got
+
+        _, opening, *_, end = await until_the_end(type="prompt", text="Say this", model="fast")
+        place = {"type": "resume", "stream": opening["stream"], "epoch": opening["epoch"]}
+        # More often than a session has channels: none of them stays open.
+        for _ in range(70):
+            opened, again = await until_the_end(**place, offset=end["offset"] + 1)
+            assert (opened["type"], opened["offset"]) == ("open", end["offset"])
+            assert {**again, "channel": 0} == {**end, "channel": 0}
+        (refused,) = await until_the_end(**place, offset=end["offset"] + 2)
+        assert refused["code"] == "resume_impossible"
+
+
 async def test_the_json_form_asks_in_the_place_of_another_question(live: LiveServer) -> None:
     async with connect(live.ws, additional_headers={"Authorization": f"Bearer {live.key}"}) as socket:
 

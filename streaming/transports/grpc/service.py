@@ -95,9 +95,9 @@ class AuraService(aura_pb2_grpc.AuraServicer):
             stream = await chat.find(user, name)
             if stream is None:
                 raise UnknownStream("there is no such answer of yours")
-            stream.check(request.offset, request.epoch)
+            offset = chat.place(stream, request.offset, request.epoch)
             message = Message(user.pk, user.get_username(), stream.conversation, name, "")
-            await AnswerFeed(stream, message, context).run(request.offset)
+            await AnswerFeed(stream, message, context).run(offset)
 
     @for_users
     async def Cancel(self, request: aura_pb2.CancelRequest, user: Any, _context: Any) -> aura_pb2.CancelResponse:

@@ -144,6 +144,22 @@ async def test_an_input_in_parts_is_read_while_it_comes(client: Client) -> None:
     assert status == 409
 
 
+async def test_more_than_a_job_was_said_to_have_is_refused_and_the_rest_still_taken(client: Client) -> None:
+    _, job = await client.value("jobs", json.dumps({"endpoint": "stream_process", "size": 10}))
+    path = f"jobs/{job['job']}/input"
+    await client.value(path, b"hello", "PATCH", Upload_Offset="0")
+    status, answer = await client.value(path, b"hello and more", "PATCH", Upload_Offset="5")
+    assert (status, answer["error"]["code"], answer["error"]["received"]) == (413, "too_large", 5)
+
+    async def unsized() -> AsyncIterator[bytes]:
+        yield b"hello and more"
+
+    status, answer = await client.value(path, unsized(), "PATCH", Upload_Offset="5")
+    assert (status, answer["error"]["code"]) == (413, "too_large")
+    status, answer = await client.value(path, b"again", "PATCH", Upload_Offset="5")
+    assert (status, answer["received"], answer["complete"]) == (200, 10, True)
+
+
 async def test_a_newer_connection_replaces_the_older(client: Client) -> None:
     _, job = await client.value("jobs", json.dumps({"endpoint": "stream_large_dataset"}))
     path = f"stream_large_dataset?job={job['job']}"
