@@ -22,7 +22,7 @@ FINE_FROM = 64
 FINE_SHARE = 0.1
 FINE_BURST = 0.1
 # Seconds that the event loop may be late for there to be time at all: where it is later everybody waits for that tenth.
-FINE_UNTIL = 0.01
+FINE_UNTIL = 0.003
 
 # One thread for all long texts: a model has two instances, and the event loop must always find one free.
 _long = ThreadPoolExecutor(1, "coding")
