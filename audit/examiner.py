@@ -91,6 +91,9 @@ class Examiner:
                         begun = time.thread_time()
                 except Exception:
                     log.exception("%d turns could not be examined now", len(some))
+                    # Nor is a database that is away asked for longer than CLOSING.
+                    if not self._rest(time.thread_time() - begun):
+                        return
         finally:
             connections.close_all()
 

@@ -33,5 +33,7 @@ class HttpClient(RequestClient):
                     answer.add(data["text"], data["offset"] + 1)
                 case "done":
                     answer.finish(End.of(data), answer.check(data))
+                case "fault" if data["code"] == "interrupted" and data.get("retry_after_ms"):
+                    return  # this server stops, and hands the answer over to another
                 case "fault":
                     answer.finish(None, refusal(data))

@@ -8,7 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from audit.errors import AuditError, Conflict
+from audit.errors import AuditError, Conflict, RecordUnavailable
 from audit.journal import Journal
 from streaming import recorded
 from streaming.errors import ResumeImpossible
@@ -111,8 +111,12 @@ class Stream(Feed):
             raise
         except AuditError:
             log.critical("the end of stream %s is not on the record", self.name, exc_info=True)
-            self.end_is_recorded = False
-            self.publish([StreamFault(event.offset, FaultCode.INTERNAL, UNRECORDED)])
+            self.break_off()
+
+    def break_off(self) -> None:
+        """Tell the readers that it ends here, but not the record: who asks for the stream again gets the rest."""
+        self.end_is_recorded = False
+        self.publish([StreamFault(self.next_offset, FaultCode.INTERNAL, UNRECORDED)])
 
     async def _write(self, events: Sequence[StreamEvent], tentative: str = "") -> None:
         if self.asked is not None:
@@ -253,9 +257,9 @@ class StreamContext:
     """A source's hold on a stream: `async with StreamContext(stream) as context`, then `emit_chunk`.
 
     Whatever way the block is left, the stream ends: by `finish` or `done=True`; else as cancelled when the task was
-    cancelled, and with the fault `internal` for any other exception that leaves the block. There are two exceptions: when
+    cancelled, and with the fault `internal` for any other exception that leaves the block. There are three exceptions: when
     the stream was handed over, and after Conflict (audit's), another process writes it, and its end is not this source's
-    to give.
+    to give; after RecordUnavailable it is broken off, however soon the record can be written again.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -315,6 +319,10 @@ class StreamContext:
             else:
                 await self.fail(reason.code, reason.message)
             return False
+        if isinstance(error, RecordUnavailable):
+            log.error("stream %s is broken off: %s", self.stream.name, error)
+            self.stream.break_off()
+            return True
         if error is not None:
             log.error("the source of stream %s broke", self.stream.name, exc_info=error)
         await self.fail(FaultCode.INTERNAL, "AURA failed while it answered. Please ask again.")

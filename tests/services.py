@@ -165,7 +165,7 @@ def postgres_database() -> Iterator[str]:
 def nginx(folder: Path, ports: list[int], *, http2: bool = False) -> Iterator[int]:
     """Yield the port of an nginx in front of the servers; with `http2` it speaks that and nothing else."""
     port = free_port()
-    servers = " ".join(f"server 127.0.0.1:{number} max_fails=1 fail_timeout=1s;" for number in ports)
+    servers = " ".join(f"server 127.0.0.1:{number} max_fails=0;" for number in ports)
     file = folder / "nginx.conf"
     file.write_text(NGINX.format(folder=folder, servers=servers, port=port, http2=" http2" if http2 else ""))
     binary = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

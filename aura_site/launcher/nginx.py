@@ -29,7 +29,9 @@ map $http_upgrade $aura_connection {{
 }}
 
 upstream aura {{
-{balance}{servers}
+{balance}    # No server is left out because it failed: nginx would trust it again only when a request to it has ended, which
+    # streams do not for hours, and let a single one through every few seconds until then.
+{servers}
     keepalive 64;
 }}
 {redirect}
@@ -52,13 +54,14 @@ server {{
     proxy_set_header X-Forwarded-Proto $scheme;
     proxy_set_header X-Request-ID $request_id;
     proxy_set_header Forwarded "";
-    proxy_connect_timeout 2s;
+    # A machine that is gone costs each new request this, a process that is gone nothing.
+    proxy_connect_timeout 1s;
     # Heartbeats come every 30 s; a stream that is silent for longer is dead.
     proxy_read_timeout 120s;
     proxy_send_timeout 120s;
     # Only what never reached a server is tried again: a question must not be asked twice.
     proxy_next_upstream error timeout;
-    proxy_next_upstream_tries 2;
+    proxy_next_upstream_timeout 10s;
 
     # Answers come piece by piece: over WebSocket, Server-Sent Events and plain HTTP alike.
     location / {{
@@ -138,7 +141,7 @@ def render(site: Site) -> str:
     """Return the configuration."""
     secure = bool(site.certificate)
     port = site.port or (443 if secure else 80)
-    servers = "\n".join(f"    server {server} max_fails=2 fail_timeout=2s;" for server in site.servers)
+    servers = "\n".join(f"    server {server} max_fails=0;" for server in site.servers)
     return TEMPLATE.format(
         balance="    least_conn;\n" if len(site.servers) > 1 else "",
         servers=servers,

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,3 +74,23 @@ def test_a_process_that_ends_leaves_what_it_has_no_time_for_to_a_worker(
     own.offer([another])
     own.close()
     assert Examination.objects.filter(stream=another).exists()
+
+
+def test_a_process_that_ends_without_its_database_leaves_all_to_a_worker(
+    own: Examiner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def away(streams: list[UUID]) -> None:
+        tries.append(len(streams))
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(examiner, "PAUSE", 0.0)
+    monkeypatch.setattr(examiner, "BATCH", 1)
+    monkeypatch.setattr(examiner, "CLOSING", 0.0)
+    monkeypatch.setattr(examiner, "REST", 1_000_000_000)
+    monkeypatch.setattr(examiner, "_examine", away)
+    own.offer([uuid4() for _ in range(5)])
+    until(lambda: tries)
+    own.close()
+    assert tries == [1]

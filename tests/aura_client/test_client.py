@@ -103,9 +103,11 @@ async def test_a_server_that_is_killed_and_started_again_in_mid_answer(own_serve
         assert text == spoken(400)
 
 
-@pytest.mark.environment(SMART_MODEL="mock:mock-900-10")
-async def test_a_server_that_drains_in_mid_answer(own_server: LiveServer) -> None:
-    async with Client(own_server.url, own_server.key, mode=Mode.SENTENCE) as aura:
+@pytest.mark.environment(SMART_MODEL="mock:mock-900-20")
+@each
+async def test_a_server_that_drains_in_mid_answer(own_server: LiveServer, kind: Kind) -> None:
+    options = {"mode": Mode.SENTENCE} if kind is Client else {}
+    async with kind(own_server.url, own_server.key, **options) as aura:
         answer = await aura.ask("Speak", model="smart")
 
         def restart() -> None:
@@ -119,7 +121,8 @@ async def test_a_server_that_drains_in_mid_answer(own_server: LiveServer) -> Non
         assert restarting is not None
         await restarting
         assert answer.text == spoken(900)
-        assert aura.reconnects
+        if isinstance(aura, Client):
+            assert aura.reconnects
 
 
 async def test_what_arrives_damaged_once_is_asked_for_again_and_never_shown(live: LiveServer) -> None:

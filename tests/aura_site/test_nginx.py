@@ -4,9 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
 import pytest
 
@@ -107,18 +113,28 @@ def test_the_command_prints_the_file_and_nothing_else(tmp_path: Path) -> None:
     assert "is so already" in run("--output", str(file)).stderr
 
 
+@contextmanager
+def running(program: str, site: nginx.Site, folder: Path) -> Iterator[None]:
+    """Run nginx on a site, with all its files in a folder."""
+    temporary = "".join(f"{k}_temp_path {folder}/{k};" for k in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; error_log stderr error; events {{}} "
+        f"http {{ access_log off; {temporary} {nginx.render(site)} }}"
+    )
+    process = subprocess.Popen([program, "-c", str(folder / "nginx.conf"), "-p", str(folder)])
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 def test_answers_come_piece_by_piece_over_tls_and_http_2(
     program: str, certificate: tuple[str, str], live: LiveServer, tmp_path: Path
 ) -> None:
     port = free_port()
     site = nginx.Site((f"127.0.0.1:{live.port}",), "_", *certificate, port=port, version=nginx.version(program))
-    temporary = "".join(f"{k}_temp_path {tmp_path}/{k};" for k in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log stderr error; events {{}} "
-        f"http {{ access_log off; {temporary} {nginx.render(site)} }}"
-    )
-    process = subprocess.Popen([program, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)])
-    try:
+    with running(program, site, tmp_path):
         curl = [
             shutil.which("curl") or "curl",
             "-skN",
@@ -143,6 +159,53 @@ def test_answers_come_piece_by_piece_over_tls_and_http_2(
         quiet = ["-o", "/dev/null", "-w", "%{http_code}"]
         hidden = subprocess.run([*curl, *quiet, f"{url}/metrics"], capture_output=True, check=False)
         assert hidden.stdout == b"404"
-    finally:
-        process.terminate()
-        process.wait(10)
+
+
+class Streams(BaseHTTPRequestHandler):
+    """Answers every request with a stream that does not end before the server does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"begun")
+        self.wfile.flush()
+        self.server.over.wait(60)  # type: ignore[attr-defined]
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        """Say nothing."""
+
+
+def test_a_server_that_was_gone_is_trusted_at_once_when_it_is_back(program: str, tmp_path: Path) -> None:
+    port, first, second, gone = (free_port() for _ in range(4))
+    # Two that are gone: the third has to be tried all the same.
+    servers = tuple(f"127.0.0.1:{one}" for one in (gone, first, second))
+    site = nginx.Site(servers, port=port, version=nginx.version(program))
+    with running(program, site, tmp_path), ExitStack() as stack:
+        for _ in range(6):
+            assert status_of(port, stack) in (0, 502)
+        time.sleep(3)
+        server = ThreadingHTTPServer(("127.0.0.1", second), Streams)
+        server.daemon_threads = True
+        over = server.over = threading.Event()  # type: ignore[attr-defined]
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            # None of these ends, so none tells nginx that all is well.
+            assert [status_of(port, stack) for _ in range(4)] == [200] * 4
+        finally:
+            over.set()
+            server.shutdown()
+            serving.join()
+            server.server_close()
+
+
+def status_of(port: int, stack: ExitStack) -> int:
+    """Return the status of a request whose answer is held open; 0 when nothing listens yet."""
+    try:
+        return int(stack.enter_context(urlopen(f"http://127.0.0.1:{port}/", timeout=20)).status)
+    except HTTPError as error:
+        error.close()
+        return error.code
+    except URLError:
+        time.sleep(0.2)
+        return 0

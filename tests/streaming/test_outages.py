@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from streaming.client import ChatClient
@@ -107,6 +108,11 @@ async def test_without_the_database_an_answer_stops_and_its_words_are_kept(place
     _, words = await asyncio.to_thread(recorded, place, reading)
     assert words.startswith(reading.text)
     assert len(reading.text.split()) >= 60
+    await go_on(place, reading)
+
+
+async def go_on(place: Place, reading: Reading) -> None:
+    """Ask for an answer again that the database broke off, and for another one."""
     async with ChatClient(place.server.ws, place.server.key, mode=Mode.TOKEN) as client:
         # The fault is not on the record: who asks for the stream again gets no second one, but the rest of the answer.
         again = client.session.resume(reading.stream, reading.epoch, reading.offset, reading.text)
@@ -117,3 +123,16 @@ async def test_without_the_database_an_answer_stops_and_its_words_are_kept(place
         fresh = client.session.ask("Speak", os.urandom(16), model="genius")
         assert isinstance((await read_on(client, fresh))[-1], Ended)
     assert "are good" in await asyncio.to_thread(place.server.manage, "verify_audit")
+
+
+async def test_connections_that_break_without_the_database_being_away_cost_no_answer_either(place: Place) -> None:
+    async with ChatClient(place.server.ws, place.server.key, mode=Mode.TOKEN) as client:
+        reading = client.session.ask("Speak", os.urandom(16), model="smart")
+        async for event in client.follow(reading):
+            if isinstance(event, TextArrived) and len(reading.text.split()) >= 60:
+                break
+        with psycopg.connect(place.postgres.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        end = (await asyncio.wait_for(read_on(client, reading), 90))[-1]
+    assert isinstance(end, Failed), end
+    await go_on(place, reading)

@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from unittest.mock import AsyncMock
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,13 +10,14 @@ from channels.db import database_sync_to_async
 from django.contrib.auth import get_user_model
 
 from audit import selectors, services
-from audit.journal import journal
+from audit.errors import RecordUnavailable
+from audit.journal import Journal, journal
 from streaming import recorded
 from streaming.errors import ResumeImpossible
 from streaming.flow.events import StreamChunk, StreamDone, StreamEvent, StreamFault
 from streaming.messages import Message
 from streaming.protocol.codes import FaultCode, Finish
-from streaming.streams import READ_AHEAD, Stream, StreamContext
+from streaming.streams import READ_AHEAD, UNRECORDED, Stream, StreamContext
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -186,6 +188,26 @@ async def test_a_source_that_breaks_ends_its_stream_with_a_fault(message: Messag
     assert isinstance(events[-1], StreamFault)
     assert events[-1].code == FaultCode.INTERNAL
     assert "bug" not in events[-1].message
+
+
+async def test_a_record_that_is_away_for_a_moment_leaves_the_stream_to_be_gone_on_with(
+    message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = stream_of(message)
+    async with StreamContext(stream) as context:
+        await context.emit_chunk(message, "so far. ")
+        with monkeypatch.context() as away:
+            away.setattr(Journal, "keep", AsyncMock(side_effect=RecordUnavailable("gone")))
+            # The record is back before the block is left: no end is on it all the same.
+            try:
+                await context.emit_chunk(message, "and on. ")
+            finally:
+                away.undo()
+    end = (await read_all(stream))[-1]
+    assert isinstance(end, StreamFault)
+    assert (end.code, end.message) == (FaultCode.INTERNAL, UNRECORDED)
+    assert not stream.end_is_recorded
+    assert not any(isinstance(event, StreamFault) for event in await stream.on_record(0))
 
 
 async def test_a_stream_without_readers_is_cancelled_after_the_grace(message: Message) -> None:
