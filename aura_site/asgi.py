@@ -16,7 +16,6 @@ except ImproperlyConfigured as error:
     sys.exit(str(error))
 
 import django.contrib.admin
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import re_path
@@ -28,6 +27,7 @@ from aura_site.monitoring import endpoint as metrics
 from aura_site.monitoring.requests import Requests
 from aura_site.static_files import StaticFiles
 from streaming.asgi import Over
+from streaming.identity import SignedIn
 from streaming.routing import http_urlpatterns, websocket_urlpatterns
 from streaming.transports import openai
 
@@ -55,9 +55,5 @@ async def by_path(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 application = Lifespan(
-    Requests(
-        ProtocolTypeRouter(
-            {"http": Cautious(by_path), "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}
-        )
-    )
+    Requests(ProtocolTypeRouter({"http": Cautious(by_path), "websocket": SignedIn(URLRouter(websocket_urlpatterns))}))
 )

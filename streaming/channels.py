@@ -153,10 +153,12 @@ class Channels:
         try:
             while self._again:
                 self._again = False
-                await self._send(self._protocol.control_frames())
+                if self._protocol.waiting:
+                    await self._send(self._protocol.control_frames())
                 for item in self._protocol.groups():
                     # A channel that was opened while the line was full: its OPEN goes before its first chunk.
-                    await self._send(self._protocol.control_frames())
+                    if self._protocol.waiting:
+                        await self._send(self._protocol.control_frames())
                     if isinstance(item, Group):
                         await self._send_group(item)
                     else:
@@ -180,8 +182,6 @@ class Channels:
             self._writer = None
 
     async def _send(self, out: list[Frame]) -> int:
-        if not out:
-            return 0
         size = await self._transmit(out)
         self._moved.set()
         self.tally.frames += len(out)

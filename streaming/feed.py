@@ -56,8 +56,9 @@ class Feed:
         self._wake()
 
     def _wake(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        self._changed.set()
+        if not self._parted:
+            self._changed.clear()  # who waits from now on waits for what comes next
 
     def part(self) -> None:
         """Let the readers go without an end: what comes, comes elsewhere."""

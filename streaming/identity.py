@@ -1,15 +1,39 @@
 """Who is at the other end of a connection."""
 
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
+from channels.auth import AuthMiddleware
+from channels.sessions import CookieMiddleware
 from django.conf import settings
 from django.http.request import HttpRequest, validate_host
 
 from routing_ai import services as routing
+from streaming.asgi import Receive, Scope, Send
 
 # What is told to whoever sends a key that is none, or none any more.
 WRONG_KEY = "This API key does not count: make one with ./aura createkey NAME."
+
+
+class SignedIn:
+    """An ASGI application around another, which finds the browser's session and its user in the scope.
+
+    Channels' own for that looks at every message on its way out whether the session is to be saved. Nothing behind this one
+    changes a session, and an answer has many messages.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = AuthMiddleware(application)
+        self._with_cookies = CookieMiddleware(self._with_session)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._with_cookies(scope, receive, send)
+
+    async def _with_session(self, scope: Scope, receive: Receive, send: Send) -> None:
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+        session = store(scope["cookies"].get(settings.SESSION_COOKIE_NAME))
+        await self._application({**scope, "session": session}, receive, send)
 
 
 async def user_of(scope: dict[str, Any], *, narrowed: bool = False) -> Any | None:

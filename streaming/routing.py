@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from channels.auth import AuthMiddlewareStack
 from django.urls import path, re_path
 
+from streaming.identity import SignedIn
 from streaming.jobs.endpoint import InputApplication, applications
 from streaming.transports.audio import AudioConsumer
 from streaming.transports.websocket import ChatConsumer
@@ -27,6 +27,6 @@ websocket_urlpatterns = [
     re_path("", nowhere),  # type: ignore[arg-type]  # Channels wants an application here, not a view
 ]
 http_urlpatterns = [
-    *(path(f"deep_tree_echo/{name}", AuthMiddlewareStack(application)) for name, application in applications.items()),
-    path("deep_tree_echo/jobs/<str:job>/input", AuthMiddlewareStack(InputApplication())),
+    path(f"deep_tree_echo/{name}", SignedIn(application))  # type: ignore[arg-type]  # as above
+    for name, application in {**applications, "jobs/<str:job>/input": InputApplication()}.items()
 ]

@@ -121,7 +121,11 @@ class Stream(Feed):
     async def _write(self, events: Sequence[StreamEvent], tentative: str = "") -> None:
         if self.asked is not None:
             # An answer stands behind its question, and never without it.
-            await asyncio.shield(self.asked())
+            asked = self.asked()
+            if asked.done():
+                asked.result()
+            else:
+                await asyncio.shield(asked)
         if not self._replay.process:
             await self._keep(events, tentative)
             return

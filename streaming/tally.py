@@ -6,6 +6,9 @@ from typing import Any
 
 from compression.codec.payload import CompressionMethod
 
+# To ask an enumeration for a name takes longer than all else here.
+NAMES = {method: method.name.lower() for method in CompressionMethod}
+
 
 @dataclass(slots=True)
 class Tally:
@@ -23,7 +26,7 @@ class Tally:
         self.payloads += 1
         self.text_bytes += text_bytes
         self.wire_bytes += wire_bytes
-        self.methods[method.name.lower()] += 1
+        self.methods[NAMES[method]] += 1
 
     def merge(self, other: "Tally") -> None:
         """Add the counts of another tally."""

@@ -41,6 +41,13 @@ class FairSchedule:
             order = list(channels())
             if not order:
                 return
+            if len(order) == 1:
+                # Nobody to share with, as in most sessions at most times: there are no books to keep.
+                item = ready(order[0])
+                if item is None:
+                    return
+                yield item
+                continue
             start = self._turn % len(order)
             sent = False
             for channel in order[start:] + order[:start]:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +20,42 @@ from tests.live import ROOT, free_port
 
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Say what was said, until the other one goes or says `end`."""
+    """Say what was said, until the other one goes or says `end`; for a number so many bytes."""
     await receive()
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] == "websocket.receive":
-        if message["text"] == "end":
+        text = message["text"]
+        if text == "end":
             return await send({"type": "websocket.close"})
-        await send({"type": "websocket.send", "text": message["text"]})
+        await send({"type": "websocket.send", **({"bytes": bytes(int(text))} if text.isdigit() else {"text": text})})
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
+@asynccontextmanager
+async def serving(application: Any) -> AsyncIterator[Server]:
     port = free_port()
     config = uvicorn.Config(
-        echo, port=port, http=HttpProtocol, ws=WebSocketProtocol, lifespan="off", log_config=None, ws_ping_interval=None
+        application,
+        port=port,
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
+        lifespan="off",
+        log_config=None,
+        ws_ping_interval=None,
     )
     one = Server(config)
-    serving = asyncio.create_task(one.serve())
+    task = asyncio.create_task(one.serve())
     async with asyncio.timeout(30):
         while not one.started:
             await asyncio.sleep(0.01)
     yield one
     one.should_exit = True
-    await serving
+    await task
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving(echo) as one:
+        yield one
 
 
 @pytest.fixture
@@ -89,6 +103,36 @@ async def test_a_lost_connection_is_freed_at_once(
     async with asyncio.timeout(10):
         while any(one() is not None for one in held):
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+async def test_binary_messages_of_every_size_arrive_whole_and_in_their_order(server: Server, deflate: bool) -> None:
+    compression = "deflate" if deflate else None
+    async with connect(f"ws://127.0.0.1:{server.config.port}/", compression=compression, max_size=None) as line:
+        for size in (0, 1, 125, 126, 65_535, 65_536, 1 << 20):
+            await line.send(str(size))
+            await line.send("and")
+            assert await line.recv() == bytes(size)
+            assert await line.recv() == "and"
+
+
+async def test_what_is_sent_into_a_line_that_was_closed_goes_nowhere_and_breaks_nothing() -> None:
+    # The client closed; the application has not heard of it yet, and still sends.
+    over: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+
+    async def late(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] == "websocket.receive":
+            pass
+        try:
+            await send({"type": "websocket.send", "bytes": b"too late"})
+        except OSError as error:
+            over.set_result(error)
+
+    async with serving(late) as one, connect(f"ws://127.0.0.1:{one.config.port}/"):
+        pass
+    assert isinstance(await over, OSError)
 
 
 def test_servers_are_started_with_them(tmp_path: Path) -> None:

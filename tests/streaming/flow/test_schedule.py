@@ -68,3 +68,21 @@ def test_a_channel_that_was_idle_has_saved_nothing() -> None:
             queues[2] = [QUANTUM] * 10
     late = order[50:70]
     assert max(len(run_) for run_ in "".join(map(str, late)).split("1")) <= 2
+
+
+def test_who_sends_alone_makes_room_for_who_comes() -> None:
+    queues = {1: [300] * 1_000}
+    schedule = FairSchedule()
+
+    def ready(channel: int) -> int | None:
+        return channel if queues[channel] and queues[channel].pop() else None
+
+    order: list[int] = []
+    for channel in schedule.take(lambda: queues, lambda _: 1, ready):
+        schedule.spend(channel, QUANTUM)
+        order.append(channel)
+        if len(order) == 50:
+            queues[2] = [300] * 10
+    assert order[:50] == [1] * 50
+    assert set(order[50:54]) == {1, 2}
+    assert order.count(2) == 10
