@@ -147,17 +147,17 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         case "down":
             lifecycle.down(config)
         case "status":
-            well = lifecycle.status(config)
+            well = lifecycle.status(processes.as_started(config))
             features.show(config)
             return 0 if well else 1
         case "link":
             installation.prepare(config)
-            lifecycle.link(config)
+            lifecycle.link(processes.as_started(config))
         case "test":
             wanted = {"require_all": options.require_all, "cluster": options.cluster}
             return 0 if checks.run(config, pytest_arguments=options.pytest, **wanted) else 1
         case "demo":
-            return demo(config)
+            return demo(processes.as_started(config))
         case "createkey":
             installation.prepare(config)
             extra = ["--user", options.user] if options.user else []

@@ -33,8 +33,10 @@ class Child:
     pid: int
     began: str
     restarts: int = 0
-    # Where people reached AURA when it was started.
+    # Where people reached AURA when it was started, and where the server listens.
     address: str = ""
+    host: str = ""
+    port: int = 0
 
     def alive(self) -> bool:
         return bool(self.began) and _began(self.pid) == self.began
@@ -114,7 +116,7 @@ def remember(
     """Write down what runs, for `down` and `status`; with `watched` this process too, which starts it again, and how often
     it did so by the part's name."""
     found = [of(name, process, (restarts or {}).get(name, 0)) for name, process in children]
-    found = [replace(child, address=config.address) for child in found]
+    found = [replace(child, address=config.address, host=config.host, port=config.port) for child in found]
     if watched:
         found.insert(0, Child(LAUNCHER, os.getpid(), _began(os.getpid())))
     draft = config.data / "processes.json.new"
@@ -134,6 +136,13 @@ def remembered(config: Config) -> list[Child]:
 def running(config: Config) -> list[Child]:
     """Return the parts that were started and still live."""
     return [child for child in remembered(config) if child.alive()]
+
+
+def as_started(config: Config) -> Config:
+    """Return the configuration with the place where the server that runs was told to listen: that may have stood in the
+    environment of another shell."""
+    places = [(child.host, child.port) for child in running(config) if child.port]
+    return replace(config, host=places[0][0], port=places[0][1]) if places else config
 
 
 def end_orphans(pid: int) -> None:

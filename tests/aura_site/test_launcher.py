@@ -227,6 +227,14 @@ def test_over_https_people_get_the_public_address_and_the_demo_the_servers_own(t
         assert "within an hour): https://chat.example.org/sign-in/link/" in up.stdout
         demo = aura(settings, "demo")
         assert demo.returncode == 0, demo.stderr
+        # In another shell, whose environment does not say where it listens.
+        elsewhere = {name: value for name, value in settings.items() if name != "AURA_PORT"}
+        status = aura(elsewhere | {"AURA_HTTPS": "false"}, "status")
+        assert status.returncode == 0, status.stdout
+        assert f"http://127.0.0.1:{settings['AURA_PORT']}\n" in status.stdout
+        assert aura(elsewhere | {"AURA_HTTPS": "false"}, "link").stdout.startswith(
+            f"http://127.0.0.1:{settings['AURA_PORT']}/sign-in/link/"
+        )
         link = aura(settings | {"AURA_TRUSTED_ORIGINS": ""}, "link")
         assert link.stdout.startswith("https://NAME/sign-in/link/")
         assert "set AURA_TRUSTED_ORIGINS" in link.stderr
