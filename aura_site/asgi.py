@@ -55,5 +55,8 @@ async def by_path(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 application = Lifespan(
-    Requests(ProtocolTypeRouter({"http": Cautious(by_path), "websocket": SignedIn(URLRouter(websocket_urlpatterns))}))
+    Requests(
+        ProtocolTypeRouter({"http": Cautious(by_path), "websocket": SignedIn(URLRouter(websocket_urlpatterns))}),
+    ),
+    last=http.close,
 )

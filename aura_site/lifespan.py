@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -19,10 +20,12 @@ log = logging.getLogger(__name__)
 
 
 class Lifespan:
-    """An ASGI application that answers the lifespan protocol and passes all else on."""
+    """An ASGI application that answers the lifespan protocol, and passes all else on. When the server ends `last` is
+    called."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: Any, last: Callable[[], object]) -> None:
         self.application = application
+        self._last = last
         self._serving: Serving | None = None
         self._draining: asyncio.Task[None] | None = None
 
@@ -43,6 +46,7 @@ class Lifespan:
             else:
                 if self._serving is not None:
                     await self._serving.stop()
+                self._last()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,10 @@ class StaticFiles(ServeStaticASGI):
 
     def __init__(self, *arguments: Any, pack: bool = False, **options: Any) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="aura-static-")) if pack else None
+        #: Removes the folder. Not left to the interpreter's end: a server that a signal ends does not come that far.
+        self.close: Callable[[], object] = lambda: None
         if self._folder is not None:
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            self.close = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._packed: set[str] = set()
         self._seen: dict[str, tuple[str, State]] = {}
         super().__init__(*arguments, **options)

@@ -3,12 +3,14 @@
 import gzip
 import os
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import brotli
 import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from aura_site.static_files import StaticFiles
+from tests.live import LiveServer
 
 
 async def get(application: StaticFiles, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -116,3 +118,19 @@ async def test_what_would_not_be_smaller_is_served_as_it_is(folder: Path) -> Non
     application.add_files(str(folder), prefix="static/")
     for name in ("small.js", "picture.png"):
         assert "content-encoding" not in (await get(application, f"/static/{name}", accept_encoding="br, gzip"))[1]
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "daphne"])
+def test_a_server_that_ends_leaves_no_copies_behind(tmp_path: Path, server: str) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    live = LiveServer(tmp_path / "data", server, TMPDIR=str(copies))
+    live.start()
+    try:
+        request = Request(f"{live.url}/static/aura/connection.js", headers={"Accept-Encoding": "br"})
+        with urlopen(request, timeout=30) as response:
+            assert response.headers["Content-Encoding"] == "br"
+        assert list(copies.glob("aura-static-*/*"))
+    finally:
+        live.stop()
+    assert not list(copies.glob("aura-static-*"))
