@@ -294,3 +294,28 @@ def test_the_first_load_is_under_150_kb_before_the_codec(browser: Browser, live:
     # What few people use waits until they do.
     assert not [url for url in loaded if re.search(r"/voice/|webrtc|tex\.js|details\.js|share\.js", url)]
     context.close()
+
+
+def test_what_is_said_in_another_tab_is_shown_when_one_comes_back_to_this(page: Page) -> None:
+    converse(page, "Said in the first tab")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator(".turn.user")).to_have_count(1)
+    ask(other, "Said in the second tab", "fast")
+    finished(other)
+    expect(page.locator(".turn.user")).to_have_count(1)
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    said = page.locator(".turn.user")
+    expect(said).to_contain_text(["Said in the first tab", "Said in the second tab"])
+    expect(answer(page)).to_contain_text("Said in the second tab")
+    ask(page, "And on in the first", "fast")
+    finished(page)
+    # Meanwhile the other one asks without having looked: the record has it behind all.
+    ask(other, "Without a look", "fast")
+    finished(other)
+    for one in (page, other):
+        one.evaluate("window.dispatchEvent(new Event('focus'))")
+        expect(one.locator(".turn.user")).to_contain_text(
+            ["Said in the first tab", "Said in the second tab", "And on in the first", "Without a look"]
+        )
+    other.close()

@@ -143,6 +143,8 @@ class Chat {
     for (const example of document.querySelectorAll(".examples button")) {
       example.addEventListener("click", () => this.send(example.textContent));
     }
+    window.addEventListener("focus", () => void this.catchUp());
+    document.addEventListener("visibilitychange", () => void this.catchUp());
     window.addEventListener("popstate", () => {
       this.conversation = named();
       this.unspoken = undefined;
@@ -189,6 +191,21 @@ class Chat {
     this.follower.jump();
   }
 
+  /** Show what was said in this conversation elsewhere, in another tab or on another device; who asks here then sees behind what. */
+  async catchUp() {
+    const identifier = this.conversation;
+    if (!identifier || document.visibilityState !== "visible" || this.answers.size > 0 || this.catching) return;
+    this.catching = true;
+    const body = await fetch(this.path(identifier)).then((response) => (response.ok ? response.json() : null)).catch(() => null);
+    this.catching = false;
+    // Nothing is said of a failure: nobody asked for it.
+    if (body === null || identifier !== this.conversation || this.answers.size > 0 || this.thread.knows(body.turns)) return;
+    this.heading.show(identifier, body.title || say("untitled"));
+    this.thread.read(body.turns, chosenIn(identifier));
+    this.busy();
+    this.follower.grown();
+  }
+
   /** Another version of a question is shown now: remember that, and say so. */
   turned(number, count) {
     const { shown, newest } = this.thread;
@@ -197,10 +214,14 @@ class Chat {
     this.announcer.tell(say("versionOf", { number, count }));
   }
 
+  path(identifier) {
+    return `${app.dataset.conversations}/${identifier}`;
+  }
+
   /** Return a conversation of the record, null when there is none; say so when it could not be had. */
   async fetch(identifier) {
     try {
-      const response = await fetch(`${app.dataset.conversations}/${identifier}`);
+      const response = await fetch(this.path(identifier));
       if (response.ok) return await response.json();
       if (response.status !== 404) throw new Error(String(response.status));
       if (identifier === this.conversation) byId("welcome").hidden = false;

@@ -38,6 +38,11 @@ export class Thread {
     this.show("");
   }
 
+  /** Return whether all of these turns are known here. */
+  knows(turns) {
+    return turns.every(({ stream }) => this.#pairs.has(stream) || this.#kept.has(stream));
+  }
+
   /** Show turns as the record has them: the branch of the question `chosen` if there is such a one, else the newest. */
   read(turns, chosen = "") {
     for (const turn of turns) {
