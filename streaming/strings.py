@@ -397,6 +397,7 @@ def dataset_strings() -> dict[str, str]:
     return {
         **_job_fault_strings(),
         "choose": _("Choose a file, or write some text."),
+        "emptyFile": _("This file is empty: choose another one."),
         "making": _("Preparing…"),
         "working": _("Working"),
         "dropped": _("The line was dropped. It comes back in a moment."),

@@ -31,6 +31,9 @@ def test_nothing_chosen_is_said(page: Page) -> None:
     page.goto("/datasets/")
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#state")).to_have_text("Choose a file, or write some text.")
+    page.set_input_files("#file", [{"name": "nothing.txt", "mimeType": "text/plain", "buffer": b""}])
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#state")).to_have_text("This file is empty: choose another one.")
 
 
 def test_a_dropped_line_comes_back_and_nothing_is_lost(page: Page) -> None:

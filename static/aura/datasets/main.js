@@ -222,9 +222,10 @@ async function contentOf(blob) {
 
 async function begin(event) {
   event.preventDefault();
-  const blob = at("file").files[0] ?? new Blob([at("text").value]);
+  const [file] = at("file").files;
+  const blob = file ?? new Blob([at("text").value]);
   at("progress").hidden = false;
-  if (blob.size === 0) return tell("choose");
+  if (blob.size === 0) return tell(file ? "emptyFile" : "choose");
   running(true);
   tell("making");
   const fields = Object.fromEntries(new FormData(at("form")));
