@@ -13,7 +13,7 @@ from django.conf import settings
 
 from audit.errors import AuditError, Conflict
 from streaming import topics
-from streaming.errors import Overloaded, StreamingError, TooLarge
+from streaming.errors import Malformed, Overloaded, StreamingError, TooLarge
 from streaming.mirror import Mirror
 from streaming.registry import registry
 from streaming.topics import Topic
@@ -98,6 +98,11 @@ class Hub:
 
         The same `identifier` again is the same event. Raises StreamingError and audit's errors.
         """
+        if name.split("/", maxsplit=1)[0] == topics.PRESENCE:
+            raise Malformed("who is present is told by the server alone: publish to a topic of another name")
+        return await self._publish(name, user, identifier, kind, data)
+
+    async def _publish(self, name: str, user: Any, identifier: bytes, kind: str, data: Any) -> tuple[Topic, int]:
         topic = await self.topic(name, user.pk)
         text = topics.event_text(user.get_username(), kind, data)
         if len(text.encode()) > settings.STREAMING_EVENT_LIMIT:
@@ -177,7 +182,7 @@ class Hub:
         if topic.title.split("/")[0] in (topics.PRESENCE, topics.PRIVATE) or not self._is_watched(name):
             return
         try:
-            await self.publish(name, user, secrets.token_bytes(16), what, {"topic": topic.title})
+            await self._publish(name, user, secrets.token_bytes(16), what, {"topic": topic.title})
         except (StreamingError, AuditError) as error:
             log.warning("presence in %s could not be told: %s", topic.title, error)
 

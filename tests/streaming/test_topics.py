@@ -247,6 +247,17 @@ async def test_who_is_there_is_known_and_told(live: LiveServer, topic: str) -> N
     assert body["present"] == {}
 
 
+async def test_nobody_but_the_server_says_who_is_there(live: LiveServer, topic: str) -> None:
+    refused = await asyncio.to_thread(publish, live, f"presence/{topic}", {"topic": topic}, kind="joined")
+    assert (refused["status"], refused["error"]["code"]) == (422, "malformed")
+    async with ChatClient(events_url(live), live.key) as client:
+        client.session.publish(f"presence/{topic}", '{"kind": "joined", "data": {}}', os.urandom(16))
+        (failed,) = await until(client, Failed)
+        assert failed.fault.code == FaultCode.MALFORMED
+    _, _, body = await asyncio.to_thread(live.get, f"/api/v1/topics/presence/{topic}")
+    assert body["offset"] == 0
+
+
 @pytest.mark.environment(STREAMING_SESSIONS_PER_USER="100")
 async def test_an_event_is_coded_once_for_all_its_subscribers(own_server: LiveServer, topic: str) -> None:
     live = own_server
