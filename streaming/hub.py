@@ -94,10 +94,14 @@ class Hub:
     # -- publishing --------------------------------------------------------------------------------------------
 
     async def publish(self, name: str, user: Any, identifier: bytes, kind: str, data: Any) -> tuple[Topic, int]:
-        """Put an event on the record and before the subscribers; return its topic and offset.
+        """Put an event of a user on the record and before the subscribers; return its topic and offset.
 
         The same `identifier` again is the same event. Raises StreamingError and audit's errors.
         """
+        topics.check_public(name)
+        return await self._publish(name, user, identifier, kind, data)
+
+    async def _publish(self, name: str, user: Any, identifier: bytes, kind: str, data: Any) -> tuple[Topic, int]:
         topic = await self.topic(name, user.pk)
         text = topics.event_text(user.get_username(), kind, data)
         if len(text.encode()) > settings.STREAMING_EVENT_LIMIT:
@@ -177,7 +181,7 @@ class Hub:
         if topic.title.split("/")[0] in (topics.PRESENCE, topics.PRIVATE) or not self._is_watched(name):
             return
         try:
-            await self.publish(name, user, secrets.token_bytes(16), what, {"topic": topic.title})
+            await self._publish(name, user, secrets.token_bytes(16), what, {"topic": topic.title})
         except (StreamingError, AuditError) as error:
             log.warning("presence in %s could not be told: %s", topic.title, error)
 
