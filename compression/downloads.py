@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from functools import wraps
 from http import HTTPStatus
 
@@ -18,6 +19,8 @@ View = Callable[[HttpRequest, str], HttpResponseBase]
 
 #: Bytes of bodies that were sent, as they went over the wire, by what was fetched.
 fetched: Counter[str] = Counter({"library": 0, "dictionary": 0})
+# What is still to be written of them, by the day on which it was fetched.
+_waiting: Counter[date] = Counter()
 _lock = threading.Lock()
 _TABLE = Fetched._meta.db_table
 _ADD = (
@@ -37,7 +40,7 @@ def counted(what: str) -> Callable[[View], View]:
                 size = len(getattr(response, "content", b""))
                 with _lock:
                     fetched[what] += size
-                _keep(size)
+                    _waiting[timezone.localdate()] += size
             return response
 
         return counting
@@ -45,10 +48,20 @@ def counted(what: str) -> Callable[[View], View]:
     return decorate
 
 
-def _keep(size: int) -> None:
-    """Add to what was fetched today, at once: a client fetches a library once. What cannot be written fails no download."""
+def save() -> None:
+    """Write what was fetched since the last time, in a statement a day. To be called about once a second, in a thread: so
+    clients make no more of them, however often they fetch. What cannot be written now waits."""
+    with _lock:
+        taken = dict(_waiting)
+        _waiting.clear()
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(_ADD, [connection.ops.adapt_datefield_value(timezone.localdate()), size])
+        while taken:
+            day, size = next(iter(taken.items()))
+            with connection.cursor() as cursor:
+                cursor.execute(_ADD, [connection.ops.adapt_datefield_value(day), size])
+            del taken[day]
     except DatabaseError as error:
-        log.warning("a download of %d bytes was not counted: %s", size, type(error).__name__)
+        log.warning("downloads are not counted yet: %s", type(error).__name__)
+    finally:
+        with _lock:
+            _waiting.update(taken)

@@ -8,6 +8,7 @@ StreamingError          has a `code` of the protocol and says whether the same a
 ├── TooLarge            a prompt over the message limit
 ├── EmptyPrompt         a prompt without text
 ├── Malformed           a request that makes no sense
+├── ReadOnly            a topic that only the server writes
 ├── Refused             no model takes the question, or no budget has room for it
 ├── RateLimited         more than the user's share in a short time
 ├── Overloaded          the server sheds load
@@ -51,6 +52,10 @@ class EmptyPrompt(StreamingError):
 
 class Malformed(StreamingError):
     code = FaultCode.MALFORMED
+
+
+class ReadOnly(StreamingError):
+    code = FaultCode.NOT_ALLOWED
 
 
 class Refused(StreamingError):

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from audit.errors import AuditError, Conflict
 from streaming import topics
-from streaming.errors import Malformed, Overloaded, StreamingError, TooLarge
+from streaming.errors import Overloaded, StreamingError, TooLarge
 from streaming.mirror import Mirror
 from streaming.registry import registry
 from streaming.topics import Topic
@@ -94,12 +94,11 @@ class Hub:
     # -- publishing --------------------------------------------------------------------------------------------
 
     async def publish(self, name: str, user: Any, identifier: bytes, kind: str, data: Any) -> tuple[Topic, int]:
-        """Put an event on the record and before the subscribers; return its topic and offset.
+        """Put an event of a user on the record and before the subscribers; return its topic and offset.
 
         The same `identifier` again is the same event. Raises StreamingError and audit's errors.
         """
-        if name.split("/", maxsplit=1)[0] == topics.PRESENCE:
-            raise Malformed("who is present is told by the server alone: publish to a topic of another name")
+        topics.check_public(name)
         return await self._publish(name, user, identifier, kind, data)
 
     async def _publish(self, name: str, user: Any, identifier: bytes, kind: str, data: Any) -> tuple[Topic, int]:

@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 
 from audit import selectors as record
 from audit import services as audit_services
+from compression import downloads
 from routing_ai import services as routing
 from streaming import chat, checkpoints
 from streaming.connections import connections
@@ -51,6 +52,7 @@ async def _keep_house() -> None:
             registry.expire()
             cycles.keep_house(_quiet)
             await _in_thread(checkpoints.save)
+            await _in_thread(downloads.save)
             if number % HUB_ROUNDS == 0:
                 await hub.keep_house()
                 load.forget()
@@ -105,5 +107,6 @@ async def shutdown() -> None:
     await speakers.aclose()
     await hub.aclose()
     await _in_thread(checkpoints.save)
+    await _in_thread(downloads.save)
     await registry.aclose()
     cycles.end()

@@ -20,7 +20,7 @@ from audit.journal import journal
 from audit.records.event import Event, Kind
 from compression.codec.payload import Encoded
 from streaming import coding, recorded
-from streaming.errors import Malformed, Overloaded, ResumeImpossible, UnknownStream
+from streaming.errors import Malformed, Overloaded, ReadOnly, ResumeImpossible, UnknownStream
 from streaming.feed import Feed
 from streaming.flow.events import StreamChunk, StreamEvent
 from streaming.protocol.codec import SessionCodec
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}(/[A-Za-z0-9_.-]{1,64}){0,7}\Z")
 # The first part of names that mean something of one's own to every user.
 PRIVATE = "my"
+# The first part of names under which the server says who comes and goes; it alone writes there.
 PRESENCE = "presence"
 NAME_LIMIT = 128
 # Ids of events kept, so that an event published again is not a second one; and codings kept for further subscribers.
@@ -55,6 +56,12 @@ def topic_id(name: str, user_id: int) -> UUID:
         raise UnknownStream("a topic is named by parts of letters, digits, '.', '_' and '-', joined by '/'")
     own = f"user/{user_id}/" if name.split("/", maxsplit=1)[0] == PRIVATE else ""
     return uuid5(NAMESPACE_URL, f"aura:topic:{own}{name}")
+
+
+def check_public(name: str) -> None:
+    """Raise ReadOnly for a topic that nobody but the server publishes to."""
+    if name.split("/", maxsplit=1)[0] == PRESENCE:
+        raise ReadOnly(f"only the server writes in {PRESENCE}/: subscribe to it, and publish under another name")
 
 
 def event_text(actor: str, kind: str, data: Any) -> str:

@@ -14,11 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from streaming import origin
-
-MISSING = (
-    "AURA_TRACES needs packages that are not installed: .venv/bin/pip install --require-hashes --only-binary :all: "
-    "-r requirements-otel.txt, or ./aura disable traces."
-)
+from streaming.packages import install
 
 _provider: Any = None
 
@@ -57,7 +53,8 @@ def start() -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        raise ImproperlyConfigured(MISSING) from None
+        words = f"{install('--require-hashes -r requirements-otel.txt')}, or ./aura disable traces."
+        raise ImproperlyConfigured(f"AURA_TRACES needs packages that are not installed: {words}") from None
     resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", "aura")})
     _provider = TracerProvider(resource=resource)
     _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from routing_ai.cores import usable_cores
-from routing_ai.errors import NoModel
+from routing_ai.errors import NoModel, ProviderRefused
 from routing_ai.policy.history import newest
 from routing_ai.providers.base import Call, Part
 
@@ -36,6 +36,7 @@ ANSWER_LIMIT = 256  # tokens; a model of this size rambles beyond
 FIRST_TOKEN, BETWEEN = 180.0, 60.0  # seconds
 # Measured: with this short system prompt and no sampling the model answers simple questions best.
 SYSTEM = "You are a helpful assistant."
+NO_TOOLS = "The embedded model calls no tools: ask another model, or without tools."
 MISSING = "The embedded model is not installed: run ./aura up, or configure a model (docs/reference/models.md)."
 BROKEN = "The embedded model cannot be loaded: {error}. For libgomp: apt install libgomp1, or dnf install libgomp."
 
@@ -69,7 +70,10 @@ class EmbeddedProvider:
         self._endpoint: OpenAICompatibleProvider | None = None
 
     async def stream(self, call: Call) -> AsyncGenerator[Part]:
-        """Yield the answer; see `Provider`. Raises NoModel when the model is not installed, or a library for it."""
+        """Yield the answer; see `Provider`. Raises NoModel when the model is not installed, or a library for it, and
+        ProviderRefused for tools: who has described some waits for calls, and would take its words for an answer."""
+        if call.extra.get("tools") and call.extra.get("tool_choice") != "none":
+            raise ProviderRefused(NO_TOOLS, permanent=True)
         endpoint = await self._ready()
         asked = max((at for at, message in enumerate(call.messages) if message.get("role") == "user"), default=0)
         messages = [*_told(call.messages[:asked]), *call.messages[asked:]]

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from shlex import quote
 from types import ModuleType
 from typing import Protocol
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import zstandard
 
 from streaming.bridges.errors import BadAddress, MissingClient
+from streaming.packages import install
 
 # Headers that say where a message stands in its stream.
 STREAM, EPOCH, OFFSET = "aura-stream", "aura-epoch", "aura-offset"
@@ -172,9 +174,7 @@ def client(module: str, package: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError:
-        raise MissingClient(
-            f"This broker needs a Python package: .venv/bin/pip install --only-binary :all: '{package}'"
-        ) from None
+        raise MissingClient(f"This broker needs a Python package: {install(quote(package))}") from None
 
 
 def options(url: SplitResult, **defaults: str) -> dict[str, str]:

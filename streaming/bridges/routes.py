@@ -11,7 +11,7 @@ from streaming.bridges import brokers, outbox
 from streaming.bridges.base import Message, Sink, Source
 from streaming.bridges.errors import BadAddress
 from streaming.bridges.topic import TopicSink, TopicSource, text_of
-from streaming.errors import UnknownStream
+from streaming.errors import ReadOnly, UnknownStream
 from streaming.flow.filters import Filter
 from streaming.flow.mapping import Mapping
 
@@ -72,6 +72,11 @@ class Plan:
             raise BadAddress("an outbox is filled by programs; a route leads from it")
         if source.where == OUTBOX and route.start == route.Start.NOW:
             raise BadAddress("an outbox is read from its oldest message on: what is in it is still to be sent")
+        if target.where == TOPIC:
+            try:
+                topics.check_public(target.channel)
+            except ReadOnly as error:
+                raise BadAddress(str(error)) from None
         if source == target:
             raise BadAddress("this route leads to where it comes from")
         if TOPIC in (source.where, target.where) and (route.user is None or not route.user.is_active):

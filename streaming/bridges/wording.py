@@ -8,6 +8,7 @@ from audit import wording
 KNOWN = (
     gettext_noop("%(name)s is not BROKER:CHANNEL, topic:NAME or outbox:NAME"),
     gettext_noop("%(name)s: a topic is named by parts of letters, digits, '.', '_' and '-', joined by '/'"),
+    gettext_noop("only the server writes in %(name)s: subscribe to it, and publish under another name"),
     gettext_noop("there is no broker %(name)s in AURA_BROKERS; there are: %(known)s"),
     gettext_noop("an outbox is filled by programs; a route leads from it"),
     gettext_noop("an outbox is read from its oldest message on: what is in it is still to be sent"),

@@ -7,6 +7,7 @@ JobError
 ├── UnknownJob        no job of this user has that name
 ├── Gone              its input is not kept any more
 ├── Mismatch          the upload goes on elsewhere than the client thinks, or the job is another endpoint's
+├── Unfinished        a Mismatch: an upload is said to be over before all of it has come
 ├── Unreadable        a body or parameter that makes no sense
 ├── WrongKind         a content type that is not taken
 ├── InputTooLarge     more than the limit, or than the disk may hold
@@ -51,6 +52,10 @@ class Gone(JobError):
 
 class Mismatch(JobError):
     code, status = FaultCode.CONFLICT, 409
+
+
+class Unfinished(Mismatch):
+    recoverable = True
 
 
 class Unreadable(JobError):

@@ -306,7 +306,7 @@ def _add_input() -> dict[str, Any]:
         "name": "Upload-Complete",
         "in": "header",
         "required": False,
-        "description": "?1 with the last part of an input whose size was not given.",
+        "description": "?1 with the last part of an input whose size was not given; 409 before all of one that was.",
         "schema": {"enum": ["?0", "?1"]},
     }
     schema = {

@@ -16,7 +16,7 @@ from audit.journal import journal
 from audit.records.event import Event, Kind
 from streaming import recorded
 from streaming.jobs import spool
-from streaming.jobs.errors import Gone, InputTooLarge, TooManyJobs, UnknownJob
+from streaming.jobs.errors import Gone, InputTooLarge, TooManyJobs, Unfinished, UnknownJob
 from streaming.jobs.spool import Folder
 from streaming.messages import Message
 from streaming.models import DatasetJob
@@ -103,7 +103,10 @@ async def find_again(job: DatasetJob) -> DatasetJob:
 
 
 async def received(job: DatasetJob, actor: str) -> None:
-    """Say that the whole input is there: its hash and size go on the record, then it counts as complete."""
+    """Say that the whole input is there: its hash and size go on the record, then it counts as complete.
+
+    Raises Unfinished for less than the job was said to have: what has come is kept.
+    """
     files = folder(job)
     await database_sync_to_async(_digest, thread_sensitive=False)(job, files)
     await journal().append([entry(job, actor, "received", sha256=job.digest, size=job.size)])
@@ -111,8 +114,13 @@ async def received(job: DatasetJob, actor: str) -> None:
 
 
 def _digest(job: DatasetJob, files: Folder) -> None:
+    there, _ = files.look()
+    if job.size is not None and there < job.size:
+        DatasetJob.objects.filter(pk=job.pk).update(received=there, updated=timezone.now())
+        words = f"{there} of {job.size} bytes have come: send the {job.size - there} that are missing."
+        raise Unfinished(words, received=there)
     job.digest = files.digest().hexdigest()
-    job.size = job.received = files.look()[0]
+    job.size = job.received = there
     DatasetJob.objects.filter(pk=job.pk).update(
         digest=job.digest, size=job.size, received=job.received, updated=timezone.now()
     )

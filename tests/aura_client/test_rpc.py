@@ -69,6 +69,13 @@ async def test_a_topic_over_lines_that_break(server: LiveServer) -> None:
         assert proxy.connections > 2
 
 
+async def test_nobody_but_the_server_says_who_comes_and_goes(server: LiveServer) -> None:
+    async with GrpcClient(target(server), server.key) as aura:
+        with pytest.raises(Refused, match="only the server writes") as refused:
+            await aura.publish("presence/rpc/topic", {"topic": "rpc/topic"}, kind="left")
+        assert refused.value.code == "not_allowed"
+
+
 async def test_a_server_that_is_killed_and_started_again_in_mid_answer(server: LiveServer) -> None:
     async with GrpcClient(target(server), server.key) as aura:
         answer = await aura.ask("Speak", model="smart")

@@ -152,16 +152,18 @@ async def test_what_the_server_refuses_is_said(aura: Client, topic: str) -> None
         with pytest.raises(Refused) as caught:
             await (await aura.subscribe(**options)).ready()  # type: ignore[arg-type]
         assert caught.value.code == code
-    fine, large, nameless = await asyncio.gather(
+    fine, large, nameless, forged = await asyncio.gather(
         aura.publish(topic, 1),
         aura.publish(topic, "x" * 40_000),
         aura.publish("no such name", 2),
+        aura.publish(f"presence/{topic}", {"topic": topic}, kind="left"),
         return_exceptions=True,
     )
     assert fine == 0
     assert isinstance(large, Refused)
     assert isinstance(nameless, Refused)
-    assert (large.code, nameless.code) == ("too_large", "unknown_stream")
+    assert isinstance(forged, Refused)
+    assert (large.code, nameless.code, forged.code) == ("too_large", "unknown_stream", "not_allowed")
     # They are not sent again on the next connection.
     aura._line.drop()
     assert await aura.publish(topic, 3) == 1

@@ -6,11 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from compression import services
 from compression.codec import Library, Template, default_dictionary, default_library, patch
-from compression.models import Dictionary, Fetched
+from compression.models import Dictionary
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("compression.urls")]
 
@@ -132,8 +131,8 @@ def test_what_cannot_be_a_hash_is_not_looked_for(signed_in: Client, django_asser
         (reverse("library", args=[default_library().hash]), ["have"]),
         (reverse("dictionary", args=[default_library().dictionary]), ["have", "library"]),
     ):
-        # Session and user are looked for, nothing else; and what is fetched is counted.
-        with django_assert_num_queries(3):
+        # Session and user are looked for, nothing else.
+        with django_assert_num_queries(2):
             assert signed_in.get(address, dict.fromkeys(names, have)).status_code == 200
 
 
@@ -160,15 +159,3 @@ def test_a_dictionary_comes_as_what_is_new_beside_another_and_a_library(signed_i
     assert len(response.content) < 60
     assert patch(default_dictionary() + library.texts, response.content, 1 << 20) == content
     assert signed_in.get(address).content == content
-
-
-def test_what_is_fetched_is_kept_by_day(signed_in: Client) -> None:
-    library = default_library()
-    first = signed_in.get(f"/api/compression/libraries/{library.hash}", headers={"Accept-Encoding": "br"})
-    second = signed_in.get(f"/api/compression/libraries/{library.hash}")
-    # Neither of these is a download.
-    signed_in.head(f"/api/compression/libraries/{library.hash}")
-    signed_in.get(f"/api/compression/libraries/{library.hash}", headers={"If-None-Match": second["ETag"]})
-    signed_in.get(f"/api/compression/libraries/{'0' * 64}")
-    kept = Fetched.objects.get()
-    assert (kept.day, kept.size) == (timezone.localdate(), len(first.content) + len(second.content))

@@ -34,6 +34,8 @@ def test_the_image_has_all_that_runs_and_nothing_else() -> None:
     names = {name for line in copied for name in line.split()}
     assert all((ROOT / name).exists() for name in names)
     assert {"aura", "manage.py", "aura_site", "audit", "aura_db", "compression", "routing_ai", "streaming"} <= names
+    # An image on top of it installs what pages and messages name.
+    assert {f"requirements-{name}.txt" for name in ("names", "otel", "voice", "webrtc")} <= names
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {f"!{name}" for name in names} == {line for line in ignored if line.startswith("!")}
     assert text.index("USER 10001") < text.index("ENTRYPOINT")

@@ -7,8 +7,8 @@ import aiohttp
 import orjson
 import pytest
 
-from routing_ai.errors import NoModel
-from routing_ai.providers.base import Call, Token
+from routing_ai.errors import NoModel, ProviderRefused
+from routing_ai.providers.base import Call, Token, Usage
 from routing_ai.providers.embedded import SYSTEM, EmbeddedProvider
 
 pytestmark = pytest.mark.model
@@ -38,6 +38,20 @@ async def test_what_was_primed_is_not_read_again() -> None:
         assert timings["prompt_n"] < 20
         answer = [part async for part in provider.stream(Call("", [*SAID, QUESTION], 30)) if isinstance(part, Token)]
         assert "".join(part.text for part in answer).strip()
+    finally:
+        await provider.aclose()
+
+
+async def test_who_describes_tools_is_told_that_it_calls_none() -> None:
+    provider = EmbeddedProvider()
+    tools = [{"type": "function", "function": {"name": "weather"}}]
+    for choice in ({}, {"tool_choice": "required"}):
+        with pytest.raises(ProviderRefused, match="calls no tools") as refused:
+            await anext(provider.stream(Call("", [QUESTION], 30, extra={"tools": tools, **choice})))
+        assert not refused.value.retry
+    try:
+        call = Call("", [QUESTION], 5, extra={"tools": tools, "tool_choice": "none"})
+        assert isinstance([part async for part in provider.stream(call)][-1], Usage)
     finally:
         await provider.aclose()
 

@@ -247,15 +247,20 @@ async def test_who_is_there_is_known_and_told(live: LiveServer, topic: str) -> N
     assert body["present"] == {}
 
 
-async def test_nobody_but_the_server_says_who_is_there(live: LiveServer, topic: str) -> None:
-    refused = await asyncio.to_thread(publish, live, f"presence/{topic}", {"topic": topic}, kind="joined")
-    assert (refused["status"], refused["error"]["code"]) == (422, "malformed")
-    async with ChatClient(events_url(live), live.key) as client:
-        client.session.publish(f"presence/{topic}", '{"kind": "joined", "data": {}}', os.urandom(16))
-        (failed,) = await until(client, Failed)
-        assert failed.fault.code == FaultCode.MALFORMED
-    _, _, body = await asyncio.to_thread(live.get, f"/api/v1/topics/presence/{topic}")
-    assert body["offset"] == 0
+async def test_nobody_but_the_server_says_who_comes_and_goes(live: LiveServer, topic: str) -> None:
+    name = f"presence/{topic}"
+    async with ChatClient(events_url(live), live.key) as watcher:
+        await subscribed(watcher, name)
+        watcher.session.publish(name, json.dumps({"kind": "left", "data": {"topic": topic}}), os.urandom(16))
+        fault = (await until(watcher, Failed))[0].fault
+        assert (fault.code, fault.retry) == (FaultCode.NOT_ALLOWED, False)
+        assert "only the server writes" in fault.message
+        forged = await asyncio.to_thread(publish, live, name, {"topic": topic}, "joined", user="eve")
+        assert (forged["status"], forged["error"]["code"]) == (403, "not_allowed")
+        async with ChatClient(events_url(live), live.users["eve"]["key"]) as eve:
+            await subscribed(eve, topic)
+            event = (await until(watcher, EventArrived))[0]
+            assert (event.offset, json.loads(event.text)["kind"]) == (0, "joined")
 
 
 @pytest.mark.environment(STREAMING_SESSIONS_PER_USER="100")

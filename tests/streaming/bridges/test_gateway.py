@@ -464,6 +464,7 @@ async def test_a_route_is_moved_by_one_process_at_a_time(there: memory.Broker, u
         ({"target": "topic:a b"}, "a topic is named by parts"),
         ({"target": "outbox:x"}, "is filled by programs"),
         ({"target": "bus:orders"}, "leads to where it comes from"),
+        ({"target": "topic:presence/shop"}, "only the server writes in presence/"),
         ({"filter": "[1]"}, "a filter is a JSON object"),
         ({"mapping": "{"}, "a mapping is JSON"),
         ({"user": None}, "needs an active user"),

@@ -160,6 +160,22 @@ async def test_more_than_a_job_was_said_to_have_is_refused_and_the_rest_still_ta
     assert (status, answer["received"], answer["complete"]) == (200, 10, True)
 
 
+async def test_an_upload_that_is_said_to_be_over_too_soon_goes_on_where_it_stood(client: Client) -> None:
+    _, job = await client.value("jobs", json.dumps({"endpoint": "stream_large_dataset", "size": 10}))
+    path = f"jobs/{job['job']}/input"
+    status, answer = await client.value(path, b"hello", "PATCH", Upload_Offset="0", Upload_Complete="?1")
+    assert (status, answer["error"]["code"], answer["error"]["received"]) == (409, "conflict", 5)
+    assert "the 5 that are missing" in answer["error"]["message"]
+    # The same where the rest comes together with the question for the events.
+    last, path_of_events = f"{job['job']}:1:0", "stream_large_dataset"
+    events = await client.events(path_of_events, b"aga", Last_Event_ID=last, Upload_Offset="5")
+    assert (events[-1].name, events[-1].data["recoverable"]) == ("error", True)
+    _, state = await client.value(f"jobs/{job['job']}", method="GET")
+    assert (state["status"], state["size"], state["received"], state["complete"]) == ("waiting", 10, 8, False)
+    events = await client.events(path_of_events, b"in", Last_Event_ID=last, Upload_Offset="8")
+    assert results(events) == expected(b"helloagain", 16_384)
+
+
 async def test_a_newer_connection_replaces_the_older(client: Client) -> None:
     _, job = await client.value("jobs", json.dumps({"endpoint": "stream_large_dataset"}))
     path = f"stream_large_dataset?job={job['job']}"
