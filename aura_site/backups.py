@@ -5,7 +5,6 @@ A backup is a tar archive: `manifest.json` first (format, database, time, and th
 entry that the copy lacks. AURA may run meanwhile.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -26,6 +25,7 @@ from django.conf import settings
 from django.db import connection
 
 from aura_site import selectors
+from aura_site.launcher.errors import is_full
 from aura_site.models import Heartbeat
 from aura_site.process_lock import WORKERS, AnotherServer, ProcessLock
 
@@ -182,7 +182,7 @@ def _room() -> Iterator[Path]:
 
 def _explained(error: OSError | sqlite3.Error, data: Path) -> str:
     """Return one sentence for what broke a backup off."""
-    if "disk is full" in str(error) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+    if is_full(error):
         return f"The disk is full: make room where the backup goes, and as much in {data}, where it is made."
     if isinstance(error, sqlite3.Error):
         return f"The database cannot be copied ({error})."

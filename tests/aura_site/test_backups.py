@@ -229,6 +229,7 @@ def test_beside_a_worker_on_another_machine_nothing_is_put_back(
     [
         (sqlite3.OperationalError("database or disk is full"), "The disk is full: make room"),
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full: make room"),
+        (shutil.Error([("a", "b", "[Errno 28] No space left on device: 'a' -> 'b'")]), "The disk is full: make room"),
         (sqlite3.DatabaseError("file is not a database"), "cannot be copied"),
     ],
 )
