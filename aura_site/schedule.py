@@ -49,15 +49,15 @@ class Scheduler(PersistentScheduler):
 
     schedule_filename: str
 
-    def tick(self, **given: Any) -> float:
+    def tick(self, *given: Any, **named: Any) -> float:
         """Send what is due. What was sent in a time that is yet to come counts as sent now: Celery itself would send nothing
         until the clock is there again, were it years, and a new start would not help."""
         for entry in self.schedule.values():
             now = entry.default_now()
-            if entry.last_run_at > now:
+            if entry.last_run_at and entry.last_run_at > now:
                 entry.last_run_at = now
                 self._heap = None
-        return float(super().tick(**given))
+        return super().tick(*given, **named)
 
     def _open_schedule(self) -> Memory:
         return Memory(Path(self.schedule_filename))
