@@ -199,9 +199,10 @@ def _pack(folder: Path, out: Path, what: dict[str, Any]) -> dict[str, Any]:
             digests[name] = _digest(source)
     manifest = {"format": FORMAT, "made": made, **what, "files": digests}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
-    # Its owner's alone from its first byte, whole or not there at all, and never in the place of another one.
-    draft = out.with_name(f"{out.name}.unfinished")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # Its owner's alone from its first byte, whole or not there at all, and never in the place of another one, which may be
+    # made at the same time: so it has a draft of its own.
+    descriptor, name = tempfile.mkstemp(prefix=f"{out.name}.", suffix=".unfinished", dir=out.parent)
+    draft = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as target:
             with tarfile.open(fileobj=target, mode="w:") as archive:
