@@ -1,8 +1,11 @@
 """Rotation of keys: fresh keys for what subjects say next, and another master key around all of them."""
 
+import fcntl
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -33,10 +36,17 @@ def rotate_master(actor: str = tracking.RECORD_NAME) -> int:
     With the master key in a file, a new one is written there first, and the old ones taken out afterwards. With
     AURA_RECORD_KEY, put the new key before the old one, with a blank between; take the old one out afterwards.
     """
-    in_file = not settings.AUDIT_MASTER_KEY
+    if settings.AUDIT_MASTER_KEY:
+        return _wrap_all(actor)
     path = Path(settings.AUDIT_MASTER_KEY_FILE)
-    if in_file:
+    with _held(path.parent):
         _write(path, [secrets.token_urlsafe(50), *path.read_text().split()])
+        count = _wrap_all(actor)
+        _write(path, path.read_text().split()[:1])
+    return count
+
+
+def _wrap_all(actor: str) -> int:
     master = vault.masters()[0]
     count = 0
 
@@ -51,8 +61,6 @@ def rotate_master(actor: str = tracking.RECORD_NAME) -> int:
         return [tracking.state(rows, "every key was wrapped by another master key", actor=actor)]
 
     tracking.write(work)
-    if in_file:
-        _write(path, path.read_text().split()[:1])
     return count
 
 
@@ -64,18 +72,36 @@ def rotate_signing() -> str:
     if settings.AUDIT_SIGNING_KEY:
         raise ValueError("put the new signing key before the old one in AURA_SIGNING_KEY, with a blank between")
     path = Path(settings.AUDIT_SIGNING_KEY_FILE)
-    _write(path, [secrets.token_urlsafe(50), *path.read_text().split()])
+    with _held(path.parent):
+        _write(path, [secrets.token_urlsafe(50), *path.read_text().split()])
     return vault.public_keys()[0]
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder of keys, after whoever has it: of two rotations at once each would take the other's key out of the file,
+    and with it all that it wraps."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, lines: list[str]) -> None:
     """Replace a file of keys in one step, readable by its owner alone."""
     descriptor, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "w") as file:
-        file.write("\n".join(lines) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(path)
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write("\n".join(lines) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink()
+        raise
     # The name, too, has to outlive a power failure: the database may say by then that the new key is in force.
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -182,6 +182,12 @@ def secret_of(key: Key) -> bytes:
     return _unwrap(key)
 
 
+def check() -> None:
+    """Raise SealBroken when the record's own keys cannot be opened, without which nothing can be written or read."""
+    for key in Key.objects.filter(subject=RECORD):
+        _unwrap(key)
+
+
 def _unwrap(key: Key) -> bytes:
     for master in masters():
         if master.name == key.master:

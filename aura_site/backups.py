@@ -5,7 +5,6 @@ A backup is a tar archive: `manifest.json` first (format, database, time, and th
 entry that the copy lacks. AURA may run meanwhile.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -26,6 +25,7 @@ from django.conf import settings
 from django.db import connection
 
 from aura_site import selectors
+from aura_site.launcher.errors import is_full
 from aura_site.models import Heartbeat
 from aura_site.process_lock import WORKERS, AnotherServer, ProcessLock
 
@@ -182,7 +182,7 @@ def _room() -> Iterator[Path]:
 
 def _explained(error: OSError | sqlite3.Error, data: Path) -> str:
     """Return one sentence for what broke a backup off."""
-    if "disk is full" in str(error) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+    if is_full(error):
         return f"The disk is full: make room where the backup goes, and as much in {data}, where it is made."
     if isinstance(error, sqlite3.Error):
         return f"The database cannot be copied ({error})."
@@ -199,9 +199,10 @@ def _pack(folder: Path, out: Path, what: dict[str, Any]) -> dict[str, Any]:
             digests[name] = _digest(source)
     manifest = {"format": FORMAT, "made": made, **what, "files": digests}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
-    # Its owner's alone from its first byte, whole or not there at all, and never in the place of another one.
-    draft = out.with_name(f"{out.name}.unfinished")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # Its owner's alone from its first byte, whole or not there at all, and never in the place of another one, which may be
+    # made at the same time: so it has a draft of its own.
+    descriptor, name = tempfile.mkstemp(prefix=f"{out.name}.", suffix=".unfinished", dir=out.parent)
+    draft = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as target:
             with tarfile.open(fileobj=target, mode="w:") as archive:

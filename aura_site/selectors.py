@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from aura_site.models import Heartbeat
 from routing_ai import services as routing
+from streaming.registry import registry
 
 WORKER_SILENCE = 20.0
 CHECK_TIMEOUT = 5.0
@@ -72,6 +74,10 @@ async def _channel_layer() -> str:
     name = await layer.new_channel()
     await layer.send(name, {"type": "health"})
     await layer.receive(name)
+    # A Redis that is full, or a replica, hands messages on and keeps nothing that another server could go on with.
+    stream = uuid4()
+    await registry.replay.claim(stream)
+    await registry.replay.release(stream)
     return type(layer).__name__
 
 
@@ -87,6 +93,9 @@ def _worker() -> str:
     silence = (timezone.now() - seen).total_seconds()
     if silence > WORKER_SILENCE:
         raise LookupError(f"the worker has been silent for {silence:.0f} s")
+    # One that is dead would be alive until then.
+    if silence < -WORKER_SILENCE:
+        raise LookupError(f"the worker last showed up {-silence:.0f} s from now: set the clocks")
     return "alive"
 
 

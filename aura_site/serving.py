@@ -85,10 +85,12 @@ def rpc_address() -> tuple[str, int] | None:
 
 
 def _check_database() -> None:
-    """Raise UpgradeError when the database has not been upgraded. A newer one is served: in a rolling upgrade what still
-    runs, or is started again, is of the version before."""
+    """Raise UpgradeError when the database has not been upgraded, or its keys are not here. A newer one is served: in a
+    rolling upgrade what still runs, or is started again, is of the version before."""
     try:
         found = upgrades.standing()
+        if not found.pending:
+            upgrades.check_keys()
     except DatabaseError:
         # As it is when a server runs: /health says so until it is back.
         log.exception("the database does not answer")

@@ -10,6 +10,8 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from audit import vault
+from audit.records.sealing import SealBroken
 from aura_site import backups
 
 # Days that a backup made before an upgrade is kept: long enough to notice, and no longer, for it holds what is erased later.
@@ -77,6 +79,17 @@ def upgrade(*, backup: bool = True) -> Path | None:
     call_command("migrate", verbosity=0, interactive=False)
     forget_backups()
     return made
+
+
+def check_keys() -> None:
+    """Raise UpgradeError for a record whose keys are not here: a fresh master key has then been made in a folder that is
+    empty, and every question would fail."""
+    try:
+        vault.check()
+    except SealBroken as error:
+        raise UpgradeError(
+            f"The record cannot be opened: {error}, or put {settings.AUDIT_MASTER_KEY_FILE} back as it was."
+        ) from None
 
 
 def forget_backups() -> int:

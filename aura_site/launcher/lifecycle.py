@@ -66,7 +66,7 @@ def manage(config: Config, *arguments: str) -> str:
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         words = lines[-1] if lines else "no reason was given"
-        if "No space left" in done.stderr or "database or disk is full" in done.stderr:
+        if "No space left" in done.stderr or "disk is full" in done.stderr:
             raise LauncherError(f"The disk is full: make room in {config.data} and start again.")
         # What is one line was written for people.
         if words.startswith(_SENTENCE) or len(lines) == 1:

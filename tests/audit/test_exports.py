@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 import zipfile
@@ -145,11 +146,20 @@ def test_all_entries_and_a_stretch_of_time(tmp_path: Path) -> None:
     assert verify(path)[0] == 0
     with pytest.raises(CommandError, match="1 to"):
         call_command("export_audit", str(tmp_path / "none.zip"), "--until=2001-01-01", "--reason=a test")
+    assert {one.name: stat.filemode(one.stat().st_mode) for one in tmp_path.glob("*.zip")} == {"all.zip": "-rw-------"}
     with pytest.raises(CommandError, match="exists already"):
         call_command("export_audit", str(path), "--reason=a test")
     with pytest.raises(CommandError, match="Nothing of nobody"):
         call_command("export_audit", str(tmp_path / "x.zip"), "--user=nobody", "--reason=a test")
     assert selectors.verify_chain()[1] is None
+
+
+def test_what_cannot_be_written_has_not_been_exported(tmp_path: Path) -> None:
+    converse("ada", "One", "Two")
+    before = Entry.objects.count()
+    with pytest.raises(FileNotFoundError):
+        call_command("export_audit", str(tmp_path / "none" / "x.zip"), "--reason=a test")
+    assert Entry.objects.count() == before
 
 
 @pytest.mark.parametrize(("text", "expected"), [("abc", False), ("12 " + ARABIC, True), ("", False), ("שלום", True)])

@@ -1,5 +1,8 @@
 """Keys: who has which, rotation, and what other processes notice of it."""
 
+import errno
+import os
+import threading
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -85,6 +88,49 @@ def test_another_master_key_in_the_environment(settings: Any) -> None:
     settings.AUDIT_MASTER_KEY = "the-new-master-key-of-a-test-long-enough"
     vault.vault().forget()
     assert texts(conversation) == ["One", "Two"]
+
+
+def test_two_rotations_at_once_come_one_after_the_other_and_all_can_be_read(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation, _ = converse("ada", "One", "Two")
+    wrap_all, over = rotation._wrap_all, threading.Event()
+    other = threading.Thread(target=rotation.rotate_master)
+
+    def beside(actor: str) -> int:
+        if threading.current_thread() is other:
+            over.wait(10)
+            return wrap_all(actor)
+        count = wrap_all(actor)
+        # The other one begins when all is wrapped by this one's key, which is not yet alone in the file.
+        other.start()
+        other.join(0.5)
+        return count
+
+    monkeypatch.setattr(rotation, "_wrap_all", beside)
+    rotation.rotate_master()
+    over.set()
+    other.join()
+    assert len(Path(settings.AUDIT_MASTER_KEY_FILE).read_text().split()) == 1
+    assert set(Key.objects.values_list("master", flat=True)) == {vault.masters()[0].name}
+    vault.vault().forget()
+    assert texts(conversation) == ["One", "Two"]
+
+
+@pytest.mark.parametrize("which", ["--master", "--signing"])
+def test_a_rotation_that_finds_no_room_leaves_the_keys_as_they_are(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    folder = Path(settings.AUDIT_MASTER_KEY_FILE).parent
+    before = {path.name: path.read_text() for path in folder.iterdir()}
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        call_command("rotate_keys", which)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == before
 
 
 def test_another_signing_key_leaves_old_heads_good(settings: Any) -> None:

@@ -229,6 +229,7 @@ def test_beside_a_worker_on_another_machine_nothing_is_put_back(
     [
         (sqlite3.OperationalError("database or disk is full"), "The disk is full: make room"),
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full: make room"),
+        (shutil.Error([("a", "b", "[Errno 28] No space left on device: 'a' -> 'b'")]), "The disk is full: make room"),
         (sqlite3.DatabaseError("file is not a database"), "cannot be copied"),
     ],
 )
@@ -252,6 +253,26 @@ def test_what_breaks_a_backup_off_is_one_sentence_and_leaves_nothing(
     with pytest.raises(backups.BackupError, match=words):
         backups.back_up_keys(tmp_path / "out.tar")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_of_two_at_once_under_one_name_one_is_whole_and_the_other_refused(
+    tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AURA_DATA_DIR = tmp_path / "data"
+    (tmp_path / "data" / "keys").mkdir(parents=True)
+    (tmp_path / "data" / "keys" / "a").write_bytes(os.urandom(100_000))
+    out, add = tmp_path / "out.tar", tarfile.TarFile.add
+
+    def beside(archive: tarfile.TarFile, *given: Any) -> None:
+        monkeypatch.setattr(tarfile.TarFile, "add", add)
+        add(archive, *given)
+        backups.back_up_keys(out)
+
+    monkeypatch.setattr(tarfile.TarFile, "add", beside)
+    with pytest.raises(backups.BackupError, match="is there already"):
+        backups.back_up_keys(out)
+    assert backups.read_manifest(out)["keys"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out.tar"]
 
 
 def test_what_was_there_before_is_whole_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,3 +57,26 @@ def test_a_folder_that_cannot_be_written_ends_no_scheduler(tmp_path: Path) -> No
     (tmp_path / f"{FILE}.new").mkdir()
     kept.sync()
     assert "often" in kept.schedule
+
+
+def at(kept: Scheduler, **later: float) -> None:
+    """Have the clock be ahead by that when a task was sent."""
+    entry = kept.schedule["often"]
+    entry.last_run_at += timedelta(**later)
+
+
+def test_after_the_clock_was_set_back_tasks_are_due_an_interval_later_and_not_when_it_is_there_again(
+    tmp_path: Path,
+) -> None:
+    first = scheduler(tmp_path)
+    at(first, days=400)
+    first.close()
+    # What was learned under the wrong clock: from the file after a start, and from the times already reckoned with.
+    kept = scheduler(tmp_path)
+    for _ in range(2):
+        assert 0 < kept.tick() <= 5.0
+        at(kept, days=400)
+        kept.populate_heap()
+    assert kept.schedule["often"].last_run_at > kept.app.now()
+    kept.tick()
+    assert kept.schedule["often"].last_run_at <= kept.app.now()

@@ -159,3 +159,11 @@ def test_a_database_that_cannot_be_opened_is_one_sentence(url: str) -> None:
     assert done.stderr.startswith("CommandError: The database cannot be opened (")
     assert done.stderr.endswith("): mend that, or set DATABASE_URL.\n")
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["verify_audit", "discover", "apply_retention"])
+def test_every_command_says_in_one_sentence_that_the_database_is_away(command: str) -> None:
+    done = manage("DATABASE_URL", "postgres://ada:secret@127.0.0.1:9/x", command)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert done.stderr.startswith("The database does not do it (")
+    assert "secret" not in done.stderr

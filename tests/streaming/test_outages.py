@@ -12,6 +12,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from redis import Redis
 
 from streaming.client import ChatClient
 from streaming.protocol.client import Ended, Failed, Reading, TextArrived
@@ -98,6 +99,25 @@ async def test_without_redis_an_answer_goes_on(place: Place) -> None:
     assert (events[-1].done.finish, len(reading.text.split())) == (Finish.STOP, 400)
     assert await asyncio.to_thread(recorded, place, reading) == ("done", reading.text)
     assert "are good" in await asyncio.to_thread(place.server.manage, "verify_audit")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "over"),
+    [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    ],
+    ids=["full", "replica"],
+)
+async def test_a_redis_that_takes_nothing_is_told_and_costs_no_answer(place: Place, trouble: str, over: str) -> None:
+    with Redis.from_url(place.redis.url) as redis:
+        await asyncio.to_thread(redis.execute_command, trouble)
+        await until(lambda: not place.health()["channel_layer"])
+        async with ChatClient(place.server.ws, place.server.key, mode=Mode.TOKEN) as client:
+            reading = client.session.ask("Speak", os.urandom(16), model="genius")
+            assert isinstance((await read_on(client, reading))[-1], Ended)
+        await asyncio.to_thread(redis.execute_command, over)
+    await until(lambda: place.health()["channel_layer"])
 
 
 async def test_without_the_database_an_answer_stops_and_its_words_are_kept(place: Place) -> None:

@@ -1,15 +1,18 @@
 """`manage.py export_audit`: a part of the record with its proofs and a signature."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import QuerySet
 
 from audit import access, selectors
 from audit.errors import AuditError
 from audit.exports import bundle
+from audit.models import Entry
 
 
 class Command(BaseCommand):
@@ -29,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--by", default="command line", help="who; it goes on the record")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        entries = bundle.Entry.objects.all() if options["all"] else bundle.spoken()
+        entries = Entry.objects.all() if options["all"] else bundle.spoken()
         if options["conversation"]:
             entries = entries.filter(conversation__in=options["conversation"])
         if options["user"]:
@@ -41,15 +44,25 @@ class Command(BaseCommand):
             if options[name] is not None:
                 moment = options[name] if options[name].tzinfo else options[name].replace(tzinfo=UTC)
                 entries = entries.filter(**{lookup: int(moment.timestamp() * 1_000_000)})
-        if options["out"].exists():
-            raise CommandError(f"{options['out']} exists already: choose another name.")
+        try:
+            # Its owner's alone, and there before anything is called exported.
+            descriptor = os.open(options["out"], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise CommandError(f"{options['out']} exists already: choose another name.") from None
+        try:
+            with os.fdopen(descriptor, "wb") as out:
+                size = out.write(self._exported(entries, options))
+        except BaseException:
+            options["out"].unlink()
+            raise
+        self.stdout.write(f"{options['out']}: {size:,} bytes. Check it with verify_export.py, which is inside.")
+
+    def _exported(self, entries: QuerySet[Entry], options: dict[str, Any]) -> bytes:
         try:
             access.log_access(
                 options["by"], "exported", options["reason"], form=options["format"], file=options["out"].name,
                 user=options["user"], conversations=options["conversation"],
             )  # fmt: skip
-            data = bundle.export(entries, options["format"], f"Record of {options['user'] or 'AURA'}")
+            return bundle.export(entries, options["format"], f"Record of {options['user'] or 'AURA'}")
         except AuditError as error:
             raise CommandError(f"{error}.") from None
-        options["out"].write_bytes(data)
-        self.stdout.write(f"{options['out']}: {len(data):,} bytes. Check it with verify_export.py, which is inside.")

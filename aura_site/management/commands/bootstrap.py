@@ -16,6 +16,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         try:
             backup = upgrades.upgrade()
+            upgrades.check_keys()
         except upgrades.UpgradeError as error:
             raise CommandError(str(error)) from None
         secret_files.kept(settings.OPERATOR_TOKEN_FILE)
