@@ -173,6 +173,46 @@ def test_who_is_signed_out_is_sent_to_sign_in(page: Page) -> None:
     expect(link).to_have_attribute("href", re.compile(r"^/sign-in/\?next=%2F%3Ffrom%3Dmail$"))
 
 
+def test_who_is_signed_out_in_mid_answer_is_told_where_they_read(page: Page) -> None:
+    signed_in = True
+
+    def route(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def relay(message: str | bytes) -> None:
+            if signed_in:
+                socket.send(message)
+            else:
+                socket.close(code=4205, reason="signed out")
+
+        server.on_message(relay)
+
+    page.route_web_socket("**/ws/chat/", route)
+    page.set_viewport_size({"width": 390, "height": 600})
+    open_chat(page)
+    for _ in range(3):
+        ask(page, "Speak to me")
+        finished(page)
+    page.select_option("#mode", "2")
+    ask(page, "Speak at length", "smart")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.turn.assistant .words')].at(-1).innerText.length > 50"
+    )
+    signed_in = False
+    # Nothing is written any more, nor can it be stopped here.
+    finished(page)
+    expect(answer(page)).to_contain_text("The page stops here")
+    expect(page.locator("#stop")).to_be_hidden()
+    # They are at the end of a conversation that is longer than the window.
+    assert page.locator("#main").evaluate("main => main.scrollTop > main.clientHeight / 2")
+    expect(page.locator("#banner")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#banner")).to_have_text("You are signed out. What is shown stays here; sign in again to ask.")
+    # What is asked is kept, and why it is not sent is said.
+    ask(page, "And now?")
+    expect(page.locator("#notice")).to_contain_text("sign in again to ask")
+    expect(page.locator("#question")).to_have_value("And now?")
+
+
 def test_an_answer_goes_on_while_another_conversation_is_looked_at(page: Page) -> None:
     open_chat(page)
     ask(page, "Something short", "fast")

@@ -227,7 +227,11 @@ class Chat {
    * when those are given. Return whether it was asked.
    */
   send(words, { files = null, instead = "", pictures: given = [] } = {}) {
-    if (this.answers.size > 0 || this.connection.state === "refused") return false;
+    if (this.answers.size > 0) return false;
+    if (this.connection.state === "refused") {
+      this.notice.say(byId("banner").textContent);
+      return false;
+    }
     // The server takes no message above its limit, and would be asked again and again for an answer that cannot be.
     const limit = Number(byId("app").dataset.limit);
     if (new TextEncoder().encode(words).length + (files?.size ?? 0) > limit) {
@@ -350,6 +354,14 @@ class Chat {
       // What was expected on a line that is gone may not come.
       if (detail.state !== "connected") answer.tentative.remove();
     }
+    if (detail.state === "refused") this.leave();
+  }
+
+  /** No line will come: what is read here ends, for this page. The server goes on writing it. */
+  leave() {
+    for (const { answer } of this.answers.values()) answer.leave();
+    this.answers.clear();
+    this.busy();
   }
 }
 
