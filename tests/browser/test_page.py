@@ -164,6 +164,19 @@ def test_a_server_that_is_restarted_in_peace_costs_no_word(own_page: Page, own_s
     assert words(page) == ["And", "now?"]
 
 
+def test_enlarged_four_times_all_can_be_read_and_reached(page: Page) -> None:
+    open_chat(page)
+    ask(page, "Hello! " * 200, "fast")
+    finished(page)
+    page.set_viewport_size({"width": 320, "height": 256})
+    assert page.locator("#main").evaluate("main => main.clientHeight") >= 256 / 2
+    for last in (page.locator("#composer .small a"), page.locator("#menu"), answer(page).locator("footer")):
+        last.scroll_into_view_if_needed()
+        expect(last).to_be_in_viewport(ratio=1)
+    # What was saved takes two lines at most, and does not stand over what is beside it.
+    assert page.locator("#saved").evaluate("saved => saved.getBoundingClientRect().height") < 40
+
+
 def test_who_is_signed_out_is_sent_to_sign_in(page: Page) -> None:
     page.route_web_socket("**/ws/chat/", lambda socket: socket.close(code=4205, reason="signed out"))
     page.goto("/?from=mail")
