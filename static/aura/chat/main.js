@@ -60,6 +60,7 @@ class Chat {
       onTurn: (number, count) => this.turned(number, count),
       busy: () => this.answers.size > 0,
     });
+    this.tabs = new BroadcastChannel("aura.chat"); // says to the user's other tabs in which conversation something was asked
     this.reread = new Set(); // streams whose answers were taken from the record
     this.savings = new Savings(byId("saved"));
     this.conversation = named();
@@ -143,6 +144,8 @@ class Chat {
     for (const example of document.querySelectorAll(".examples button")) {
       example.addEventListener("click", () => this.send(example.textContent));
     }
+    this.tabs.addEventListener("message", ({ data }) => void this.join(data));
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && void this.join(this.conversation));
     window.addEventListener("popstate", () => {
       this.conversation = named();
       this.unspoken = undefined;
@@ -187,6 +190,19 @@ class Chat {
     this.thread.read(body.turns, chosenIn(identifier));
     this.busy();
     this.follower.jump();
+  }
+
+  /** Show what was asked in a conversation elsewhere, in another tab or on another device; what cannot be had is left. */
+  async join(identifier) {
+    if (this.connection.state === "refused") return;
+    void this.list.load();
+    if (!identifier || identifier !== this.conversation) return;
+    const response = await fetch(`${app.dataset.conversations}/${identifier}`).catch(() => null);
+    const body = response?.ok ? await response.json() : null;
+    if (identifier !== this.conversation || body === null) return;
+    this.thread.join(body.turns);
+    this.busy();
+    this.follower.grown();
   }
 
   /** Another version of a question is shown now: remember that, and say so. */
@@ -294,7 +310,10 @@ class Chat {
 
   onSession(event) {
     const shown = event.reading ? this.answers.get(event.reading.channel) : undefined;
-    if (event.type === "opened" && shown?.fresh) void this.list.load();
+    if (event.type === "opened" && shown?.fresh) {
+      void this.list.load();
+      this.tabs.postMessage(this.conversation);
+    }
     if (event.type === "rewound" && shown) {
       shown.answer.show(event.reading.text);
       this.announcer.rewind(event.reading.text.length);
