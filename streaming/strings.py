@@ -399,6 +399,8 @@ def dataset_strings() -> dict[str, str]:
     return {
         **_job_fault_strings(),
         "choose": _("Choose a file, or write some text."),
+        "emptyFile": _("{name} is empty: choose another file."),
+        "unreached": _("The server does not answer. Try again in a moment."),
         "making": _("Preparing…"),
         "working": _("Working"),
         "dropped": _("The line was dropped. It comes back in a moment."),
