@@ -83,6 +83,38 @@ def test_what_was_asked_on_another_device_is_there_when_the_page_comes_to_the_fr
     expect(page.locator(".turn")).to_have_count(4)
 
 
+def test_what_was_asked_on_another_device_is_there_when_the_line_is_back(
+    page: Page, browser: Browser, live: LiveServer
+) -> None:
+    lines: list[WebSocketRoute] = []
+    away = False
+
+    def route(socket: WebSocketRoute) -> None:
+        lines.append(socket)
+        if away:
+            socket.close(code=4102, reason="busy")
+        else:
+            socket.connect_to_server()
+
+    page.route_web_socket("**/ws/chat/", route)
+    converse(page, "Where do okapis live?")
+    away = True
+    lines[-1].close(code=1011)
+    expect(page.locator("#banner")).to_be_visible()
+    device = browser.new_context(base_url=live.url, storage_state=page.context.storage_state())
+    other = device.new_page()
+    other.goto(page.url)
+    expect(other.locator("#line")).to_have_attribute("data-state", "connected")
+    ask(other, "And tapirs?", "fast")
+    finished(other)
+    device.close()
+    expect(page.locator(".turn")).to_have_count(2)
+    away = False
+    page.evaluate("document.querySelector('#line button').click()")
+    expect(answer(page).locator(".words")).to_have_text("And tapirs?")
+    expect(page.locator(".turn")).to_have_count(4)
+
+
 def test_a_search_finds_words_of_answers_and_titles(page: Page) -> None:
     converse(page, "The zephyr blows gently")
     converse(page, "A quagga grazes")

@@ -367,7 +367,10 @@ class Chat {
   onState(detail) {
     const lost = !byId("banner").hidden;
     this.line.show(detail);
-    if (lost && detail.state === "connected") this.notice.say(say("lineBack"));
+    if (lost && detail.state === "connected") {
+      this.notice.say(say("lineBack"));
+      void this.join(this.conversation);
+    }
     for (const { answer } of this.answers.values()) {
       answer.waitFor(detail.state === "connected");
       // What was expected on a line that is gone may not come.
