@@ -63,13 +63,14 @@ def to_record(message: Message, epoch: int, event: StreamEvent) -> Event:
 
 
 def from_record(event: Event) -> StreamEvent:
-    """Return the event of the stream that `to_record` wrote."""
+    """Return the event of the stream that `to_record` wrote; of the time that a fault asks to wait, what is left now."""
     meta = event.meta
     if event.kind == Kind.CHUNK:
         return StreamChunk(event.offset, event.text)
     if event.kind == Kind.FAULT:
         code = FaultCode.named(str(meta.get("code", "")))
-        return StreamFault(event.offset, code, event.text, _number(meta, "retry_after_ms"))
+        left = _number(meta, "retry_after_ms") - max(0, now_us() - event.at) // 1000
+        return StreamFault(event.offset, code, event.text, max(0, left))
     finish = str(meta.get("finish", "")).upper()
     return StreamDone(
         event.offset,

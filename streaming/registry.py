@@ -103,9 +103,9 @@ class Registry:
 
     def discard(self, stream: Stream) -> None:
         """Stop to count a stream that has ended, or that nobody reads here. One whose end is on the record is kept for a
-        moment."""
+        moment, but for a fault: how much is left of the time that it asks to wait is for the record to say."""
         key = (stream.message.user_id, stream.name)
-        if stream.ended and stream.end_is_recorded:
+        if stream.ended and stream.end_is_recorded and stream.failure is None:
             self.ended.keep(stream)
         self._mirrored.pop(key, None)
         if self._streams.pop(key, None) is not None:

@@ -191,12 +191,17 @@ class Stream(Feed):
         kept = await recorded.load(self.message.user_id, self.name)
         return kept.events[offset:] if kept is not None else []
 
+    @property
+    def failure(self) -> StreamFault | None:
+        """Return the fault that it ended with."""
+        last = self._log.get(self.next_offset - 1) if self.ended else None
+        return last if isinstance(last, StreamFault) else None
+
     async def refusal(self) -> StreamFault | None:
         """Return why there is no answer: the fault in its place. Waits until a model is asked, or none will be."""
         while self.owned and not (self.model or self.next_offset or self._parted):
             await self._changed.wait()
-        first = self._log.get(0) if self.ended and self.next_offset == 1 else None
-        return first if isinstance(first, StreamFault) else None
+        return self.failure if self.next_offset == 1 else None
 
     async def __aiter__(self) -> AsyncGenerator[str]:
         async for event in self.read():

@@ -177,6 +177,15 @@ def test_enlarged_four_times_all_can_be_read_and_reached(page: Page) -> None:
     assert page.locator("#saved").evaluate("saved => saved.getBoundingClientRect().height") < 40
 
 
+@pytest.mark.parametrize("shape", [(390, 450), (640, 400)], ids=["a phone with its keyboard", "twice enlarged"])
+def test_a_long_question_leaves_the_buttons_in_a_low_window(page: Page, shape: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": shape[0], "height": shape[1]})
+    open_chat(page)
+    page.fill("#question", "line\n" * 40)
+    for name in ("#send", "#composer .small a"):
+        expect(page.locator(name)).to_be_in_viewport(ratio=1)
+
+
 def test_who_is_signed_out_is_sent_to_sign_in(page: Page) -> None:
     page.route_web_socket("**/ws/chat/", lambda socket: socket.close(code=4205, reason="signed out"))
     page.goto("/?from=mail")
