@@ -43,13 +43,12 @@ class StaticFiles(ServeStaticASGI):
     """
 
     def __init__(self, *arguments: Any, pack: bool = False, **options: Any) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="aura-static-")) if pack else None
-        #: Removes the folder. Not left to the interpreter's end: a server that a signal ends does not come that far.
+        #: Removes the copies. Not left to the interpreter's end: a server that a signal ends does not come that far.
         self.close: Callable[[], object] = lambda: None
-        if self._folder is not None:
-            self.close = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._folder = self._new_folder() if pack else None
         self._packed: set[str] = set()
-        self._seen: dict[str, tuple[str, State]] = {}
+        # What an answer depends on: the file, and the copy that is served in its place.
+        self._seen: dict[str, dict[str, State]] = {}
         super().__init__(*arguments, **options)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -63,16 +62,26 @@ class StaticFiles(ServeStaticASGI):
 
     def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
         # The state comes first: a change between the two is then seen by the next request.
-        self._seen[url] = (path, _state(path))
+        self._seen[url] = {path: _state(path)}
         return super().get_static_file(path, url, stat_cache=stat_cache)
 
+    def _new_folder(self) -> Path:
+        """Make a folder for copies that goes with the process."""
+        folder = Path(tempfile.mkdtemp(prefix="aura-static-"))
+        self.close = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
     def _look_again(self, url: str) -> None:
-        """Note a file anew that has changed; forget one that is gone until it is back."""
+        """Note a file anew that has changed; forget one that is gone until it is back. A copy that is gone is made again."""
         if url not in self._seen:
             return
-        path, before = self._seen[url]
-        if _state(path) == before:
+        path, *copies = self._seen[url]
+        changed = [one for one, before in self._seen[url].items() if _state(one) != before]
+        if not changed:
             return
+        if self._folder is not None and set(copies) & set(changed):
+            # Cleaners of temporary files take what is ten days old. The folder's name may be somebody else's by now.
+            self._folder = self._new_folder()
         self._packed.discard(url)
         try:
             self.files[url] = self.get_static_file(path, url)
@@ -81,7 +90,7 @@ class StaticFiles(ServeStaticASGI):
 
     def _pack(self, url: str, folder: Path) -> None:
         """Serve a file from a copy that has compressed ones beside it, if it is worth that."""
-        path, state = self._seen[url]
+        path, state = next(iter(self._seen[url].items()))
         if Path(path).suffix not in PACKED or _compressed(state):
             return
         try:
@@ -90,7 +99,7 @@ class StaticFiles(ServeStaticASGI):
             return
         if len(data) not in SIZES:
             return
-        copy = folder / f"{hashlib.sha256(data).hexdigest()}{Path(path).suffix}"
+        copy = folder / f"{hashlib.sha256(url.encode() + data).hexdigest()}{Path(path).suffix}"
         for name, content in (
             (copy, data),
             (Path(f"{copy}.br"), brotli.compress(data, quality=9)),
@@ -100,6 +109,7 @@ class StaticFiles(ServeStaticASGI):
         # The entity tag is that of the file itself.
         os.utime(copy, ns=(stat.st_atime_ns, stat.st_mtime_ns))
         if _state(path) == state:
+            self._seen[url][str(copy)] = _state(str(copy))
             self.files[url] = super().get_static_file(str(copy), url)
 
 

@@ -86,6 +86,7 @@ def chat_strings() -> dict[str, str]:
         "raw": _("raw"),
         "modelCoding": _("model"),
         "cancelled": _("Stopped."),
+        "left": _("The page stops here: the record has the rest."),
         "length": _("The answer was cut at its greatest length."),
         "copy": _("Copy"),
         "copied": _("Copied"),
@@ -152,6 +153,7 @@ def _list_strings() -> dict[str, str]:
         "bannerWaiting": _("The line is lost. What you ask meanwhile is sent as soon as it is back."),
         "bannerOffline": _("There is no network. What you ask meanwhile is sent as soon as it is back."),
         "bannerRefused": _("The server does not take this page's connection. What is shown stays here."),
+        "bannerSignedOut": _("You are signed out. What is shown stays here; sign in again to ask."),
         "lineBack": _("The line is back, and the conversation goes on."),
     }
 
@@ -397,7 +399,8 @@ def dataset_strings() -> dict[str, str]:
     return {
         **_job_fault_strings(),
         "choose": _("Choose a file, or write some text."),
-        "emptyFile": _("This file is empty: choose another one."),
+        "emptyFile": _("{name} is empty: choose another file."),
+        "unreached": _("The server does not answer. Try again in a moment."),
         "making": _("Preparing…"),
         "working": _("Working"),
         "dropped": _("The line was dropped. It comes back in a moment."),

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -109,6 +110,25 @@ async def test_a_file_is_compressed_for_who_takes_it_and_anew_when_it_changes(fo
         assert (await get(application, "/static/page.js", if_none_match=headers["etag"]))[0] == 304
     (folder / "page.js").unlink()
     assert (await get(application, "/static/page.js", accept_encoding="br"))[0] == 404
+
+
+@pytest.mark.parametrize("taken", ["*", "*.br", "*.js"])
+async def test_compressed_copies_that_a_cleaner_of_temporary_files_took_are_made_again(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    text = "first();\n" * 500
+    for name in ("page.js", "twin.js"):
+        (folder / name).write_text(text)
+    application = StaticFiles(None, max_age=60, pack=True)
+    application.add_files(str(folder), prefix="static/")
+    for _ in range(3):
+        for path in ("/static/page.js", "/static/twin.js"):
+            status, headers, body = await get(application, path, accept_encoding="br")
+            assert (status, headers["content-encoding"], brotli.decompress(body)) == (200, "br", text.encode())
+        for place in temporary.glob("*" if taken == "*" else f"*/{taken}"):
+            shutil.rmtree(place) if place.is_dir() else place.unlink()
 
 
 async def test_what_would_not_be_smaller_is_served_as_it_is(folder: Path) -> None:

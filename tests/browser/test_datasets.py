@@ -31,9 +31,28 @@ def test_nothing_chosen_is_said(page: Page) -> None:
     page.goto("/datasets/")
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#state")).to_have_text("Choose a file, or write some text.")
-    page.set_input_files("#file", [{"name": "nothing.txt", "mimeType": "text/plain", "buffer": b""}])
+
+
+def test_an_empty_file_is_named(page: Page) -> None:
+    choose(page, b"", "empty.csv")
     page.get_by_role("button", name="Start").click()
-    expect(page.locator("#state")).to_have_text("This file is empty: choose another one.")
+    expect(page.locator("#state")).to_have_text("empty.csv is empty: choose another file.")
+
+
+def test_a_server_that_is_away_is_said_and_another_try_succeeds(page: Page) -> None:
+    page.goto("/datasets/")
+    page.fill("#text", "once more")
+    page.route("**/jobs", lambda found: found.abort("connectionrefused"))
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#state")).to_have_text("This failed: The server does not answer. Try again in a moment.")
+    page.unroute("**/jobs")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#state")).to_contain_text("Done: 9 B")
+    # A job that cannot be asked for is not given up.
+    page.route("**/jobs/01a206e9-aaaa-7357-9c57-b83fcd8ea7b7", lambda found: found.abort("connectionrefused"))
+    page.goto("/datasets/?job=01a206e9-aaaa-7357-9c57-b83fcd8ea7b7")
+    expect(page.locator("#state")).to_contain_text("The server does not answer.")
+    assert "job=01a206e9-aaaa-7357-9c57-b83fcd8ea7b7" in page.url
 
 
 def test_a_dropped_line_comes_back_and_nothing_is_lost(page: Page) -> None:

@@ -164,6 +164,28 @@ def test_a_server_that_is_restarted_in_peace_costs_no_word(own_page: Page, own_s
     assert words(page) == ["And", "now?"]
 
 
+def test_enlarged_four_times_all_can_be_read_and_reached(page: Page) -> None:
+    open_chat(page)
+    ask(page, "Hello! " * 200, "fast")
+    finished(page)
+    page.set_viewport_size({"width": 320, "height": 256})
+    assert page.locator("#main").evaluate("main => main.clientHeight") >= 256 / 2
+    for last in (page.locator("#composer .small a"), page.locator("#menu"), answer(page).locator("footer")):
+        last.scroll_into_view_if_needed()
+        expect(last).to_be_in_viewport(ratio=1)
+    # What was saved takes two lines at most, and does not stand over what is beside it.
+    assert page.locator("#saved").evaluate("saved => saved.getBoundingClientRect().height") < 40
+
+
+@pytest.mark.parametrize("shape", [(390, 450), (640, 400)], ids=["a phone with its keyboard", "twice enlarged"])
+def test_a_long_question_leaves_the_buttons_in_a_low_window(page: Page, shape: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": shape[0], "height": shape[1]})
+    open_chat(page)
+    page.fill("#question", "line\n" * 40)
+    for name in ("#send", "#composer .small a"):
+        expect(page.locator(name)).to_be_in_viewport(ratio=1)
+
+
 def test_who_is_signed_out_is_sent_to_sign_in(page: Page) -> None:
     page.route_web_socket("**/ws/chat/", lambda socket: socket.close(code=4205, reason="signed out"))
     page.goto("/?from=mail")
@@ -171,6 +193,46 @@ def test_who_is_signed_out_is_sent_to_sign_in(page: Page) -> None:
     expect(line).to_have_attribute("data-state", "refused")
     link = line.get_by_role("link", name="Sign in")
     expect(link).to_have_attribute("href", re.compile(r"^/sign-in/\?next=%2F%3Ffrom%3Dmail$"))
+
+
+def test_who_is_signed_out_in_mid_answer_is_told_where_they_read(page: Page) -> None:
+    signed_in = True
+
+    def route(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def relay(message: str | bytes) -> None:
+            if signed_in:
+                socket.send(message)
+            else:
+                socket.close(code=4205, reason="signed out")
+
+        server.on_message(relay)
+
+    page.route_web_socket("**/ws/chat/", route)
+    page.set_viewport_size({"width": 390, "height": 600})
+    open_chat(page)
+    for _ in range(3):
+        ask(page, "Speak to me")
+        finished(page)
+    page.select_option("#mode", "2")
+    ask(page, "Speak at length", "smart")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.turn.assistant .words')].at(-1).innerText.length > 50"
+    )
+    signed_in = False
+    # Nothing is written any more, nor can it be stopped here.
+    finished(page)
+    expect(answer(page)).to_contain_text("The page stops here")
+    expect(page.locator("#stop")).to_be_hidden()
+    # They are at the end of a conversation that is longer than the window.
+    assert page.locator("#main").evaluate("main => main.scrollTop > main.clientHeight / 2")
+    expect(page.locator("#banner")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#banner")).to_have_text("You are signed out. What is shown stays here; sign in again to ask.")
+    # What is asked is kept, and why it is not sent is said.
+    ask(page, "And now?")
+    expect(page.locator("#notice")).to_contain_text("sign in again to ask")
+    expect(page.locator("#question")).to_have_value("And now?")
 
 
 def test_an_answer_goes_on_while_another_conversation_is_looked_at(page: Page) -> None:

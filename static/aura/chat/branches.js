@@ -13,9 +13,7 @@ export class Branches {
     this.#refused.clear();
   }
 
-  /** Add a question behind another one; of those there are it is the newest then. */
   add(stream, after) {
-    this.#after.delete(stream);
     this.#after.set(stream, after);
   }
 

@@ -30,7 +30,7 @@ export class LineState {
     this.root.dataset.state = state;
     // While it dials anew the banner stays: a line that comes and goes must not make the page jump.
     if (this.banner && state !== "connecting") this.banner.hidden = state === "connected";
-    if (this.banner && BANNERS[state]) this.banner.textContent = say(BANNERS[state]);
+    if (this.banner && BANNERS[state]) this.banner.textContent = say(SIGNED_OUT.has(code) ? "bannerSignedOut" : BANNERS[state]);
     this.words.textContent = state === "refused" ? refusal(code, reason) : say(state);
     this.act.replaceChildren(...(state === "refused" ? [remedy(code)] : []));
     const waits = wait > 0;

@@ -60,6 +60,7 @@ class Chat {
       onTurn: (number, count) => this.turned(number, count),
       busy: () => this.answers.size > 0,
     });
+    this.tabs = new BroadcastChannel("aura.chat"); // says to the user's other tabs in which conversation something was asked
     this.reread = new Set(); // streams whose answers were taken from the record
     this.savings = new Savings(byId("saved"));
     this.conversation = named();
@@ -143,8 +144,8 @@ class Chat {
     for (const example of document.querySelectorAll(".examples button")) {
       example.addEventListener("click", () => this.send(example.textContent));
     }
-    window.addEventListener("focus", () => void this.catchUp());
-    document.addEventListener("visibilitychange", () => void this.catchUp());
+    this.tabs.addEventListener("message", ({ data }) => void this.join(data));
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && void this.join(this.conversation));
     window.addEventListener("popstate", () => {
       this.conversation = named();
       this.unspoken = undefined;
@@ -191,17 +192,15 @@ class Chat {
     this.follower.jump();
   }
 
-  /** Show what was said in this conversation elsewhere, in another tab or on another device; who asks here then sees behind what. */
-  async catchUp() {
-    const identifier = this.conversation;
-    if (!identifier || document.visibilityState !== "visible" || this.answers.size > 0 || this.catching) return;
-    this.catching = true;
-    const body = await fetch(this.path(identifier)).then((response) => (response.ok ? response.json() : null)).catch(() => null);
-    this.catching = false;
-    // Nothing is said of a failure: nobody asked for it.
-    if (body === null || identifier !== this.conversation || this.answers.size > 0 || this.thread.knows(body.turns)) return;
-    this.heading.show(identifier, body.title || say("untitled"));
-    this.thread.read(body.turns, chosenIn(identifier));
+  /** Show what was asked in a conversation elsewhere, in another tab or on another device; what cannot be had is left. */
+  async join(identifier) {
+    if (this.connection.state === "refused") return;
+    void this.list.load();
+    if (!identifier || identifier !== this.conversation) return;
+    const response = await fetch(`${app.dataset.conversations}/${identifier}`).catch(() => null);
+    const body = response?.ok ? await response.json() : null;
+    if (identifier !== this.conversation || body === null) return;
+    this.thread.join(body.turns);
     this.busy();
     this.follower.grown();
   }
@@ -214,14 +213,10 @@ class Chat {
     this.announcer.tell(say("versionOf", { number, count }));
   }
 
-  path(identifier) {
-    return `${app.dataset.conversations}/${identifier}`;
-  }
-
   /** Return a conversation of the record, null when there is none; say so when it could not be had. */
   async fetch(identifier) {
     try {
-      const response = await fetch(this.path(identifier));
+      const response = await fetch(`${app.dataset.conversations}/${identifier}`);
       if (response.ok) return await response.json();
       if (response.status !== 404) throw new Error(String(response.status));
       if (identifier === this.conversation) byId("welcome").hidden = false;
@@ -248,7 +243,11 @@ class Chat {
    * when those are given. Return whether it was asked.
    */
   send(words, { files = null, instead = "", pictures: given = [] } = {}) {
-    if (this.answers.size > 0 || this.connection.state === "refused") return false;
+    if (this.answers.size > 0) return false;
+    if (this.connection.state === "refused") {
+      this.notice.say(byId("banner").textContent);
+      return false;
+    }
     // The server takes no message above its limit, and would be asked again and again for an answer that cannot be.
     const limit = Number(byId("app").dataset.limit);
     if (new TextEncoder().encode(words).length + (files?.size ?? 0) > limit) {
@@ -311,7 +310,10 @@ class Chat {
 
   onSession(event) {
     const shown = event.reading ? this.answers.get(event.reading.channel) : undefined;
-    if (event.type === "opened" && shown?.fresh) void this.list.load();
+    if (event.type === "opened" && shown?.fresh) {
+      void this.list.load();
+      this.tabs.postMessage(this.conversation);
+    }
     if (event.type === "rewound" && shown) {
       shown.answer.show(event.reading.text);
       this.announcer.rewind(event.reading.text.length);
@@ -365,12 +367,23 @@ class Chat {
   onState(detail) {
     const lost = !byId("banner").hidden;
     this.line.show(detail);
-    if (lost && detail.state === "connected") this.notice.say(say("lineBack"));
+    if (lost && detail.state === "connected") {
+      this.notice.say(say("lineBack"));
+      void this.join(this.conversation);
+    }
     for (const { answer } of this.answers.values()) {
       answer.waitFor(detail.state === "connected");
       // What was expected on a line that is gone may not come.
       if (detail.state !== "connected") answer.tentative.remove();
     }
+    if (detail.state === "refused") this.leave();
+  }
+
+  /** No line will come: what is read here ends, for this page. The server goes on writing it. */
+  leave() {
+    for (const { answer } of this.answers.values()) answer.leave();
+    this.answers.clear();
+    this.busy();
   }
 }
 

@@ -38,13 +38,24 @@ export class Thread {
     this.show("");
   }
 
-  /** Return whether all of these turns are known here. */
-  knows(turns) {
-    return turns.every(({ stream }) => this.#pairs.has(stream) || this.#kept.has(stream));
-  }
-
   /** Show turns as the record has them: the branch of the question `chosen` if there is such a one, else the newest. */
   read(turns, chosen = "") {
+    this.#note(turns);
+    this.show(this.#kept.has(chosen) ? this.#branches.end(chosen) : this.newest);
+  }
+
+  /** Take in turns that were added elsewhere: who looks at the newest question looks at the one that is the newest now. */
+  join(turns) {
+    const following = this.shown === this.newest;
+    this.#note(turns);
+    for (const [name, { answer }] of this.#pairs) {
+      // Its question was on the record first.
+      if (answer === undefined && this.#kept.get(name)?.answered) this.#pairs.delete(name);
+    }
+    this.show(following ? this.newest : this.shown);
+  }
+
+  #note(turns) {
     for (const turn of turns) {
       if (turn.role !== "user") {
         this.#kept.set(turn.stream, { ...this.#kept.get(turn.stream), answered: turn });
@@ -53,7 +64,6 @@ export class Thread {
       this.#branches.add(turn.stream, turn.after ?? "");
       this.#kept.set(turn.stream, { asked: turn });
     }
-    this.show(this.#kept.has(chosen) ? this.#branches.end(chosen) : this.newest);
   }
 
   /** Show the branch that ends with that question; what it has in common with the one before stays as it is. */

@@ -198,6 +198,12 @@ export class Answer {
     if (retryAfter > 0) this.#holdBack(retry, Date.now() + retryAfter);
   }
 
+  /** Say that this page reads no more of it. */
+  leave() {
+    this.#over();
+    this.notes.replaceChildren(span("state", say("left")));
+  }
+
   /** Show what the record has of this answer, or put it away again. */
   async #details(open) {
     this.#wanted = open;

@@ -1,5 +1,6 @@
 /** The datasets page: uploads an input, follows its events, and comes back when the line breaks. */
 
+import { request } from "../chat/api.js";
 import { LOCALE, say, told } from "../chat/strings.js";
 import { element } from "../chat/element.js";
 import { Succession, resultsOf } from "./events.js";
@@ -186,7 +187,7 @@ class Work {
 }
 
 /** Return why the server refused, in the page's language as far as that has words for it. */
-const reasonOf = ({ code, message }) => told(`fault_${code}`) || message;
+const reasonOf = ({ code, message }) => told(`fault_${code}`) || message || say("unreached");
 
 function tell(name, values) {
   at("state").dataset.state = name;
@@ -222,28 +223,26 @@ async function contentOf(blob) {
 
 async function begin(event) {
   event.preventDefault();
-  const [file] = at("file").files;
+  const file = at("file").files[0];
   const blob = file ?? new Blob([at("text").value]);
   at("progress").hidden = false;
-  if (blob.size === 0) return tell(file ? "emptyFile" : "choose");
+  if (blob.size === 0) return file ? tell("emptyFile", { name: file.name }) : tell("choose");
   running(true);
   tell("making");
   const fields = Object.fromEntries(new FormData(at("form")));
   const parameters = Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, name === "processing_mode" ? value : Number(value)]),
   );
-  const response = await fetch(page.dataset.jobs, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ endpoint: ENDPOINT, parameters, size: blob.size, content: await contentOf(blob) }),
-  });
-  const answer = await response.json();
-  if (!response.ok) {
+  let job;
+  try {
+    const wanted = { endpoint: ENDPOINT, parameters, size: blob.size, content: await contentOf(blob) };
+    ({ job } = await request("POST", page.dataset.jobs, wanted));
+  } catch (error) {
     running(false);
-    return tell("failed", { reason: reasonOf(answer.error) });
+    return tell("failed", { reason: reasonOf(error) });
   }
   at("most").replaceChildren();
-  work = new Work(answer.job, blob.size);
+  work = new Work(job, blob.size);
   work.follow();
   work.send(blob);
 }
@@ -251,10 +250,15 @@ async function begin(event) {
 /** Go on with the job that the page's address names, after a reload or in another page. */
 async function takeUp(job) {
   at("progress").hidden = false;
-  const response = await fetch(`${page.dataset.jobs}/${job}`);
-  const found = await response.json();
+  let found = {};
+  try {
+    found = await request("GET", `${page.dataset.jobs}/${job}`);
+  } catch (error) {
+    // The job may well be there: the page's address goes on naming it.
+    if (error.status === 0) return tell("failed", { reason: reasonOf(error) });
+  }
   const size = found.size ?? found.received;
-  if (!response.ok || !OPEN.includes(found.status) || found.endpoint !== ENDPOINT || !size) {
+  if (!OPEN.includes(found.status) || found.endpoint !== ENDPOINT || !size) {
     over();
     history.replaceState(null, "", addressOf(location.href, ""));
     return tell("forgotten");

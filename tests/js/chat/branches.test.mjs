@@ -53,10 +53,3 @@ test("what is not there, or in a circle, ends a path", () => {
   found.add("3", "3");
   assert.deepEqual(found.path("3"), ["3"]);
 });
-
-test("what is added once more is the newest, and stands where it is said to now", () => {
-  const found = tree();
-  found.add("2", "1");
-  assert.equal(found.newest, "2");
-  assert.deepEqual(found.path("2"), ["1", "2"]);
-});
