@@ -34,6 +34,7 @@ MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 1_000_000
 DATABASES = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 _PIECE = 1 << 20
+_THERE = "{} is there already: give another name."
 LEFT_SECONDS = 86_400
 # A worker that lives shows so every 5 seconds.
 BEATS = timedelta(seconds=12)
@@ -51,8 +52,17 @@ class Restored:
     before: list[Path]
 
 
+def check_out(out: Path) -> None:
+    """Raise BackupError for a file that no backup can be written to, before a long copy is made for nothing."""
+    if not out.parent.is_dir():
+        raise BackupError(f"There is no folder {out.parent}: make it, or give another one.")
+    if out.exists():
+        raise BackupError(_THERE.format(out))
+
+
 def back_up(out: Path) -> dict[str, Any]:
     """Write a backup to the file `out`, which must not be there yet, and return its manifest. Raises BackupError."""
+    check_out(out)
     with _room() as folder:
         heads = Path(settings.AUDIT_CHECKPOINT_DIR)
         if heads.is_dir():
@@ -64,6 +74,7 @@ def back_up(out: Path) -> dict[str, Any]:
 
 def back_up_keys(out: Path) -> dict[str, Any]:
     """Write the files of `keys/` to the file `out`, as `back_up` does. Keys in the environment the operator keeps."""
+    check_out(out)
     keys = Path(settings.AURA_DATA_DIR) / "keys"
     with _room() as folder:
         shutil.copytree(keys, folder / "keys")
@@ -212,7 +223,7 @@ def _pack(folder: Path, out: Path, what: dict[str, Any]) -> dict[str, Any]:
             os.fsync(target.fileno())
         out.hardlink_to(draft)
     except FileExistsError:
-        raise BackupError(f"{out} is there already: give another name.") from None
+        raise BackupError(_THERE.format(out)) from None
     finally:
         draft.unlink()
     return manifest

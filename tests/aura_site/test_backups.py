@@ -255,6 +255,17 @@ def test_what_breaks_a_backup_off_is_one_sentence_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
+def test_where_keys_cannot_go_nothing_is_backed_up(tmp_path: Path) -> None:
+    (tmp_path / "there.tar").touch()
+    for keys, words in (
+        (tmp_path / "none" / "x.tar", "There is no folder"),
+        (tmp_path / "there.tar", "is there already"),
+    ):
+        with pytest.raises(CommandError, match=words):
+            call_command("backup", str(tmp_path / "out.tar"), "--keys", str(keys))
+    assert not (tmp_path / "out.tar").exists()
+
+
 def test_of_two_at_once_under_one_name_one_is_whole_and_the_other_refused(
     tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -370,6 +370,19 @@ def test_a_run_can_be_cancelled(kept: int) -> None:
     assert silent.status == Status.CANCELLED
 
 
+def test_a_run_whose_worker_died_before_the_clock_was_set_back_is_gone_on_with(kept: int) -> None:
+    run = runs.begin()
+    assert run is not None
+    DiscoveryRun.objects.update(beat=timezone.now() + runs.SILENT / 2)
+    assert not runs.due()
+    assert runs.begin() is None
+    DiscoveryRun.objects.update(beat=timezone.now() + timedelta(days=400))
+    assert runs.due()
+    taken = runs.begin()
+    assert taken is not None
+    assert (taken.pk, taken.owner != run.owner) == (run.pk, True)
+
+
 def test_a_run_whose_state_cannot_be_read_begins_anew(kept: int) -> None:
     run = runs.begin()
     assert run is not None

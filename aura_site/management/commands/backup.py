@@ -18,6 +18,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, out: Path, keys: Path | None, **_options: Any) -> None:
         try:
+            if keys is not None:
+                backups.check_out(keys)
             manifest = backups.back_up(out)
             if keys is not None:
                 backups.back_up_keys(keys)
