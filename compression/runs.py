@@ -104,8 +104,8 @@ def cancel(run: DiscoveryRun) -> bool:
 
 
 def _silent() -> QuerySet[DiscoveryRun]:
-    """Return the runs that have lost their workers. A sign of life from a time that is yet to come was given before the clock
-    was set back; whoever lives gives another one."""
+    """Return the runs that have lost their workers. A sign of life from a time that is yet to come was given before the
+    clock was set back; whoever lives gives another one."""
     now = timezone.now()
     return DiscoveryRun.objects.filter(status=Status.RUNNING).exclude(beat__range=(now - SILENT, now + SILENT))
 
