@@ -198,7 +198,10 @@ def finish_pending(patience: timedelta = PATIENCE) -> int:
 
     The record itself was whole: its part is one transaction. Younger ones than `patience` are left to whoever is at it.
     """
-    waiting = Receipt.objects.filter(unfinished__lt=timezone.now() - patience).select_related("account")
+    now = timezone.now()
+    # One that began in a time that is yet to come did so before the clock was set back.
+    young = Q(unfinished__range=(now - patience, now + patience))
+    waiting = Receipt.objects.exclude(unfinished=None).exclude(young).select_related("account")
     pending = {receipt.pk.hex: receipt for receipt in waiting}
     if not pending:
         return 0

@@ -44,7 +44,7 @@ def due() -> bool:
     """Return whether enough samples came since the last run, if runs begin by their number, or a run has lost its worker."""
     last = DiscoveryRun.objects.order_by("-pk").first()
     if last is not None and last.status == Status.RUNNING:
-        return _silent().filter(pk=last.pk).exists()
+        return silent().filter(pk=last.pk).exists()
     new = Sample.objects.filter(pk__gt=last.last if last is not None else 0)[: settings.DISCOVERY_EVERY]
     return 0 < settings.DISCOVERY_EVERY <= new.count()
 
@@ -57,8 +57,8 @@ def begin(trigger: str = DiscoveryRun.Trigger.SAMPLES) -> DiscoveryRun | None:
     owner = secrets.token_hex(16)
     running = DiscoveryRun.objects.filter(status=Status.RUNNING).first()
     if running is not None:
-        silent = _silent().filter(pk=running.pk, owner=running.owner)
-        taken = silent.update(owner=owner, beat=timezone.now())
+        lost = silent().filter(pk=running.pk, owner=running.owner)
+        taken = lost.update(owner=owner, beat=timezone.now())
         return DiscoveryRun.objects.get(pk=running.pk) if taken else None
     bounds = Sample.objects.aggregate(first=Min("pk"), last=Max("pk"))
     if bounds["first"] is None:
@@ -99,11 +99,11 @@ def carry_out(run: DiscoveryRun) -> DiscoveryRun:
 def cancel(run: DiscoveryRun) -> bool:
     """Ask a run to stop; return whether it was running. It stops within a batch, at once when its worker is gone."""
     asked = DiscoveryRun.objects.filter(pk=run.pk, status=Status.RUNNING).update(cancel_asked=True)
-    _silent().filter(pk=run.pk).update(status=Status.CANCELLED, finished=timezone.now(), state=None)
+    silent().filter(pk=run.pk).update(status=Status.CANCELLED, finished=timezone.now(), state=None)
     return bool(asked)
 
 
-def _silent() -> QuerySet[DiscoveryRun]:
+def silent() -> QuerySet[DiscoveryRun]:
     """Return the runs that have lost their workers. A sign of life from a time that is yet to come was given before the
     clock was set back; whoever lives gives another one."""
     now = timezone.now()

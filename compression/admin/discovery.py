@@ -10,7 +10,6 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
@@ -297,9 +296,8 @@ class DiscoveryRunAdmin(ImmutableAdmin):
         return super().changelist_view(request, context)
 
     def _ask(self, request: HttpRequest) -> None:
-        if DiscoveryRun.objects.filter(
-            status=DiscoveryRun.Status.RUNNING, beat__gt=timezone.now() - runs.SILENT
-        ).exists():
+        running = DiscoveryRun.objects.filter(status=DiscoveryRun.Status.RUNNING)
+        if running.exclude(pk__in=runs.silent()).exists():
             self.message_user(request, _("A run is at work already."), messages.WARNING)
         elif not Sample.objects.exists():
             note = _("There are no samples yet: answers are sampled as they are given.")

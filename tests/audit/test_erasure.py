@@ -250,7 +250,11 @@ def test_what_a_process_leaves_that_dies_behind_the_commit_is_finished_by_anothe
         dead = False
         # Somebody may still be at it.
         assert erasure.finish_pending() == 0
-        assert erasure.finish_pending(timedelta(0)) == 2
+        # One was begun before the clock was set back.
+        first = Receipt.objects.earliest("at")
+        Receipt.objects.filter(pk=first.pk).update(unfinished=timezone.now() + timedelta(days=9))
+        assert erasure.finish_pending() == 1
+        assert erasure.finish_pending(timedelta(0)) == 1
         assert erasure.finish_pending(timedelta(0)) == 0
     finally:
         signals.erased.disconnect(listener)
